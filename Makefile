@@ -1,0 +1,48 @@
+# The two commands: `make demo` and `make test`. Each does all of its own set-up.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench lock clean
+
+help:            ## what each target does
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(STAMP)  ## make .venv and install the hash-locked dependencies
+
+# uv installs in seconds; where it cannot be had, pip does the same from the same lock.
+$(STAMP): requirements-dev.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || $(PYTHON) -m virtualenv $(VENV) || \
+	  { echo "pmom: $(PYTHON) cannot make a virtual environment (on Debian: apt-get install python3-venv)"; exit 1; }
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "pmom: Python 3.11 or newer is needed; say PYTHON=/path/to/python3.11"; exit 1; }
+	@rm -f $(STAMP)
+	@if $(BIN)/python -m pip install -q --disable-pip-version-check uv==0.13.9 2>/dev/null; then \
+	  $(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements-dev.lock; \
+	else \
+	  $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock; \
+	fi
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+demo: setup      ## the main job on the emulators, start to end
+	@$(BIN)/pmom demo
+
+test: setup      ## style, types, import contracts, tests
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check -q .
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -n 2 -q
+
+bench: setup     ## measure against the peers; rewrites benchmarks/RESULTS.md
+	@$(BIN)/python -m benchmarks
+
+lock: setup      ## renew both lock files (no registry host is recorded)
+	@$(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate --no-emit-index-url -q -U -o requirements.lock pyproject.toml
+	@$(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate --no-emit-index-url -q -U --group dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+
+clean:           ## remove what the targets made
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .demo

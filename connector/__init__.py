@@ -1,0 +1,1 @@
+"""What turns a partner marketing operating model into values and tasks in a CRM."""

@@ -1,0 +1,1 @@
+"""Everything an admin writes is parsed and checked here, and only here."""

@@ -1,0 +1,1 @@
+"""The rules: facts in, decisions out. Pure Python; no input or output, no clock, no randomness, no CRM names."""

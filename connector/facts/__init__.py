@@ -1,0 +1,1 @@
+"""What the records say about every partner: lazy relations over the mirror's tables."""

@@ -1,0 +1,1 @@
+"""The local copy of the CRM's records, in one DuckDB file."""
