@@ -1,0 +1,383 @@
+"""What must be remembered between runs, in SQLite by default or any database that SQLAlchemy reaches.
+
+Decisions and outcomes are append-only. Every method is one transaction: a process killed anywhere leaves the store
+as it was before or after the call. Bodies are JSON text made by their owners; the store never looks inside.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DatabaseError
+
+from connector.errors import Busy, Misconfigured
+from connector.store import tables as t
+
+CHUNK = 400  # rows a statement: below SQLite's variable limit for every table here
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far a stream was read, and which fields and filters that reading had."""
+
+    signature: str
+    position: datetime | None
+    detail: str = "{}"
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One run as `pmom runs` lists it."""
+
+    id: int
+    kind: str
+    state: str
+    started_at: datetime
+    finished_at: datetime | None
+    summary: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRow:
+    """One plan with its body."""
+
+    id: int
+    made_at: datetime
+    fingerprint: str
+    state: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeRow:
+    """What became of one change of a plan."""
+
+    change: str
+    status: str
+    record_id: str | None
+    before: str
+    after: str
+    code: str
+    message: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRow:
+    """A partner's latest decision and the state that the next run needs, both as JSON text."""
+
+    partner_id: str
+    digest: str
+    body: str
+    previous: str
+
+
+def _chunks(rows: Sequence[Any], size: int = CHUNK) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]
+
+
+class Store:
+    """One connection's memory; several connections may share a database."""
+
+    def __init__(self, engine: sa.Engine, connection: str) -> None:
+        self._engine, self._name = engine, connection
+        self._migrate()
+
+    @classmethod
+    def open(cls, where: str | Path, connection: str) -> Store:
+        """Open a SQLite file (a path) or a database URL; made when absent.
+
+        Raises Misconfigured when it cannot be opened or was written by a newer version, Busy when it is locked.
+        """
+        text = str(where)
+        url = text if "://" in text else f"sqlite:///{text}"
+        engine = sa.create_engine(url, future=True)
+        if engine.dialect.name == "sqlite":
+            _tune_sqlite(engine)
+        try:
+            return cls(engine, connection)
+        except DatabaseError as error:
+            if "locked" in str(error.orig):
+                raise Busy(f"{text}: another process holds the store. Wait for it or stop it.") from error
+            raise Misconfigured(
+                text, f"the store cannot be opened ({error.orig})", "Check the path and its permissions."
+            ) from error
+
+    def close(self) -> None:
+        """Give back the database connections."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _begin(self) -> Iterator[sa.Connection]:
+        with self._engine.begin() as connection:
+            yield connection
+
+    def _migrate(self) -> None:
+        with self._begin() as db:
+            t.metadata.create_all(db)
+            found = db.scalar(sa.select(t.meta.c.value).where(t.meta.c.key == "version"))
+            if found is None:
+                db.execute(t.meta.insert().values(key="version", value=str(t.VERSION)))
+            elif int(found) > t.VERSION:
+                raise Misconfigured(
+                    "store",
+                    f"it was written by a newer pmom (schema {found}, this one knows {t.VERSION})",
+                    "Upgrade pmom or restore an older copy.",
+                )
+
+    def begin_run(self, kind: str, at: datetime) -> int:
+        """Note that a run begins; runs of this connection that never ended are marked abandoned."""
+        with self._begin() as db:
+            db.execute(
+                t.runs.update()
+                .where(t.runs.c.connection == self._name, t.runs.c.state == "running")
+                .values(state="abandoned", finished_at=at)
+            )
+            result = db.execute(
+                t.runs.insert().values(connection=self._name, kind=kind, state="running", started_at=at)
+            )
+            return int(result.inserted_primary_key[0])  # type: ignore[index]
+
+    def end_run(self, run_id: int, state: str, summary: dict[str, Any], at: datetime) -> None:
+        """Note how a run ended."""
+        with self._begin() as db:
+            db.execute(
+                t.runs.update()
+                .where(t.runs.c.id == run_id)
+                .values(state=state, summary=json.dumps(summary, sort_keys=True), finished_at=at)
+            )
+
+    def runs(self, limit: int = 20) -> tuple[RunRow, ...]:
+        """The newest runs first."""
+        query = sa.select(t.runs).where(t.runs.c.connection == self._name).order_by(t.runs.c.id.desc()).limit(limit)
+        with self._begin() as db:
+            return tuple(
+                RunRow(r.id, r.kind, r.state, r.started_at, r.finished_at, json.loads(r.summary))
+                for r in db.execute(query)
+            )
+
+    def cursor(self, stream: str) -> Cursor | None:
+        """How far the stream was read."""
+        query = sa.select(t.cursors).where(t.cursors.c.connection == self._name, t.cursors.c.stream == stream)
+        with self._begin() as db:
+            row = db.execute(query).one_or_none()
+        return None if row is None else Cursor(row.signature, row.position, row.detail)
+
+    def set_cursor(self, stream: str, cursor: Cursor) -> None:
+        """Advance the stream; called only after its rows are stored."""
+        values = {"signature": cursor.signature, "position": cursor.position, "detail": cursor.detail}
+        with self._begin() as db:
+            self._put(db, t.cursors, {"connection": self._name, "stream": stream}, values)
+
+    def state(self, name: str) -> str | None:
+        """A named JSON text, such as the task state."""
+        query = sa.select(t.states.c.body).where(t.states.c.connection == self._name, t.states.c.name == name)
+        with self._begin() as db:
+            return db.scalar(query)
+
+    def set_state(self, name: str, body: str) -> None:
+        """Replace a named JSON text."""
+        with self._begin() as db:
+            self._put(db, t.states, {"connection": self._name, "name": name}, {"body": body})
+
+    def _put(self, db: sa.Connection, table: sa.Table, key: dict[str, Any], values: dict[str, Any]) -> None:
+        where = [table.c[name] == value for name, value in key.items()]
+        if db.execute(table.update().where(*where).values(**values)).rowcount == 0:
+            db.execute(table.insert().values(**key, **values))
+
+    def latest_decisions(self, partner_ids: Sequence[str] | None = None) -> dict[str, DecisionRow]:
+        """The latest decision of each partner, of all of them when no ids are given."""
+        table = t.latest_decisions
+        query = sa.select(table).where(table.c.connection == self._name)
+        found: dict[str, DecisionRow] = {}
+        with self._begin() as db:
+            parts = (
+                [query]
+                if partner_ids is None
+                else [query.where(table.c.partner_id.in_(part)) for part in _chunks(partner_ids)]
+            )
+            for part in parts:
+                for r in db.execute(part):
+                    found[r.partner_id] = DecisionRow(r.partner_id, r.digest, r.body, r.previous)
+        return found
+
+    def record_decisions(
+        self,
+        run_id: int,
+        as_of: date,
+        changed: Iterable[DecisionRow],
+        restated: Iterable[DecisionRow],
+        *,
+        gone: Sequence[str] = (),
+    ) -> None:
+        """Append the changed decisions and replace the latest ones; `restated` only renews the latest.
+
+        `gone` are partners that are no longer decided: their history stays, they leave the latest.
+        """
+        latest = t.latest_decisions
+        new = list(changed)
+        every = new + list(restated)
+        with self._begin() as db:
+            for part in _chunks(new):
+                db.execute(
+                    t.decisions.insert(),
+                    [
+                        {
+                            "connection": self._name,
+                            "partner_id": row.partner_id,
+                            "run_id": run_id,
+                            "as_of": as_of,
+                            "digest": row.digest,
+                            "body": row.body,
+                        }
+                        for row in part
+                    ],
+                )
+            for ids in _chunks([row.partner_id for row in every] + list(gone)):
+                db.execute(latest.delete().where(latest.c.connection == self._name, latest.c.partner_id.in_(ids)))
+            for part in _chunks(every):
+                db.execute(
+                    latest.insert(),
+                    [
+                        {
+                            "connection": self._name,
+                            "partner_id": row.partner_id,
+                            "digest": row.digest,
+                            "body": row.body,
+                            "previous": row.previous,
+                        }
+                        for row in part
+                    ],
+                )
+
+    def decision_history(self, partner_id: str, limit: int = 10) -> tuple[tuple[int, date, str], ...]:
+        """(run, as_of, body) of a partner's decisions, newest first; one entry a change."""
+        d = t.decisions
+        query = (
+            sa.select(d.c.run_id, d.c.as_of, d.c.body)
+            .where(d.c.connection == self._name, d.c.partner_id == partner_id)
+            .order_by(d.c.id.desc())
+            .limit(limit)
+        )
+        with self._begin() as db:
+            return tuple((r.run_id, r.as_of, r.body) for r in db.execute(query))
+
+    def save_plan(self, run_id: int, fingerprint: str, body: str, at: datetime) -> int:
+        """Keep a plan; an open plan before it is superseded."""
+        with self._begin() as db:
+            db.execute(
+                t.plans.update()
+                .where(t.plans.c.connection == self._name, t.plans.c.state == "open")
+                .values(state="superseded")
+            )
+            result = db.execute(
+                t.plans.insert().values(
+                    connection=self._name,
+                    run_id=run_id,
+                    made_at=at,
+                    fingerprint=fingerprint,
+                    state="open",
+                    body=body,
+                )
+            )
+            return int(result.inserted_primary_key[0])  # type: ignore[index]
+
+    def latest_plan(self) -> PlanRow | None:
+        """The newest plan, whatever its state."""
+        query = sa.select(t.plans).where(t.plans.c.connection == self._name).order_by(t.plans.c.id.desc()).limit(1)
+        with self._begin() as db:
+            row = db.execute(query).one_or_none()
+        return None if row is None else PlanRow(row.id, row.made_at, row.fingerprint, row.state, row.body)
+
+    def close_plan(self, plan_id: int, state: str) -> None:
+        """Note what became of a plan."""
+        with self._begin() as db:
+            db.execute(t.plans.update().where(t.plans.c.id == plan_id).values(state=state))
+
+    def record_outcomes(self, plan_id: int, run_id: int, rows: Sequence[OutcomeRow]) -> None:
+        """Append what became of changes."""
+        with self._begin() as db:
+            for part in _chunks(rows):
+                db.execute(
+                    t.outcomes.insert(),
+                    [
+                        {
+                            "plan_id": plan_id,
+                            "run_id": run_id,
+                            "change": row.change,
+                            "status": row.status,
+                            "record_id": row.record_id,
+                            "before": row.before,
+                            "after": row.after,
+                            "code": row.code,
+                            "message": row.message,
+                            "at": row.at,
+                        }
+                        for row in part
+                    ],
+                )
+
+    def outcomes(
+        self, *, plan_id: int | None = None, record_id: str | None = None, limit: int = 1000
+    ) -> tuple[OutcomeRow, ...]:
+        """Outcomes of a plan or of one record, newest first."""
+        o, p = t.outcomes, t.plans
+        query = sa.select(o).join(p, p.c.id == o.c.plan_id).where(p.c.connection == self._name)
+        if plan_id is not None:
+            query = query.where(o.c.plan_id == plan_id)
+        if record_id is not None:
+            query = query.where(o.c.record_id == record_id)
+        with self._begin() as db:
+            return tuple(
+                OutcomeRow(r.change, r.status, r.record_id, r.before, r.after, r.code, r.message, r.at)
+                for r in db.execute(query.order_by(o.c.id.desc()).limit(limit))
+            )
+
+    def ledger(self) -> Ledger:
+        """Where the CRM adapter keeps its server-side jobs."""
+        return Ledger(self)
+
+
+class Ledger:
+    """The adapter's job ledger on the store (see `crm.base.JobLedger`)."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def get(self, key: str) -> str | None:
+        """The value kept under the key."""
+        query = sa.select(t.ledger.c.value).where(t.ledger.c.connection == self._store._name, t.ledger.c.key == key)
+        with self._store._begin() as db:
+            return db.scalar(query)
+
+    def put(self, key: str, value: str) -> None:
+        """Keep the value."""
+        with self._store._begin() as db:
+            self._store._put(db, t.ledger, {"connection": self._store._name, "key": key}, {"value": value})
+
+    def drop(self, key: str) -> None:
+        """Forget the key."""
+        with self._store._begin() as db:
+            db.execute(t.ledger.delete().where(t.ledger.c.connection == self._store._name, t.ledger.c.key == key))
+
+
+def _tune_sqlite(engine: sa.Engine) -> None:
+    """WAL, real transactions and patience: pysqlite's own transaction handling begins too late."""
+
+    @sa.event.listens_for(engine, "connect")
+    def connect(connection: Any, record: Any) -> None:
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,131 @@
+"""The store's tables, the same on SQLite and PostgreSQL, and how an older store is brought up to date."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+VERSION = 1
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC moment on every database; SQLite alone would give it back naive."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive moments; store UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment without a time zone cannot be stored")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give UTC back."""
+        if value is None or value.tzinfo is not None:
+            return value
+        return value.replace(tzinfo=UTC)
+
+
+metadata = sa.MetaData()
+
+meta = sa.Table(
+    "meta",
+    metadata,
+    sa.Column("key", sa.String(64), primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+
+runs = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("connection", sa.String(64), nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),  # running, done, failed, abandoned
+    sa.Column("started_at", Instant, nullable=False),
+    sa.Column("finished_at", Instant),
+    sa.Column("summary", sa.Text, nullable=False, server_default="{}"),
+)
+
+cursors = sa.Table(
+    "cursors",
+    metadata,
+    sa.Column("connection", sa.String(64), primary_key=True),
+    sa.Column("stream", sa.String(128), primary_key=True),
+    sa.Column("signature", sa.String(64), nullable=False),  # of the fields and filters that were read
+    sa.Column("position", Instant),
+    sa.Column("detail", sa.Text, nullable=False, server_default="{}"),
+)
+
+ledger = sa.Table(
+    "ledger",
+    metadata,
+    sa.Column("connection", sa.String(64), primary_key=True),
+    sa.Column("key", sa.String(200), primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+
+decisions = sa.Table(
+    "decisions",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("connection", sa.String(64), nullable=False),
+    sa.Column("partner_id", sa.String(64), nullable=False),
+    sa.Column("run_id", sa.Integer, nullable=False),
+    sa.Column("as_of", sa.Date, nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Index("ix_decisions_partner", "connection", "partner_id", "id"),
+)
+
+latest_decisions = sa.Table(
+    "latest_decisions",
+    metadata,
+    sa.Column("connection", sa.String(64), primary_key=True),
+    sa.Column("partner_id", sa.String(64), primary_key=True),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("previous", sa.Text, nullable=False),
+)
+
+states = sa.Table(
+    "states",
+    metadata,
+    sa.Column("connection", sa.String(64), primary_key=True),
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("body", sa.Text, nullable=False),
+)
+
+plans = sa.Table(
+    "plans",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("connection", sa.String(64), nullable=False),
+    sa.Column("run_id", sa.Integer, nullable=False),
+    sa.Column("made_at", Instant, nullable=False),
+    sa.Column("fingerprint", sa.String(64), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),  # open, applied, partial, superseded
+    sa.Column("body", sa.Text, nullable=False),
+)
+
+outcomes = sa.Table(
+    "outcomes",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("plan_id", sa.Integer, nullable=False, index=True),
+    sa.Column("run_id", sa.Integer, nullable=False),
+    sa.Column("change", sa.String(200), nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),  # applied, unchanged, conflict, refused, failed
+    sa.Column("record_id", sa.String(64)),
+    sa.Column("before", sa.Text, nullable=False, server_default="{}"),
+    sa.Column("after", sa.Text, nullable=False, server_default="{}"),
+    sa.Column("code", sa.String(100), nullable=False, server_default=""),
+    sa.Column("message", sa.Text, nullable=False, server_default=""),
+    sa.Column("at", Instant, nullable=False),
+)

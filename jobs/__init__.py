@@ -1,0 +1,1 @@
+"""When the connector's work is done: schedules around `connector.sync`."""
