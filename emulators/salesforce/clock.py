@@ -1,0 +1,63 @@
+"""What time it is in the emulated org: real, shifted, or frozen, and moved only by the control plane."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+
+
+def parse_instant(text: str) -> datetime:
+    """ISO text with a zone -> aware UTC datetime; ValueError without a zone."""
+    at = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
+    if at.tzinfo is None:
+        raise ValueError(f"{text!r} has no time zone; write it as 2026-03-31T09:00:00Z")
+    return at.astimezone(UTC)
+
+
+def stored(at: datetime) -> str:
+    """The text kept in datetime columns: UTC, milliseconds, `Z`."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+
+
+class Clock:
+    """Gives the org's time; starts at `start` (default: the real time) and runs until frozen."""
+
+    def __init__(self, start: datetime | None = None, *, frozen: bool = False) -> None:
+        self._lock = threading.Lock()
+        self._origin = time.monotonic()
+        self._base = (start or datetime.now(UTC)).astimezone(UTC)
+        self._frozen = frozen
+
+    @property
+    def frozen(self) -> bool:
+        """Whether time stands still."""
+        return self._frozen
+
+    def now(self) -> datetime:
+        """The org's time, aware, UTC."""
+        with self._lock:
+            return self._at()
+
+    def stamp(self) -> str:
+        """The audit stamp of this moment: whole seconds, as the vendor keeps them."""
+        return stored(self.now().replace(microsecond=0))
+
+    def advance(self, seconds: float) -> None:
+        """Move time by that many seconds."""
+        self._restart(self.now() + timedelta(seconds=seconds), frozen=self._frozen)
+
+    def set(self, at: datetime) -> None:
+        """Jump to that instant."""
+        self._restart(at.astimezone(UTC), frozen=self._frozen)
+
+    def freeze(self, frozen: bool = True) -> None:
+        """Stop the clock, or let it run on from where it stands."""
+        self._restart(self.now(), frozen=frozen)
+
+    def _at(self) -> datetime:
+        return self._base if self._frozen else self._base + timedelta(seconds=time.monotonic() - self._origin)
+
+    def _restart(self, at: datetime, *, frozen: bool) -> None:
+        with self._lock:
+            self._base, self._origin, self._frozen = at, time.monotonic(), frozen

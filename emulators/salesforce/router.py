@@ -1,0 +1,131 @@
+"""Which handler answers which method and path, and the two types that pass between them and the server."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from emulators.salesforce.errors import ApiError, DmlError, not_found
+
+if TYPE_CHECKING:
+    from emulators.salesforce.org import Actor, Org
+
+JSON_TYPE = "application/json;charset=UTF-8"
+
+
+@dataclass(slots=True)
+class Request:
+    """One call as handlers see it."""
+
+    method: str
+    path: str  # raw, without the query
+    params: dict[str, str] = field(default_factory=dict)  # decoded {names} of the route's pattern
+    query: dict[str, str] = field(default_factory=dict)  # decoded; the last of equal names
+    headers: dict[str, str] = field(default_factory=dict)  # by lower-case name
+    body: bytes = b""  # already gunzipped
+    user: str = ""  # the session's user id; empty on routes without a session
+    version: str = ""  # "67.0" on routes under /services/data/{version}
+    base_url: str = ""  # scheme://host:port as the caller addressed us
+
+    @property
+    def content_type(self) -> str:
+        """The media type without parameters, lower case; empty when none was sent."""
+        return self.headers.get("content-type", "").split(";")[0].strip().lower()
+
+    def actor(self) -> Actor:
+        """Who acts in this call."""
+        from emulators.salesforce.org import Actor
+
+        return Actor(self.user)
+
+    def json(self) -> Any:
+        """The parsed body; 415 for another media type, JSON_PARSER_ERROR for text that is not JSON."""
+        if self.content_type not in ("application/json", "text/json"):
+            raise ApiError(
+                "UNSUPPORTED_MEDIA_TYPE",
+                f"Unsupported content type: {self.content_type or 'none'}. Use application/json.",
+                http=415,
+            )
+        try:
+            return json.loads(self.body)
+        except ValueError as bad:
+            line, column = getattr(bad, "lineno", 1), getattr(bad, "colno", 1)
+            text = f"Unexpected character or end of input at [line:{line}, column:{column}]"
+            raise ApiError("JSON_PARSER_ERROR", text) from None
+
+
+@dataclass(slots=True)
+class Response:
+    """One answer."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def json_response(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """An answer whose body is that value as JSON."""
+    body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return Response(status, body, {"Content-Type": JSON_TYPE, **(headers or {})})
+
+
+def error_response(error: ApiError | DmlError) -> Response:
+    """The documented error body: an array with one item."""
+    if isinstance(error, DmlError):
+        return json_response([error.as_error()], error.http)
+    if error.http == 404:
+        return json_response([{"errorCode": error.code, "message": error.message}], 404)
+    return json_response([{"message": error.message, "errorCode": error.code}], error.http)
+
+
+Handler = Callable[[Request, "Org"], Response]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One pattern with its handler; `session` says whether a bearer token is demanded."""
+
+    method: str
+    pattern: re.Pattern[str]
+    template: str
+    handler: Handler
+    session: bool
+
+
+class Router:
+    """Routes in the order in which they were added; the first match answers."""
+
+    def __init__(self) -> None:
+        self._routes: list[Route] = []
+
+    def add(self, method: str, template: str, handler: Handler, *, session: bool = True) -> None:
+        """Register `/a/{name}/b`; `{version}` matches vNN.N, a trailing slash is tolerated, `{rest...}` takes slashes."""
+        self._routes.append(Route(method, re.compile(_expression(template)), template, handler, session))
+
+    def find(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
+        """The route and its decoded parameters; 404 for no path, 405 for a path without that method."""
+        allowed: list[str] = []
+        for route in self._routes:
+            match = route.pattern.match(path)
+            if match and route.method in (method, "GET" if method == "HEAD" else method):
+                return route, {name: unquote(value) for name, value in match.groupdict().items()}
+            if match:
+                allowed.append(route.method)
+        if not allowed:
+            raise not_found()
+        text = f"HTTP Method '{method}' not allowed. Allowed are {','.join(dict.fromkeys(allowed))}"
+        raise ApiError("METHOD_NOT_ALLOWED", text, http=405)
+
+
+def _expression(template: str) -> str:
+    def part(match: re.Match[str]) -> str:
+        name = match[1]
+        if name == "version":
+            return r"v(?P<version>\d+\.\d)"
+        return f"(?P<{name[:-3]}>.+?)" if name.endswith("...") else f"(?P<{name}>[^/]+)"
+
+    return re.sub(r"\{([a-z_]+(?:\.\.\.)?)\}", part, template.replace(".", r"\.").replace(r"\.\.\.", "...")) + r"/?\Z"

@@ -1,0 +1,147 @@
+"""How sObjects lie in SQLite: `o_<object>` tables with `f_<field>` columns, and the emulator's own `e_` tables.
+
+Ids and references are 18-character text, booleans 0/1, numbers INTEGER or REAL, dates `YYYY-MM-DD`, datetimes
+`YYYY-MM-DDTHH:MM:SS.mmmZ` in UTC, multi-select values joined by `;`; an empty string is stored as NULL.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from emulators.salesforce.schema import FieldType, ObjectType, PicklistValue, Schema
+
+_OWN_TABLES = """
+CREATE TABLE IF NOT EXISTS e_state (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS e_sequence (prefix TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS e_custom_object (name TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS e_custom_field (object TEXT, name TEXT, body TEXT NOT NULL, PRIMARY KEY (object, name));
+CREATE TABLE IF NOT EXISTS e_hidden (object TEXT, field TEXT, readable INTEGER, editable INTEGER,
+  PRIMARY KEY (object, field));
+CREATE TABLE IF NOT EXISTS e_rule (id INTEGER PRIMARY KEY, object TEXT NOT NULL, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS e_session (token TEXT PRIMARY KEY, user_id TEXT, used_at TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS e_cursor (id TEXT PRIMARY KEY, user_id TEXT, created_at TEXT, total INTEGER) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS e_page (cursor TEXT, start INTEGER, size INTEGER, body BLOB, PRIMARY KEY (cursor, start));
+CREATE TABLE IF NOT EXISTS e_deleted (object TEXT, id TEXT, at TEXT, hard INTEGER, PRIMARY KEY (object, id));
+CREATE INDEX IF NOT EXISTS e_deleted_at ON e_deleted (object, at);
+"""
+
+
+def table(obj: ObjectType | str) -> str:
+    """The table of an object."""
+    return "o_" + (obj if isinstance(obj, str) else obj.name).lower()
+
+
+def column(field: FieldType | str) -> str:
+    """The column of a field."""
+    return "f_" + (field if isinstance(field, str) else field.name).lower()
+
+
+def has_column(field: FieldType) -> bool:
+    """Whether the field is kept: formulas and compound addresses are computed on read."""
+    return not field.calculated and field.type != "address"
+
+
+def declaration(field: FieldType) -> str:
+    """The column's definition."""
+    name = column(field)
+    if field.type == "id":
+        return f"{name} TEXT COLLATE BINARY PRIMARY KEY NOT NULL"
+    if field.type == "boolean":
+        return f"{name} INTEGER NOT NULL DEFAULT 0"
+    if field.type == "int":
+        return f"{name} INTEGER"
+    if field.type in ("double", "currency", "percent"):
+        return f"{name} REAL"
+    binary = field.case_sensitive or field.type in ("reference", "date", "datetime", "base64")
+    return f"{name} TEXT" if binary else f"{name} TEXT COLLATE NOCASE"
+
+
+def create_own_tables(connection: sqlite3.Connection) -> None:
+    """The emulator's own tables."""
+    connection.executescript(_OWN_TABLES)
+
+
+def create_object(connection: sqlite3.Connection, obj: ObjectType) -> None:
+    """The object's table and indexes, or the columns which it still lacks."""
+    kept = [field for field in obj.fields.values() if has_column(field)]
+    connection.execute(
+        f"CREATE TABLE IF NOT EXISTS {table(obj)} ({', '.join(declaration(field) for field in kept)}) WITHOUT ROWID"
+    )
+    present = {row[1] for row in connection.execute(f"PRAGMA table_info({table(obj)})")}
+    for field in kept:
+        if column(field) not in present:
+            connection.execute(f"ALTER TABLE {table(obj)} ADD COLUMN {declaration(field)}")
+    for field in kept:
+        create_index(connection, obj, field)
+
+
+def add_column(connection: sqlite3.Connection, obj: ObjectType, field: FieldType) -> None:
+    """The column of a new field."""
+    if has_column(field):
+        connection.execute(f"ALTER TABLE {table(obj)} ADD COLUMN {declaration(field)}")
+        create_index(connection, obj, field)
+
+
+def drop_column(connection: sqlite3.Connection, obj: ObjectType, field: FieldType) -> None:
+    """Forget a field's values."""
+    if has_column(field):
+        connection.execute(f"DROP INDEX IF EXISTS {_index(obj, field)}")
+        connection.execute(f"ALTER TABLE {table(obj)} DROP COLUMN {column(field)}")
+
+
+def create_index(connection: sqlite3.Connection, obj: ObjectType, field: FieldType) -> None:
+    """Look-ups, keys and the modification stamp are indexed, as the vendor does."""
+    audit_user = field.name in ("CreatedById", "LastModifiedById")
+    keyed = field.unique or field.external_id or field.name in ("SystemModstamp", "Email", "Username")
+    if keyed or (field.type == "reference" and not audit_user):
+        connection.execute(f"CREATE INDEX IF NOT EXISTS {_index(obj, field)} ON {table(obj)} ({column(field)})")
+
+
+def _index(obj: ObjectType, field: FieldType) -> str:
+    return f"i_{obj.name.lower()}_{field.name.lower()}"
+
+
+def field_json(field: FieldType) -> str:
+    """A field as text, for the file."""
+    return json.dumps(asdict(field))
+
+
+def field_from(body: dict[str, Any]) -> FieldType:
+    """A field from its dict form; missing keys take the defaults."""
+    values = dict(body)
+    values["picklist"] = tuple(PicklistValue(**value) for value in values.get("picklist", ()))
+    values["reference_to"] = tuple(values.get("reference_to", ()))
+    return FieldType(**values)
+
+
+def object_json(obj: ObjectType) -> str:
+    """An object without its fields as text, for the file."""
+    return json.dumps({name: getattr(obj, name) for name in ObjectType.__slots__ if name != "fields"})
+
+
+def restore_customs(connection: sqlite3.Connection, schema: Schema) -> None:
+    """Put the file's custom objects and fields back into the schema."""
+    for (body,) in connection.execute("SELECT body FROM e_custom_object"):
+        obj = ObjectType(**json.loads(body))
+        schema.objects[obj.name.lower()] = obj
+    for name, body in connection.execute("SELECT object, body FROM e_custom_field ORDER BY rowid"):
+        found = schema.object(name)
+        if found is not None:
+            field = field_from(json.loads(body))
+            found.fields[field.name.lower()] = field
+
+
+def as_record(obj: ObjectType, row: sqlite3.Row) -> dict[str, Any]:
+    """A stored row by field names, values in storage form."""
+    return {field.name: row[column(field)] for field in obj.fields.values() if has_column(field)}
+
+
+def rows(connection: sqlite3.Connection, obj: ObjectType, where: str, *values: object) -> Iterator[dict[str, Any]]:
+    """The records that fulfil an SQL condition over columns."""
+    cursor = connection.execute(f"SELECT * FROM {table(obj)} WHERE {where}", values)
+    for row in cursor.fetchall():
+        yield as_record(obj, row)
