@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+BENCH  := .venv-bench
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check bench lock clean
@@ -37,12 +38,24 @@ test: setup      ## style, types, import contracts, tests
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest -n 2 -q
 
-bench: setup     ## measure against the peers; rewrites benchmarks/RESULTS.md
-	@$(BIN)/python -m benchmarks
+# The peers live in a venv of their own: what they need must never reach the product's environment.
+$(BENCH)/.installed: requirements-bench.lock | setup
+	@test -x $(BENCH)/bin/python || $(BIN)/python -m venv $(BENCH) || $(PYTHON) -m virtualenv $(BENCH)
+	@rm -f $@
+	@if test -x $(BIN)/uv; then \
+	  $(BIN)/uv pip install -q --python $(BENCH)/bin/python --require-hashes -r requirements-bench.lock; \
+	else \
+	  $(BENCH)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-bench.lock; \
+	fi
+	@touch $@
 
-lock: setup      ## renew both lock files (no registry host is recorded)
+bench: setup $(BENCH)/.installed  ## measure against the peers; rewrites benchmarks/RESULTS.md
+	@$(BENCH)/bin/python -m benchmarks all $(BENCH_ARGS)
+
+lock: setup      ## renew the lock files (no registry host is recorded)
 	@$(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate --no-emit-index-url -q -U -o requirements.lock pyproject.toml
 	@$(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate --no-emit-index-url -q -U --group dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+	@$(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate --no-emit-index-url -q -U --group bench -c requirements.lock -o requirements-bench.lock pyproject.toml
 
 clean:           ## remove what the targets made
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .demo
+	rm -rf $(VENV) $(BENCH) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .demo
