@@ -1,0 +1,351 @@
+"""What the CRM held when it was last read, and how pages of rows get there without loss or doubling."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+import pyarrow as pa
+
+from connector.core.records import Table
+from connector.errors import Busy, Misconfigured
+from connector.mirror import affected, layout, merges
+from connector.mirror.layout import CANONICAL, FAMILIES
+from connector.mirror.notes import Notes, arrow, numbered, one_transaction
+
+_WRITE_ROWS = 2 * 122_880
+"""Pages are written so many rows at a time: whole row groups go straight to their place, once."""
+
+_WRITE_BYTES = 64 << 20
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """Pages that wait to be written, and where reading goes on after them."""
+
+    pages: list[pa.Table] = field(default_factory=list)
+    token: str | None = None
+
+    def add(self, rows: pa.Table, token: str | None) -> None:
+        self.pages.append(rows)
+        self.token = token if token is not None else self.token
+
+    def full(self) -> bool:
+        rows = sum(page.num_rows for page in self.pages)
+        return rows >= _WRITE_ROWS or sum(page.nbytes for page in self.pages) >= _WRITE_BYTES
+
+
+class Mirror(Notes):
+    """One DuckDB file with one writer. Views named as the canonical tables show the live rows.
+
+    A full pull is `begin_full`, any number of `append`, `finish_full`; until the last of them nobody sees its
+    rows, and after a crash `staged` and `staged_token` tell where to go on. Changes come through `upsert`.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._con = connection
+        self._feeds: dict[str, dict[str, int]] = {}
+        self._gathered: dict[tuple[str, str], _Gathered] = {}
+        self._prepare()
+
+    @classmethod
+    def open(cls, path: Path | str, *, memory_limit: str = "1GB", threads: int | None = None) -> Self:
+        """Open or make the file (":memory:" for none); larger work than `memory_limit` spills beside the file.
+
+        Raises Busy when another process has it open, Misconfigured when it cannot be a mirror of this program.
+        """
+        where = str(path)
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": memory_limit,
+            "preserve_insertion_order": False,
+        }
+        if threads is not None:
+            config["threads"] = threads
+        if where != ":memory:":
+            Path(where).parent.mkdir(parents=True, exist_ok=True)
+            config["temp_directory"] = where + ".tmp"
+        try:
+            connection = duckdb.connect(where, config=config)
+        except duckdb.IOException as error:
+            raise _unopened(where, error) from error
+        try:
+            return cls(connection)
+        except BaseException:
+            connection.close()
+            raise
+
+    def close(self) -> None:
+        """Write everything down and let others open the file."""
+        for table, source in list(self._gathered):
+            self._write_gathered(table, source)
+        self._con.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # A full pull -------------------------------------------------------------------------------------------------
+
+    def begin_full(self, table: str, source: str) -> None:
+        """Start a full pull anew: what an earlier, unfinished one had staged is dropped.
+
+        To go on with an unfinished pull, do not call this: append after `staged_token`.
+        """
+        known = CANONICAL[table]
+        number = self._feed(known, source)
+        self._gathered.pop((table, source), None)
+        with one_transaction(self._con):
+            self._con.execute(f"DROP TABLE IF EXISTS {layout.staging(known, number)}")
+            self._con.execute(layout.create(layout.staging(known, number), known))
+            self._set_token(table, source, "")
+
+    def append(self, table: str, source: str, rows: pa.Table, *, token: str | None = None) -> None:
+        """Store one page of a full pull.
+
+        Without a token the page is on disk when this returns. With `token`, where reading goes on after the page,
+        pages are gathered and written many at a time, always together with the token of the last of them: after a
+        crash `staged_token` is where to go on, whatever the caller remembers.
+        """
+        known = CANONICAL[table]
+        gathered = self._gathered.setdefault((table, source), _Gathered())
+        gathered.add(layout.conform(known, rows), token)
+        if token is None or gathered.full():
+            self._write_gathered(table, source)
+
+    def _write_gathered(self, table: str, source: str) -> None:
+        gathered = self._gathered.pop((table, source), None)
+        if gathered is None or not gathered.pages:
+            return
+        known = CANONICAL[table]
+        name = layout.staging(known, self._feed(known, source))
+        with self._incoming(pa.concat_tables(gathered.pages)), one_transaction(self._con):
+            self._con.execute(layout.create(name, known))
+            self._con.execute(f"INSERT INTO {name} SELECT * FROM incoming")
+            if gathered.token is not None:
+                self._set_token(table, source, gathered.token)
+
+    def staged(self, table: str, source: str) -> int:
+        """How many rows an unfinished full pull has stored; 0 when there is none."""
+        self._write_gathered(table, source)
+        known = CANONICAL[table]
+        number = self._feeds.get(table, {}).get(source)
+        if number is None or not self._has(layout.staging(known, number)):
+            return 0
+        return int(self._one(f"SELECT count(*) FROM {layout.staging(known, number)}"))
+
+    def staged_token(self, table: str, source: str) -> str | None:
+        """Where to go on with an unfinished full pull; None when nothing is staged or no page brought a token."""
+        self._write_gathered(table, source)
+        row = self._con.execute(
+            "SELECT token FROM pmom_staging WHERE canonical = ? AND source = ?", [table, source]
+        ).fetchone()
+        return (row[0] or None) if row else None
+
+    def finish_full(self, table: str, source: str) -> None:
+        """Put the staged rows in the place of the source's rows, all at once; the newest of equal ids stays."""
+        self._write_gathered(table, source)
+        known = CANONICAL[table]
+        number = self._feed(known, source)
+        target, name = layout.stored(known, number), layout.staging(known, number)
+        with one_transaction(self._con):
+            self._con.execute(layout.create(name, known))
+            self._drop_repeats(known, name)
+            self._con.execute(f"DROP TABLE IF EXISTS {target}")
+            self._con.execute(f"ALTER TABLE {name} RENAME TO {target}")
+            self._con.execute("DELETE FROM pmom_staging WHERE canonical = ? AND source = ?", [table, source])
+            self._follow_merges(known, target)
+
+    def _drop_repeats(self, table: Table, name: str) -> None:
+        keys = layout.key(table)
+        counted = self._con.execute(f"SELECT count(*), count(DISTINCT ({keys})) FROM {name}").fetchone()
+        if counted is None or counted[0] == counted[1]:
+            return
+        order = layout.newest_first(table, tie="rowid DESC")
+        self._con.execute(
+            f"CREATE TABLE unrepeated AS SELECT * FROM {name}"
+            f" QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {order}) = 1"
+        )
+        self._con.execute(f"DROP TABLE {name}")
+        self._con.execute(f"ALTER TABLE unrepeated RENAME TO {name}")
+
+    # Changes -----------------------------------------------------------------------------------------------------
+
+    def upsert(self, table: str, source: str, rows: pa.Table, deleted_ids: Iterable[str] = ()) -> int:
+        """Take changed rows and deletions in one transaction; says how many rows were stored.
+
+        The newest of equal ids wins, the later row on equal stamps; a row older than the stored one is left out.
+        """
+        known = CANONICAL[table]
+        target = layout.stored(known, self._feed(known, source))
+        keys = layout.key(known)
+        order = layout.newest_first(known, tie="nth DESC")
+        with self._incoming(numbered(layout.conform(known, rows))), one_transaction(self._con):
+            self._con.execute(
+                f"CREATE OR REPLACE TEMP TABLE newer AS SELECT * EXCLUDE (nth) FROM (SELECT * FROM incoming"
+                f" QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {order}) = 1) n{_not_older(known, target)}"
+            )
+            same = " AND ".join(f'{target}."{name}" = newer."{name}"' for name in known.key)
+            self._con.execute(f"DELETE FROM {target} USING newer WHERE {same}")
+            self._con.execute(f"INSERT INTO {target} SELECT * FROM newer")
+            stored = int(self._one("SELECT count(*) FROM newer"))
+            self._follow_merges(known, "newer")
+            self._delete(target, deleted_ids)
+        self._con.execute("DROP TABLE newer")
+        return stored
+
+    def delete(self, table: str, source: str, ids: Iterable[str]) -> None:
+        """Forget rows by id; what was merged into them keeps pointing on."""
+        known = CANONICAL[table]
+        with one_transaction(self._con):
+            self._delete(layout.stored(known, self._feed(known, source)), ids)
+
+    def _delete(self, target: str, ids: Iterable[str]) -> None:
+        gone = list(ids)
+        if gone:
+            self._con.execute(f"DELETE FROM {target} WHERE id IN (SELECT unnest(?::VARCHAR[]))", [gone])
+
+    def _follow_merges(self, table: Table, rows: str) -> None:
+        """Keep who was merged into whom, also after the CRM has forgotten it, and look up every survivor anew."""
+        family = FAMILIES.get(table.name)
+        if family is None:
+            return
+        self._con.execute(f"DELETE FROM pmom_merges WHERE family = '{family}' AND id IN (SELECT id FROM {rows})")
+        self._con.execute(
+            f"INSERT INTO pmom_merges SELECT '{family}', id, merged_into FROM {rows} WHERE merged_into IS NOT NULL"
+        )
+        pairs = self._con.execute("SELECT id, merged_into FROM pmom_merges WHERE family = ?", [family]).fetchall()
+        found = merges.survivors(dict(sorted(pairs)))
+        self._con.execute("DELETE FROM aliases WHERE family = ?", [family])
+        if found:
+            self._con.execute(
+                "INSERT INTO aliases SELECT ?, unnest(?::VARCHAR[]), unnest(?::VARCHAR[])",
+                [family, list(found), list(found.values())],
+            )
+
+    # Questions ---------------------------------------------------------------------------------------------------
+
+    def counts(self) -> dict[str, int]:
+        """How many live rows each canonical table has."""
+        return {name: int(self._one(f'SELECT count(*) FROM "{name}"')) for name in CANONICAL}
+
+    def affected_partners(self, table: str, ids: Iterable[str]) -> set[str]:
+        """The live partners that these rows can say something new about.
+
+        Only present rows can be followed: for a row that moved from one partner to another, or is about to be
+        deleted, ask before the change and again after it.
+        """
+        wanted = sorted(set(ids))
+        if not wanted:
+            return set()
+        self.load("changed", pa.table({"id": pa.array(wanted, pa.string())}))
+        rows = self._con.execute(affected.query(table)).fetchall()
+        self._con.execute("DROP TABLE changed")
+        return {row[0] for row in rows}
+
+    def run(self, sql: str, values: Sequence[Any] = ()) -> None:
+        """Run a statement for its effect; temporary tables last until the mirror is closed."""
+        self._con.execute(sql, list(values))
+
+    def load(self, name: str, rows: pa.Table) -> None:
+        """Make or replace a temporary table with these rows."""
+        with self._incoming(rows):
+            self._con.execute(f'CREATE OR REPLACE TEMP TABLE "{name}" AS SELECT * FROM incoming')
+
+    def query(self, sql: str, values: Sequence[Any] = ()) -> pa.Table:
+        """The answer as one Arrow table; instants are UTC."""
+        return arrow(self._con, sql, values)
+
+    def batches(self, sql: str, rows: int) -> Iterator[pa.RecordBatch]:
+        """The answer in record batches of about so many rows."""
+        relation = self._con.sql(sql)
+        yield from relation.to_arrow_reader(rows)
+
+    # The file ----------------------------------------------------------------------------------------------------
+
+    def _prepare(self) -> None:
+        self._con.execute("SET TimeZone = 'UTC'")
+        with one_transaction(self._con):
+            self._con.execute(layout.NOTES)
+        found = self.get_meta("schema_version")
+        if found is None:
+            self.set_meta("schema_version", str(layout.SCHEMA_VERSION))
+        elif int(found) > layout.SCHEMA_VERSION:
+            raise Misconfigured(
+                "mirror",
+                f"the file has schema version {found}, this program knows {layout.SCHEMA_VERSION}",
+                "Use the newer program, or move the file away and pull anew.",
+            )
+        for canonical, source, number in self._con.execute("SELECT * FROM pmom_feeds ORDER BY number").fetchall():
+            self._feeds.setdefault(canonical, {})[source] = number
+        with one_transaction(self._con):
+            for table in CANONICAL.values():
+                self._add_columns(table)
+                self._con.execute(self._view(table))
+
+    def _add_columns(self, table: Table) -> None:
+        for number in self._feeds.get(table.name, {}).values():
+            for name in (layout.stored(table, number), layout.staging(table, number)):
+                if not self._has(name):
+                    continue
+                have = [row[0] for row in self._con.execute(f"DESCRIBE {name}").fetchall()]
+                for column in table.columns:
+                    if column.name not in have:
+                        kind = layout.sql_type(column.kind)
+                        self._con.execute(f'ALTER TABLE {name} ADD COLUMN "{column.name}" {kind}')
+
+    def _view(self, table: Table) -> str:
+        return layout.view(table, sorted(self._feeds.get(table.name, {}).items()))
+
+    def _feed(self, table: Table, source: str) -> int:
+        """The number of the feed, made on first use together with its empty stored table."""
+        feeds = self._feeds.setdefault(table.name, {})
+        if source not in feeds:
+            number = max(feeds.values(), default=0) + 1
+            feeds[source] = number
+            with one_transaction(self._con):
+                self._con.execute("INSERT INTO pmom_feeds VALUES (?, ?, ?)", [table.name, source, number])
+                self._con.execute(layout.create(layout.stored(table, number), table))
+                self._con.execute(self._view(table))
+        return feeds[source]
+
+    def _set_token(self, table: str, source: str, token: str) -> None:
+        self._con.execute("DELETE FROM pmom_staging WHERE canonical = ? AND source = ?", [table, source])
+        self._con.execute("INSERT INTO pmom_staging VALUES (?, ?, ?)", [table, source, token])
+
+    def _has(self, name: str) -> bool:
+        return bool(self._one("SELECT count(*) FROM duckdb_tables() WHERE table_name = ?", [name]))
+
+    def _one(self, sql: str, values: Sequence[Any] = ()) -> Any:
+        row = self._con.execute(sql, list(values)).fetchone()
+        return None if row is None else row[0]
+
+    @contextmanager
+    def _incoming(self, rows: pa.Table) -> Iterator[None]:
+        self._con.register("incoming", rows)
+        try:
+            yield
+        finally:
+            self._con.unregister("incoming")
+
+
+def _not_older(table: Table, target: str) -> str:
+    """The condition that no stored row is newer; tables without a stamp take every row."""
+    if all(column.name != "modified_at" for column in table.columns):
+        return ""
+    same = " AND ".join(f's."{name}" = n."{name}"' for name in table.key)
+    return f" WHERE NOT EXISTS (SELECT 1 FROM {target} s WHERE {same} AND s.modified_at > n.modified_at)"
+
+
+def _unopened(where: str, error: duckdb.IOException) -> Busy | Misconfigured:
+    if "lock" in str(error).lower():
+        return Busy(f"{where}: another process has the mirror open. Wait for it to end, or stop it, and run again.")
+    return Misconfigured(where, "the file cannot be opened as a mirror", "Check the path and its permissions.")

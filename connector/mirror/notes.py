@@ -1,0 +1,156 @@
+"""What the mirror remembers beside the records: sources, settings, refused rows, the CRM's current scorecards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass
+from datetime import datetime
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from connector.core.records import Kind
+from connector.facts.sources import SourceState
+from connector.mirror.layout import arrow_type, sql_type
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A row, or one field of it, that the mapping could not take; `run` names the pull that met it."""
+
+    table: str
+    row_id: str
+    field: str
+    found: str
+    why: str
+    run: str
+
+
+@contextmanager
+def one_transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Commit what the block wrote, or nothing of it."""
+    con.execute("BEGIN")
+    try:
+        yield
+    except BaseException:
+        con.execute("ROLLBACK")
+        raise
+    con.execute("COMMIT")
+
+
+def arrow(con: duckdb.DuckDBPyConnection, sql: str, values: Sequence[Any] = ()) -> pa.Table:
+    """The answer to a question as one Arrow table."""
+    relation: Any = con.sql(sql, params=list(values)) if values else con.sql(sql)
+    rows: pa.Table = relation.to_arrow_table()
+    return rows
+
+
+def numbered(rows: pa.Table) -> pa.Table:
+    """The rows with their place in `nth`: a parallel scan keeps no order of its own."""
+    return rows.append_column("nth", pa.array(np.arange(rows.num_rows, dtype=np.int64)))
+
+
+class Notes:
+    """The small tables about the mirror; mixed into `Mirror`, which owns the connection."""
+
+    _con: duckdb.DuckDBPyConnection
+
+    def set_source(self, table: str, available: bool, reason: str = "", read_until: datetime | None = None) -> None:
+        """Remember whether a canonical table can be read, why not, and up to which moment it was (aware)."""
+        with one_transaction(self._con):
+            self._con.execute("DELETE FROM pmom_sources WHERE canonical = ?", [table])
+            self._con.execute("INSERT INTO pmom_sources VALUES (?, ?, ?, ?)", [table, available, reason, read_until])
+
+    def sources(self) -> dict[str, SourceState]:
+        """What was reported about each canonical table, by name."""
+        table = arrow(self._con, "SELECT * FROM pmom_sources ORDER BY canonical")
+        return {
+            row["canonical"]: SourceState(row["available"], row["reason"], row["read_until"])
+            for row in table.to_pylist()
+        }
+
+    def set_meta(self, key: str, value: str | None) -> None:
+        """Remember a text under a key; None forgets it."""
+        with one_transaction(self._con):
+            self._con.execute("DELETE FROM pmom_meta WHERE key = ?", [key])
+            if value is not None:
+                self._con.execute("INSERT INTO pmom_meta VALUES (?, ?)", [key, value])
+
+    def get_meta(self, key: str) -> str | None:
+        """The text kept under the key, or None."""
+        row = self._con.execute("SELECT value FROM pmom_meta WHERE key = ?", [key]).fetchone()
+        return None if row is None else row[0]
+
+    def reject(self, rows: Iterable[Rejected]) -> None:
+        """Add refused rows to the list."""
+        columns = list(zip(*(astuple(row) for row in rows), strict=True))
+        if not columns:
+            return
+        names = ("canonical", "row_id", "field", "found", "why", "run")
+        incoming = pa.table({n: pa.array(c, pa.string()) for n, c in zip(names, columns, strict=True)})
+        self._con.register("incoming", incoming)
+        self._con.execute("INSERT INTO rejections SELECT * FROM incoming")
+        self._con.unregister("incoming")
+
+    def rejections(self, run: str | None = None) -> tuple[Rejected, ...]:
+        """The refused rows of one run, or of all, in a fixed order."""
+        rows = self._con.execute(
+            "SELECT * FROM rejections WHERE ?::VARCHAR IS NULL OR run = ? ORDER BY ALL", [run, run]
+        ).fetchall()
+        return tuple(Rejected(*row) for row in rows)
+
+    def forget_rejections(self, table: str) -> None:
+        """Empty the list for one canonical table, before it is read anew."""
+        self._con.execute("DELETE FROM rejections WHERE canonical = ?", [table])
+
+    def existing(self, fields: Sequence[tuple[str, Kind]]) -> pa.Table:
+        """The machine fields' values that the CRM holds now: `id`, then the fields, by id."""
+        self._add_fields([(name, sql_type(kind)) for name, kind in fields])
+        names = ", ".join(f'"{name}"' for name, _ in fields)
+        answer = arrow(self._con, f"SELECT id{', ' + names if names else ''} FROM scorecards ORDER BY id")
+        wanted = pa.schema([("id", pa.string()), *((name, arrow_type(kind)) for name, kind in fields)])
+        return answer.cast(wanted)
+
+    def scorecards(self) -> pa.Table:
+        """All kept machine fields: `id`, then every field ever put, by id."""
+        return arrow(self._con, "SELECT * FROM scorecards ORDER BY id")
+
+    def put_scorecards(self, rows: pa.Table) -> None:
+        """Replace the kept values by these rows (`id` and field columns; a repeated id keeps its last row)."""
+        self._take_scorecards(rows, everything=True)
+
+    def patch_scorecards(self, rows: pa.Table) -> None:
+        """Overwrite the given columns of the given ids; other columns stay, new ids are added."""
+        self._take_scorecards(rows, everything=False)
+
+    def _take_scorecards(self, rows: pa.Table, *, everything: bool) -> None:
+        self._con.register("incoming", numbered(rows))
+        described = self._con.execute("DESCRIBE incoming").fetchall()
+        fields = [(row[0], row[1]) for row in described if row[0] not in ("id", "nth")]
+        self._add_fields(fields)
+        names = "".join(f', "{name}"' for name, _ in fields)
+        with one_transaction(self._con):
+            self._con.execute(
+                "CREATE OR REPLACE TEMP TABLE cards AS SELECT * EXCLUDE (nth) FROM incoming"
+                " QUALIFY row_number() OVER (PARTITION BY id ORDER BY nth DESC) = 1"
+            )
+            if everything:
+                self._con.execute("DELETE FROM scorecards")
+            elif fields:
+                sets = ", ".join(f'"{name}" = cards."{name}"' for name, _ in fields)
+                self._con.execute(f"UPDATE scorecards SET {sets} FROM cards WHERE scorecards.id = cards.id")
+            self._con.execute(
+                f"INSERT INTO scorecards (id{names}) SELECT id{names} FROM cards"
+                " WHERE NOT EXISTS (SELECT 1 FROM scorecards s WHERE s.id = cards.id)"
+            )
+        self._con.execute("DROP TABLE cards")
+        self._con.unregister("incoming")
+
+    def _add_fields(self, fields: Sequence[tuple[str, str]]) -> None:
+        have = {row[0] for row in self._con.execute("DESCRIBE scorecards").fetchall()}
+        for name, kind in fields:
+            if name not in have:
+                self._con.execute(f'ALTER TABLE scorecards ADD COLUMN "{name}" {kind}')
