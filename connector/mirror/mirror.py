@@ -145,10 +145,8 @@ class Mirror(Notes):
     def staged_token(self, table: str, source: str) -> str | None:
         """Where to go on with an unfinished full pull; None when nothing is staged or no page brought a token."""
         self._write_gathered(table, source)
-        row = self._con.execute(
-            "SELECT token FROM pmom_staging WHERE canonical = ? AND source = ?", [table, source]
-        ).fetchone()
-        return (row[0] or None) if row else None
+        where = "SELECT token FROM pmom_staging WHERE canonical = ? AND source = ?"
+        return self._one(where, [table, source]) or None
 
     def finish_full(self, table: str, source: str) -> None:
         """Put the staged rows in the place of the source's rows, all at once; the newest of equal ids stays."""
@@ -166,8 +164,7 @@ class Mirror(Notes):
 
     def _drop_repeats(self, table: Table, name: str) -> None:
         keys = layout.key(table)
-        counted = self._con.execute(f"SELECT count(*), count(DISTINCT ({keys})) FROM {name}").fetchone()
-        if counted is None or counted[0] == counted[1]:
+        if not self._one(f"SELECT count(*) - count(DISTINCT ({keys})) FROM {name}"):
             return
         order = layout.newest_first(table, tie="rowid DESC")
         self._con.execute(
@@ -325,8 +322,8 @@ class Mirror(Notes):
         return bool(self._one("SELECT count(*) FROM duckdb_tables() WHERE table_name = ?", [name]))
 
     def _one(self, sql: str, values: Sequence[Any] = ()) -> Any:
-        row = self._con.execute(sql, list(values)).fetchone()
-        return None if row is None else row[0]
+        rows = self._con.execute(sql, list(values)).fetchall()
+        return rows[0][0] if rows else None
 
     @contextmanager
     def _incoming(self, rows: pa.Table) -> Iterator[None]:

@@ -81,8 +81,8 @@ class Notes:
 
     def get_meta(self, key: str) -> str | None:
         """The text kept under the key, or None."""
-        row = self._con.execute("SELECT value FROM pmom_meta WHERE key = ?", [key]).fetchone()
-        return None if row is None else row[0]
+        rows = self._con.execute("SELECT value FROM pmom_meta WHERE key = ?", [key]).fetchall()
+        return rows[0][0] if rows else None
 
     def reject(self, rows: Iterable[Rejected]) -> None:
         """Add refused rows to the list."""
