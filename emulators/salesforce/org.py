@@ -239,7 +239,8 @@ class Org:
 
     def _remember(self, connection: sqlite3.Connection, obj: ObjectType, field: FieldType) -> None:
         connection.execute(
-            "INSERT INTO e_custom_field VALUES (?, ?, ?) ON CONFLICT (object, name) DO UPDATE SET body = excluded.body",
+            "INSERT INTO e_custom_field VALUES (?, ?, ?) "
+            "ON CONFLICT (object, name) DO UPDATE SET body = excluded.body",
             (obj.name, field.name, storage.field_json(field)),
         )
 
@@ -254,7 +255,7 @@ class Org:
         row = self.connection().execute("SELECT value FROM e_state WHERE name = ?", (name,)).fetchone()
         return None if row is None else json.loads(row[0])
 
-    def put_state(self, name: str, value: object) -> None:
+    def put_state(self, name: str, value: Any) -> None:
         """Keep a small JSON document in the file."""
         with self.transaction() as connection:
             connection.execute("INSERT OR REPLACE INTO e_state VALUES (?, ?)", (name, json.dumps(value)))
