@@ -66,6 +66,7 @@ w = 'a # b'
 '''
     assert line_numbers(text) == {
         ("a",): 2,
+        ("b",): 3,
         ("b", "c d"): 3,
         ("b", "c d", "e"): 4,
         ("b", "c d", "e", "f"): 4,
