@@ -16,6 +16,9 @@ STAGES: tuple[tuple[str, bool, bool, int, str], ...] = (
     ("Prospecting", False, False, 10, "Pipeline"),
     ("Qualification", False, False, 10, "Pipeline"),
     ("Needs Analysis", False, False, 20, "Pipeline"),
+    ("Value Proposition", False, False, 50, "Pipeline"),
+    ("Id. Decision Makers", False, False, 60, "Pipeline"),
+    ("Perception Analysis", False, False, 70, "Pipeline"),
     ("Proposal/Price Quote", False, False, 75, "BestCase"),
     ("Negotiation/Review", False, False, 90, "Forecast"),
     ("Closed Won", True, True, 100, "Closed"),
@@ -280,7 +283,6 @@ class Builder:
             Opportunity__c=opportunity, Account__c=account, Status__c=status, Submitted_At__c=text(submitted),
             Approved_At__c=text(approved) if status == "Approved" else "",
             Expires_On__c=(approved + timedelta(days=90)).date().isoformat(), OwnerId=self.staff["ae1"],
-            CurrencyIsoCode="USD",
         )  # fmt: skip
 
 
@@ -290,10 +292,9 @@ _LOCALE: dict[str, Any] = {
 }  # fmt: skip
 _ROLES = {"role": "VAR/Reseller", "consultant": "Consultant"}
 _ACTIVITY = {
-    "Demand Gen": "Demand Generation",
+    "Demand Gen": "Event",
     "Enablement": "Training",
-    "Thought Leadership": "Thought Leadership",
-    "First-Deal Incentive": "Incentive",
+    "Thought Leadership": "Content",
 }
 
 

@@ -49,7 +49,7 @@ _LAST = ("Systems", "Networks", "Consulting", "Distribution", "Digital", "Allian
 
 
 def staff(build: Builder) -> None:
-    """Our own people, the currencies, stages and partner roles, and the year's budget."""
+    """Our own people, the currencies and stages, and the year's budget."""
     build.user("admin", "Ada", "Admin", "Sales Operations")
     build.user("manager", "Mona", "Manager", "Head of Partner Sales")
     for number, first in enumerate(("Pia", "Paul", "Petra", "Piet"), 1):
@@ -71,8 +71,6 @@ def _reference(build: Builder) -> None:
             IsClosed=str(is_closed).lower(), IsWon=str(is_won).lower(), ForecastCategory=forecast,
             ForecastCategoryName=forecast, DefaultProbability=probability,
         )  # fmt: skip
-    for number, role in enumerate(("VAR/Reseller", "System Integrator", "Consultant"), 1):
-        build.add("PartnerRole", old, MasterLabel=role, ApiName=role, ReverseRole="Customer", SortOrder=number)
     rates = (("USD", "1", 2), ("EUR", "0.9", 2), ("GBP", "0.8", 2), ("JPY", "150", 0))
     for code, rate, places in rates:
         build.add(

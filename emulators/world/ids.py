@@ -9,7 +9,7 @@ from emulators.salesforce.ids import checksum
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _CHECK = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 _PAIRS = ["".join(pair) for pair in product(_DIGITS, repeat=2)]
-_POD = "5e0"  # every id of the world comes from one pod
+_POD = "8G0"  # every id of a world comes from one pod, which no emulated org has
 
 PREFIXES = {
     "Account": "001",
@@ -26,11 +26,10 @@ PREFIXES = {
     "OpportunityPartner": "00I",
     "OpportunityStage": "01J",
     "Partner": "00I",
-    "PartnerFundAllocation": "0EP",
-    "PartnerFundClaim": "0ER",
-    "PartnerFundRequest": "0EQ",
-    "PartnerMarketingBudget": "0EO",
-    "PartnerRole": "0H8",
+    "PartnerFundAllocation": "0Kf",
+    "PartnerFundClaim": "0Kc",
+    "PartnerFundRequest": "0Kr",
+    "PartnerMarketingBudget": "0Kb",
     "Quote": "0Q0",
     "Task": "00T",
     "User": "005",

@@ -22,7 +22,6 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "Id", "MasterLabel", "ApiName", "IsActive", "SortOrder", "IsClosed", "IsWon", "ForecastCategory",
         "ForecastCategoryName", "DefaultProbability", *_AUDIT,
     ),
-    "PartnerRole": ("Id", "MasterLabel", "ApiName", "ReverseRole", "SortOrder", *_AUDIT),
     "Account": (
         "Id", "IsDeleted", "MasterRecordId", "Name", "Type", "IsPartner", "ParentId", "BillingCountry", "Industry",
         "Segment__c", "Partner_Agreement_Date__c", "Partner_Marketing_Lead__c", "Strategic_Partner__c", "OwnerId",
@@ -62,7 +61,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "Deal_Registration__c": (
         "Id", "IsDeleted", "Name", "Partner__c", "Opportunity__c", "Account__c", "Status__c", "Submitted_At__c",
-        "Approved_At__c", "Expires_On__c", "OwnerId", "CurrencyIsoCode", *_AUDIT,
+        "Approved_At__c", "Expires_On__c", "OwnerId", *_AUDIT,
     ),
     "Quote": (
         "Id", "IsDeleted", "Name", "QuoteNumber", "OpportunityId", "AccountId", "Status", "GrandTotal",

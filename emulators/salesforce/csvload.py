@@ -1,0 +1,220 @@
+"""How a folder of Data Loader files becomes the contents of an org: ids and audit fields kept, misfits named."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import string
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from emulators.salesforce.catalog import custom_object
+from emulators.salesforce.errors import DmlError
+from emulators.salesforce.org import Org
+from emulators.salesforce.schema import FieldType, ObjectType, PicklistValue
+from emulators.salesforce.storage import has_column, table
+from emulators.salesforce.values import Stored, to_stored
+
+csv.field_size_limit(1 << 27)
+
+REPLACED = frozenset(
+    {"currencytype", "opportunitystage", "partnerrole", "taskstatus", "taskpriority", "leadstatus", "organization"}
+)
+"""Set-up tables of which every org has its own: a file of one replaces what the org was founded with."""
+
+_MEMOIZED = frozenset({"boolean", "picklist", "multipicklist", "date", "int", "double", "currency", "percent"})
+_MEMO_LIMIT = 20_000
+_STORED_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z")
+Convert = Callable[[str], Stored]
+
+
+class BadFile(Exception):
+    """A file that does not fit the org; says which file, line and column, what was found and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One file whose header fits."""
+
+    path: Path
+    obj: ObjectType
+    fields: tuple[FieldType, ...]
+
+
+def load_folder(org: Org, folder: str | Path) -> dict[str, int]:
+    """Load every `<sObject>.csv` of the folder; -> rows by object name.
+
+    `fields.json`, when there, first makes the custom objects and fields that the files speak of. Headers are checked
+    before anything is loaded; a bad row undoes everything but the fields. Sub-folders are left alone.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        raise BadFile(f"{root}: not a folder; give the folder that holds Account.csv and its like")
+    declared = root / "fields.json"
+    if declared.is_file():
+        declare(org, json.loads(declared.read_text(encoding="utf-8")), declared)
+    sheets = [_sheet(org, path) for path in sorted(root.glob("*.csv"))]
+    sheets.sort(key=lambda sheet: sheet.obj.name.lower() not in REPLACED)  # later files may be completed from them
+    if not sheets:
+        raise BadFile(f"{root}: holds no .csv file")
+    counts: dict[str, int] = {}
+    with org.transaction() as connection:
+        for sheet in sheets:
+            if sheet.obj.name.lower() in REPLACED:
+                connection.execute(f"DELETE FROM {table(sheet.obj)}")
+            counts[sheet.obj.name] = org.load_raw(sheet.obj.name, _rows(sheet))
+    return counts
+
+
+def _sheet(org: Org, path: Path) -> Sheet:
+    obj = org.schema.object(path.stem)
+    if obj is None:
+        raise BadFile(
+            f"{path.name}: this org has no object {path.stem}; rename the file or declare it in fields.json"
+        )
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        try:
+            header = next(csv.reader(file, strict=True), None)
+        except (csv.Error, UnicodeDecodeError) as bad:
+            raise BadFile(f"{path.name}, line 1: {bad}") from None
+    if not header:
+        raise BadFile(f"{path.name}, line 1: no header; the first line must name the fields")
+    fields = tuple(_field(path, obj, name) for name in header)
+    for at, field in enumerate(fields):
+        if field in fields[:at]:
+            raise BadFile(f"{path.name}, line 1, column {field.name}: given twice; keep one")
+    return Sheet(path, obj, fields)
+
+
+def _field(path: Path, obj: ObjectType, name: str) -> FieldType:
+    field = obj.field(name)
+    if field is None:
+        raise BadFile(f"{path.name}, line 1, column {name}: {obj.name} has no such field; remove the column")
+    if not has_column(field):
+        raise BadFile(f"{path.name}, line 1, column {name}: the org computes this field; remove the column")
+    return field
+
+
+def _rows(sheet: Sheet) -> Iterator[dict[str, Any]]:
+    names = [field.name for field in sheet.fields]
+    converts = [_convert(field) for field in sheet.fields]
+    with sheet.path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file, strict=True)
+        try:
+            next(reader)
+            for cells in reader:
+                if len(cells) != len(names):
+                    _refuse_width(sheet, reader.line_num, cells, len(names))
+                yield {
+                    name: convert(cell) for name, convert, cell in zip(names, converts, cells, strict=True) if cell
+                }
+        except (DmlError, csv.Error, UnicodeDecodeError) as bad:
+            raise BadFile(_complaint(sheet, reader.line_num, bad)) from None
+
+
+def _refuse_width(sheet: Sheet, line: int, cells: list[str], wanted: int) -> None:
+    raise BadFile(
+        f"{sheet.path.name}, line {line}: {len(cells)} cells, the header has {wanted}; quote cells with commas"
+    )
+
+
+def _complaint(sheet: Sheet, line: int, bad: Exception) -> str:
+    if isinstance(bad, DmlError):
+        column = f", column {bad.fields[0]}" if bad.fields else ""
+        return f"{sheet.path.name}, line {line}{column}: {bad.message}"
+    return f"{sheet.path.name}, line {line}: {bad}"
+
+
+def _convert(field: FieldType) -> Convert:
+    """The field's conversion; few different values are remembered, ids and free text are not."""
+    if field.type in ("string", "textarea", "url", "phone", "email", "combobox"):
+        return _text_of(field)
+    if field.type in ("id", "reference"):
+        return lambda cell: cell if _right_id(cell) else to_stored(field, cell)
+    if field.type == "datetime":
+        return _instant_of(field)
+    if field.type not in _MEMOIZED:
+        return lambda cell: to_stored(field, cell)
+    memo: dict[str, Stored] = {}
+
+    def convert(cell: str) -> Stored:
+        if cell in memo:
+            return memo[cell]
+        value = to_stored(field, cell)
+        if len(memo) < _MEMO_LIMIT:
+            memo[cell] = value
+        return value
+
+    return convert
+
+
+_CASES = str.maketrans({letter: "1" if letter.isupper() else "0" for letter in string.ascii_letters + string.digits})
+_CHECKS = {f"{bits:05b}"[::-1]: letter for bits, letter in enumerate(string.ascii_uppercase + "012345")}
+
+
+def _right_id(cell: str) -> bool:
+    """Whether this is an 18-character id with the right checksum; quick, for there are many."""
+    if len(cell) != 18 or not (cell.isascii() and cell.isalnum()):
+        return False
+    cases = cell[:15].translate(_CASES)
+    return _CHECKS[cases[:5]] + _CHECKS[cases[5:10]] + _CHECKS[cases[10:]] == cell[15:]
+
+
+def _instant_of(field: FieldType) -> Convert:
+    """Instants in the stored form stay as they are once their day is known to exist."""
+    days: set[str] = set()
+
+    def convert(cell: str) -> Stored:
+        if cell[:10] in days and _STORED_INSTANT.fullmatch(cell):
+            return cell
+        value = to_stored(field, cell)
+        if value == cell:
+            days.add(cell[:10])
+        return value
+
+    return convert
+
+
+def _text_of(field: FieldType) -> Convert:
+    """Text comes in as it is: a Data Loader export may hold what the API would not take today."""
+    longest = field.length or 1 << 30
+
+    def convert(cell: str) -> Stored:
+        return cell if len(cell) <= longest else to_stored(field, cell)
+
+    return convert
+
+
+# -- fields.json --------------------------------------------------------------------------------------------------
+
+
+def declare(org: Org, body: dict[str, Any], path: Path) -> None:
+    """Make custom objects and fields as `fields.json` has them; everybody may see them. Known ones stay."""
+    for name, entry in body.items():
+        if "prefix" in entry and org.schema.object(name) is None:
+            org.add_object(custom_object(name, entry["label"], entry["plural"], entry["prefix"]))
+        if org.schema.object(name) is None and name != "Activity":
+            raise BadFile(f"{path.name}: this org has no object {name}; give it label, plural and prefix to make it")
+        known = org.schema.object("Event" if name == "Activity" else name)
+        for field in entry["fields"]:
+            if known is None or known.field(field["name"]) is None:
+                org.add_custom_field(name, _declared(field))
+
+
+def _declared(entry: dict[str, Any]) -> FieldType:
+    kind = str(entry["type"])
+    money = kind in ("currency", "double", "percent")
+    return FieldType(
+        name=entry["name"], label=entry["label"], type=kind,
+        length=int(entry.get("length", 18 if kind == "reference" else 255 if kind == "string" else 0)),
+        precision=int(entry.get("precision", 18 if money else 0)), scale=int(entry.get("scale", 2 if money else 0)),
+        custom=True, unique=bool(entry.get("unique")), external_id=bool(entry.get("externalId")),
+        restricted_picklist=bool(entry.get("restricted")), default_on_create=kind == "boolean",
+        picklist=tuple(PicklistValue(value, value) for value in entry.get("picklist", ())),
+        reference_to=tuple(entry.get("referenceTo", ())), relationship_name=entry.get("relationshipName"),
+        child_relationship=entry.get("childRelationship"), description=entry.get("description"),
+        help=entry.get("help"), always_visible=True, nillable=kind != "boolean",
+    )  # fmt: skip
