@@ -24,12 +24,14 @@ _TAG = "~"  # names the class where a field may hold one of several
 
 def to_json(value: Any) -> str:
     """The dataclass as compact JSON text; Decimals and dates are strings, instants are ISO 8601."""
-    return json.dumps(_packer(type(value))(value), ensure_ascii=False, separators=(",", ":"))
+    kind: Any = type(value)
+    return json.dumps(_packer(kind)(value), ensure_ascii=False, separators=(",", ":"))
 
 
 def from_json(kind: type[T], text: str) -> T:
     """The value that `to_json` made; KeyError or TypeError when the text is of something else."""
-    value: T = _unpacker(kind)(json.loads(text))
+    hint: Any = kind
+    value: T = _unpacker(hint)(json.loads(text))
     return value
 
 
