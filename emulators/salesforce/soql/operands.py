@@ -1,0 +1,203 @@
+"""What may be compared, sorted, grouped or aggregated, and as what kind of value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from emulators.salesforce.schema import FieldType
+from emulators.salesforce.soql.ast import Call, Operand, Path
+from emulators.salesforce.soql.dates import DATETIME_ONLY_FUNCTIONS, DAY_FUNCTIONS
+from emulators.salesforce.soql.errors import SoqlError, malformed, refuse
+from emulators.salesforce.soql.scope import Column, Scope
+
+LONG_TEXT = 255  # a textarea that may be longer is a long text area
+
+
+class ValueKind(StrEnum):
+    """How values of a field are compared."""
+
+    TEXT = "string"
+    ID = "id"
+    BOOLEAN = "boolean"
+    INTEGER = "int"
+    NUMBER = "double"
+    DATE = "date"
+    DATETIME = "dateTime"
+    MULTI = "multipicklist"
+
+
+_KINDS = {
+    "id": ValueKind.ID,
+    "reference": ValueKind.ID,
+    "boolean": ValueKind.BOOLEAN,
+    "int": ValueKind.INTEGER,
+    "double": ValueKind.NUMBER,
+    "currency": ValueKind.NUMBER,
+    "percent": ValueKind.NUMBER,
+    "date": ValueKind.DATE,
+    "datetime": ValueKind.DATETIME,
+    "multipicklist": ValueKind.MULTI,
+}
+_NEVER_FILTERED = frozenset({"address", "location", "base64", "anyType", "encryptedstring"})
+_NEVER_SORTED = _NEVER_FILTERED | {"multipicklist"}
+_NEVER_GROUPED = _NEVER_SORTED | {"currency", "double", "percent", "datetime"}
+_NEVER_AGGREGATED = _NEVER_SORTED | {"boolean"}
+_SUMMED = frozenset({"int", "double", "currency", "percent"})
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """An SQL expression with the kind of its values; `field` is None for counts and parts of dates."""
+
+    sql: str
+    kind: ValueKind
+    label: str
+    position: int
+    field: FieldType | None = None
+    currency: str = ""  # SQL of the row's currency code, for amounts in a multi-currency org
+
+
+def kind_of(field: FieldType) -> ValueKind:
+    """The kind of a field's values."""
+    return _KINDS.get(field.type, ValueKind.TEXT)
+
+
+def is_long(field: FieldType) -> bool:
+    """Whether the field is a long text area."""
+    return field.type == "textarea" and field.length > LONG_TEXT
+
+
+def filterable(field: FieldType) -> bool:
+    """Whether WHERE takes the field."""
+    return field.filterable and field.type not in _NEVER_FILTERED and not is_long(field)
+
+
+def sortable(field: FieldType) -> bool:
+    """Whether ORDER BY takes the field."""
+    return field.sortable and field.type not in _NEVER_SORTED and not is_long(field)
+
+
+def groupable(field: FieldType) -> bool:
+    """Whether GROUP BY takes the field."""
+    return field.groupable and field.type not in _NEVER_GROUPED and not is_long(field)
+
+
+def field_value(scope: Scope, path: Path) -> Value:
+    """A field as a value."""
+    column = scope.column(path)
+    return Value(column.sql, kind_of(column.field), str(path), path.position, column.field, currency_of(column))
+
+
+def day_value(scope: Scope, call: Call) -> Value:
+    """A date function as a value; datetimes are cut in UTC unless convertTimezone() wraps the field."""
+    zone = "NULL"
+    inner = call.argument
+    if isinstance(inner, Call):
+        zone = scope.binder(scope.context.timezone.key)
+        inner = inner.argument
+    assert isinstance(inner, Path)
+    column = scope.column(inner)
+    wanted = ("datetime",) if zone != "NULL" or call.name in DATETIME_ONLY_FUNCTIONS else ("date", "datetime")
+    if column.field.type not in wanted:
+        text = f"field {inner} does not support date function {call.name}"
+        raise malformed(scope.soql, call.position, text)
+    context = scope.context
+    named_by_end = int(context.fiscal_year_ends)
+    sql = f"soql_part('{call.name}', {column.sql}, {zone}, {context.fiscal_start_month}, {named_by_end})"
+    kind = ValueKind.DATE if call.name == "DAY_ONLY" else ValueKind.INTEGER
+    return Value(sql, kind, str(call), call.position)
+
+
+def aggregate_value(scope: Scope, call: Call) -> Value:
+    """COUNT, COUNT_DISTINCT, SUM, AVG, MIN or MAX of a field."""
+    assert isinstance(call.argument, Path)
+    column = scope.column(call.argument)
+    field = column.field
+    allowed = field.type in _SUMMED if call.name in ("SUM", "AVG") else field.type not in _NEVER_AGGREGATED
+    if not allowed or is_long(field):
+        text = f"field {call.argument} does not support aggregate operator {call.name}"
+        raise malformed(scope.soql, call.position, text)
+    return _aggregate(scope, call, column)
+
+
+def _aggregate(scope: Scope, call: Call, column: Column) -> Value:
+    """Amounts of several currencies are aggregated in the corporate one."""
+    label, kind = str(call), kind_of(column.field)
+    if call.name in ("COUNT", "COUNT_DISTINCT"):
+        distinct = "DISTINCT " if call.name == "COUNT_DISTINCT" else ""
+        return Value(f"COUNT({distinct}{column.sql})", ValueKind.INTEGER, label, call.position)
+    code = currency_of(column) if scope.context.schema.object("CurrencyType") else ""
+    sql = f"{column.sql} / coalesce({rate_sql(code)}, 1.0)" if code else column.sql
+    if call.name == "AVG":
+        return Value(f"AVG({sql})", ValueKind.NUMBER, label, call.position)
+    return Value(f"{call.name}({sql})", kind, label, call.position, column.field)
+
+
+def plain_value(scope: Scope, operand: Operand) -> Value:
+    """A field or date function where no aggregate may stand."""
+    if isinstance(operand, Path):
+        return field_value(scope, operand)
+    if operand.name in DAY_FUNCTIONS:
+        return day_value(scope, operand)
+    if operand.name == "TOLABEL":
+        return label_value(scope, operand)
+    raise malformed(scope.soql, operand.position, f"unexpected token: '{operand.name}'")
+
+
+def label_value(scope: Scope, call: Call) -> Value:
+    """toLabel(picklist): the label of a value; the value itself where it has none."""
+    assert isinstance(call.argument, Path)
+    column = scope.column(call.argument)
+    if column.field.type not in ("picklist", "multipicklist", "combobox"):
+        raise malformed(scope.soql, call.position, f"field {call.argument} does not support toLabel()")
+    renamed = [one for one in column.field.picklist if one.label != one.value]
+    branches = " ".join(f"WHEN {scope.binder(one.value)} THEN {scope.binder(one.label)}" for one in renamed)
+    sql = f"(CASE {column.sql} {branches} ELSE {column.sql} END COLLATE NOCASE)" if renamed else column.sql
+    return Value(sql, ValueKind.TEXT, str(call.argument), call.position, column.field)
+
+
+def currency_of(column: Column) -> str:
+    """The SQL of the currency code of an amount's record; empty in an org of one currency."""
+    if column.field.type != "currency" or not column.alias or column.entity.field("CurrencyIsoCode") is None:
+        return ""
+    return f"{column.alias}.f_currencyisocode"
+
+
+def rate_sql(code: str) -> str:
+    """How much of that currency a unit of the corporate currency buys."""
+    return f"(SELECT c.f_conversionrate FROM o_currencytype AS c WHERE c.f_isocode = {code})"
+
+
+def refuse_unless(allowed: bool, scope: Scope, value: Value, verb: str) -> None:
+    """INVALID_FIELD when a field may not be filtered, sorted or grouped."""
+    if not allowed:
+        raise not_allowed(scope, value, verb)
+
+
+def not_allowed(scope: Scope, value: Value, verb: str) -> SoqlError:
+    """The refusal of a field that can not be filtered, sorted or grouped."""
+    text = f"field '{value.label}' can not be {verb} in a query call"
+    return refuse("INVALID_FIELD", scope.soql, value.position, text)
+
+
+def order_sql(scope: Scope, value: Value) -> str:
+    """What to sort by: text without case and marks, picklists in their defined order."""
+    field = value.field
+    if field is not None and field.type in ("picklist", "combobox") and field.picklist:
+        places = " ".join(f"WHEN {scope.binder(one.value)} THEN {n}" for n, one in enumerate(field.picklist))
+        rank = f"CASE {value.sql} {places} ELSE {len(field.picklist)} END"
+        return f"CASE WHEN {value.sql} IS NOT NULL THEN printf('%06d', {rank}) || soql_key({value.sql}) END"
+    if value.kind is ValueKind.TEXT and not (field is not None and field.case_sensitive):
+        return f"soql_key({value.sql})"
+    return value.sql
+
+
+def order_direction(scope: Scope, value: Value, descending: bool, nulls: str | None) -> str:
+    """ASC or DESC and where nulls go: first unless asked otherwise; left out where SQLite does so by itself."""
+    wanted = nulls or "FIRST"
+    by_itself = "LAST" if descending else "FIRST"
+    own = value.sql.startswith(f"{scope.root}.")
+    never_null = own and value.field is not None and not value.field.nillable
+    suffix = "" if wanted == by_itself or never_null else f" NULLS {wanted}"
+    return f" {'DESC' if descending else 'ASC'}{suffix}"

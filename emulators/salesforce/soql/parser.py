@@ -1,0 +1,418 @@
+"""Whether a text is SOQL, and what it asks for: a strict recursive-descent parser."""
+
+from __future__ import annotations
+
+import re
+
+from emulators.salesforce.soql.ast import (
+    Call,
+    Comparison,
+    Condition,
+    Grouping,
+    Literal,
+    LiteralKind,
+    Logical,
+    Negation,
+    Operand,
+    OrderTerm,
+    Path,
+    Query,
+    SelectChildren,
+    SelectField,
+    SelectItem,
+    TypeOf,
+)
+from emulators.salesforce.soql.dates import DAY_FUNCTIONS, RANGES, RANGES_OF_N
+from emulators.salesforce.soql.errors import SoqlError, malformed
+from emulators.salesforce.soql.lexer import Kind, Token, tokens
+
+AGGREGATES = frozenset({"COUNT", "COUNT_DISTINCT", "SUM", "AVG", "MIN", "MAX"})
+RENDERINGS = frozenset({"TOLABEL", "FORMAT", "CONVERTCURRENCY"})
+MAX_CHILD_QUERIES = 20
+_RESERVED = frozenset(
+    (
+        *("ALL", "AND", "AS", "ASC", "DESC", "EXCLUDES", "FIRST", "FOR", "FROM", "GROUP", "HAVING", "IN", "INCLUDES"),
+        *("LAST", "LIKE", "LIMIT", "NOT", "NULL", "NULLS", "OFFSET", "OR", "ORDER", "SELECT", "UPDATE", "USING"),
+        *("WHERE", "WITH"),
+    )
+)
+_COMPARATORS = frozenset({"=", "!=", "<>", "<", "<=", ">", ">="})
+_SCOPES = frozenset(
+    {"EVERYTHING", "MINE", "MINE_AND_MY_GROUPS", "DELEGATED", "TEAM", "MY_TERRITORY", "MY_TEAM_TERRITORY"}
+)
+_CURRENCY = re.compile(r"[A-Za-z]{3}\d+(?:\.\d+)?")
+
+
+def parse(soql: str) -> Query:
+    """The statement as a tree. Raises SoqlError MALFORMED_QUERY with row and column."""
+    parser = _Parser(soql)
+    try:
+        return parser.statement()
+    except RecursionError:
+        raise SoqlError(
+            "QUERY_TOO_COMPLICATED", "Query is either selecting too many fields or too complicated."
+        ) from None
+
+
+class _Parser:
+    def __init__(self, soql: str) -> None:
+        self.soql = soql
+        self.tokens = tokens(soql)
+        self.at = 0
+
+    # what comes next
+
+    @property
+    def next(self) -> Token:
+        return self.tokens[self.at]
+
+    def peek(self, ahead: int = 1) -> Token:
+        return self.tokens[min(self.at + ahead, len(self.tokens) - 1)]
+
+    def take(self) -> Token:
+        token = self.tokens[self.at]
+        if token.kind is not Kind.END:
+            self.at += 1
+        return token
+
+    def sees(self, *words: str) -> bool:
+        return all(self.peek(i).word == word and self.peek(i).kind is not Kind.STRING for i, word in enumerate(words))
+
+    def accept(self, *words: str) -> bool:
+        if not self.sees(*words):
+            return False
+        self.at += len(words)
+        return True
+
+    def expect(self, word: str) -> Token:
+        if not self.sees(word):
+            raise self.unexpected()
+        return self.take()
+
+    def unexpected(self, token: Token | None = None) -> SoqlError:
+        token = token or self.next
+        if token.text == ":":
+            return malformed(self.soql, token.position, "Bind variables only allowed in Apex code")
+        return malformed(self.soql, token.position, f"unexpected token: '{token.text}'")
+
+    def name(self) -> Token:
+        if self.next.kind is not Kind.NAME:
+            raise self.unexpected()
+        return self.take()
+
+    def path(self) -> Path:
+        token = self.name()
+        return Path(tuple(token.text.split(".")), token.position)
+
+    # statements
+
+    def statement(self) -> Query:
+        query = self.query(depth=0)
+        if self.sees("ALL", "ROWS"):
+            raise malformed(self.soql, self.next.position, "ALL ROWS not allowed in this context")
+        if self.next.kind is not Kind.END:
+            raise self.unexpected()
+        return query
+
+    def query(self, depth: int, semi_join: bool = False) -> Query:
+        start = self.expect("SELECT").position
+        items = self.items(depth, semi_join)
+        self.expect("FROM")
+        entity, aliases = self.sources()
+        scope, scope_position = self.using_scope()
+        where = self.conditions() if self.accept("WHERE") else None
+        self.security()
+        grouping = self.grouping()
+        having = self.conditions() if grouping and self.accept("HAVING") else None
+        order_position = self.next.position
+        order = self.order() if self.accept("ORDER", "BY") else ()
+        limit_position = self.next.position
+        limit = self.count("LIMIT")
+        offset_position = self.next.position
+        offset = self.count("OFFSET")
+        locks = self.locks()
+        return Query(
+            items=items,
+            entity=entity,
+            aliases=aliases,
+            scope=scope,
+            scope_position=scope_position,
+            where=where,
+            grouping=grouping,
+            having=having,
+            order=order,
+            order_position=order_position,
+            limit=limit,
+            limit_position=limit_position,
+            offset=offset,
+            offset_position=offset_position,
+            locks=locks,
+            position=start,
+        )
+
+    # SELECT list
+
+    def items(self, depth: int, semi_join: bool) -> tuple[SelectItem, ...]:
+        if self.sees("COUNT", "(", ")"):
+            token = self.take()
+            self.at += 2
+            return (SelectField(Call("COUNT", None, token.position)),)
+        found = [self.item(depth, semi_join)]
+        while self.accept(","):
+            found.append(self.item(depth, semi_join))
+        if sum(isinstance(item, SelectChildren) for item in found) > MAX_CHILD_QUERIES:
+            text = f"Maximum number of child relationship sub-queries is {MAX_CHILD_QUERIES}"
+            raise malformed(self.soql, self.next.position, text)
+        return tuple(found)
+
+    def item(self, depth: int, semi_join: bool) -> SelectItem:
+        if not semi_join and self.sees("(") and self.peek().word == "SELECT":
+            return self.children(depth)
+        if self.sees("TYPEOF") and self.peek().kind is Kind.NAME and self.peek(2).word == "WHEN":
+            return self.type_of()
+        operand = self.operand(self.SELECTABLE)
+        self.accept("AS")
+        if self.next.kind is Kind.NAME and self.next.word not in _RESERVED and "." not in self.next.text:
+            alias = self.take()
+            return SelectField(operand, alias.text, alias.position)
+        return SelectField(operand)
+
+    def children(self, depth: int) -> SelectChildren:
+        start = self.expect("(").position
+        query = self.query(depth + 1)
+        self.expect(")")
+        if depth + 1 >= 5:
+            raise malformed(self.soql, start, "Nesting of child relationship sub-queries is limited to 5 levels")
+        return SelectChildren(query)
+
+    def type_of(self) -> TypeOf:
+        start = self.take().position
+        relationship = self.path()
+        branches: list[tuple[str, int, tuple[Path, ...]]] = []
+        while self.accept("WHEN"):
+            entity = self.name()
+            self.expect("THEN")
+            branches.append((entity.text, entity.position, self.paths()))
+        otherwise = self.paths() if self.accept("ELSE") else ()
+        self.expect("END")
+        return TypeOf(relationship, tuple(branches), otherwise, start)
+
+    def paths(self) -> tuple[Path, ...]:
+        found = [self.path()]
+        while self.accept(","):
+            found.append(self.path())
+        return tuple(found)
+
+    # fields and functions
+
+    SELECTABLE = AGGREGATES | RENDERINGS | DAY_FUNCTIONS | {"FIELDS", "GROUPING"}
+    FILTERABLE = AGGREGATES | DAY_FUNCTIONS | {"TOLABEL"}
+    GROUPABLE = DAY_FUNCTIONS
+    ORDERABLE = AGGREGATES | DAY_FUNCTIONS | {"GROUPING"}
+
+    def operand(self, functions: frozenset[str]) -> Operand:
+        token = self.next
+        if token.kind is not Kind.NAME or (
+            token.word in ("SELECT", "FROM", "NOT") and not self.followed_by_comparator()
+        ):
+            raise self.unexpected()
+        if self.peek().text != "(":
+            return self.path()
+        if token.word not in functions:
+            raise self.unexpected(self.peek())
+        self.at += 2
+        argument = self.argument(token.word)
+        self.expect(")")
+        return Call(token.word, argument, token.position)
+
+    def followed_by_comparator(self) -> bool:
+        return self.peek().text in _COMPARATORS
+
+    def argument(self, function: str) -> Operand:
+        if function in DAY_FUNCTIONS and self.sees("CONVERTTIMEZONE", "("):
+            token = self.take()
+            self.at += 1
+            inner = self.path()
+            self.expect(")")
+            return Call("CONVERTTIMEZONE", inner, token.position)
+        if function == "FORMAT" and self.peek().text == "(":
+            return self.operand(AGGREGATES | {"CONVERTCURRENCY"})
+        if function == "CONVERTCURRENCY" and self.peek().text == "(":
+            return self.operand(AGGREGATES)
+        return self.path()
+
+    # FROM
+
+    def sources(self) -> tuple[Path, tuple[tuple[str, tuple[str, ...]], ...]]:
+        entity = self.path()
+        aliases: list[tuple[str, tuple[str, ...]]] = []
+        alias = self.alias()
+        if alias:
+            aliases.append((alias.lower(), ()))
+        while self.accept(","):
+            path = self.path()
+            alias = self.alias()
+            if alias is None:
+                raise self.unexpected()
+            known = dict(aliases)
+            first = path.parts[0].lower()
+            steps = known[first] + path.parts[1:] if first in known else path.parts
+            aliases.append((alias.lower(), steps))
+        return entity, tuple(aliases)
+
+    def alias(self) -> str | None:
+        if self.accept("AS"):
+            return self.name().text
+        if self.next.kind is Kind.NAME and self.next.word not in _RESERVED and "." not in self.next.text:
+            return self.take().text
+        return None
+
+    def using_scope(self) -> tuple[str | None, int]:
+        if not self.accept("USING", "SCOPE"):
+            return None, 0
+        token = self.name()
+        if token.word not in _SCOPES:
+            raise self.unexpected(token)
+        return token.word, token.position
+
+    def security(self) -> None:
+        if self.accept("WITH") and self.take().word not in ("SECURITY_ENFORCED", "USER_MODE", "SYSTEM_MODE"):
+            self.at -= 1
+            raise self.unexpected()
+
+    # WHERE and HAVING
+
+    def conditions(self) -> Condition:
+        if self.sees("NOT") and not self.followed_by_comparator():
+            self.take()
+            return Negation(self.condition())
+        first = self.condition()
+        if not (self.sees("AND") or self.sees("OR")):
+            return first
+        operator = self.next.word
+        terms = [first]
+        while self.accept(operator):
+            terms.append(self.condition())
+        if self.sees("AND") or self.sees("OR"):
+            raise self.unexpected()
+        return Logical(operator, tuple(terms))
+
+    def condition(self) -> Condition:
+        if self.accept("("):
+            inside = self.conditions()
+            self.expect(")")
+            return inside
+        return self.comparison()
+
+    def comparison(self) -> Comparison:
+        left = self.operand(self.FILTERABLE)
+        token = self.take()
+        word = token.word
+        if token.kind is Kind.SYMBOL and word in _COMPARATORS:
+            return Comparison(left, "!=" if word == "<>" else word, (self.literal(),), None, token.position)
+        if token.kind is Kind.NAME and word == "LIKE":
+            return Comparison(left, word, (self.literal(),), None, token.position)
+        if token.kind is Kind.NAME and word == "NOT" and self.accept("IN"):
+            word = "NOT IN"
+        elif token.kind is not Kind.NAME or word not in ("IN", "INCLUDES", "EXCLUDES"):
+            raise self.unexpected(token)
+        self.expect("(")
+        if word in ("IN", "NOT IN") and self.sees("SELECT"):
+            inner = self.query(depth=0, semi_join=True)
+            self.expect(")")
+            return Comparison(left, word, (), inner, token.position)
+        values = [self.literal()]
+        while self.accept(","):
+            values.append(self.literal())
+        self.expect(")")
+        return Comparison(left, word, tuple(values), None, token.position)
+
+    def literal(self) -> Literal:
+        token = self.take()
+        simple = {
+            Kind.NUMBER: LiteralKind.NUMBER,
+            Kind.DATE: LiteralKind.DATE,
+            Kind.DATETIME: LiteralKind.DATETIME,
+            Kind.CURRENCY: LiteralKind.CURRENCY,
+        }.get(token.kind)
+        if simple:
+            return Literal(simple, token.text, token.position)
+        if token.kind is Kind.STRING:
+            return Literal(LiteralKind.STRING, token.value, token.position, token.pattern, token.wildcard_escape)
+        if token.kind is Kind.NAME:
+            return self.named_literal(token)
+        raise self.unexpected(token)
+
+    def named_literal(self, token: Token) -> Literal:
+        word = token.word
+        if word in ("TRUE", "FALSE"):
+            return Literal(LiteralKind.BOOLEAN, word, token.position)
+        if word == "NULL":
+            return Literal(LiteralKind.NULL, word, token.position)
+        if word in RANGES:
+            return Literal(LiteralKind.RANGE, word, token.position)
+        if word in RANGES_OF_N:
+            self.expect(":")
+            number = self.take()
+            if number.kind is not Kind.NUMBER or not number.text.isdigit():
+                raise self.unexpected(number)
+            return Literal(LiteralKind.RANGE, word, token.position, count=int(number.text))
+        if _CURRENCY.fullmatch(token.text):
+            return Literal(LiteralKind.CURRENCY, token.text, token.position)
+        raise self.unexpected(token)
+
+    # the rest
+
+    def grouping(self) -> Grouping | None:
+        position = self.next.position
+        if not self.accept("GROUP", "BY"):
+            return None
+        mode = ""
+        if self.next.word in ("ROLLUP", "CUBE") and self.peek().text == "(":
+            mode = self.take().word
+            self.take()
+        keys = [self.operand(self.GROUPABLE)]
+        while self.accept(","):
+            keys.append(self.operand(self.GROUPABLE))
+        if mode:
+            self.expect(")")
+        return Grouping(tuple(keys), mode, position)
+
+    def order(self) -> tuple[OrderTerm, ...]:
+        found = [self.order_term()]
+        while self.accept(","):
+            found.append(self.order_term())
+        return tuple(found)
+
+    def order_term(self) -> OrderTerm:
+        operand = self.operand(self.ORDERABLE)
+        descending = self.accept("DESC")
+        if not descending:
+            self.accept("ASC")
+        nulls = None
+        if self.accept("NULLS"):
+            if not (self.sees("FIRST") or self.sees("LAST")):
+                raise self.unexpected()
+            nulls = self.take().word
+        return OrderTerm(operand, descending, nulls)
+
+    def count(self, keyword: str) -> int | None:
+        if not self.accept(keyword):
+            return None
+        token = self.take()
+        if token.kind is not Kind.NUMBER or not token.text.isdigit():
+            raise self.unexpected(token)
+        return int(token.text)
+
+    def locks(self) -> tuple[str, ...]:
+        found: list[str] = []
+        while self.accept("FOR"):
+            token = self.take()
+            if token.word not in ("VIEW", "REFERENCE", "UPDATE"):
+                raise self.unexpected(token)
+            found.append(token.word)
+        if self.accept("UPDATE"):
+            token = self.take()
+            if token.word not in ("TRACKING", "VIEWSTAT"):
+                raise self.unexpected(token)
+        return tuple(found)
