@@ -1,0 +1,443 @@
+"""What did the admin set in `config.toml`, the environment and the secret files?
+
+Precedence: command line, then environment (`PMOM_SALESFORCE__CLIENT_ID`), then secret files, then `config.toml`,
+then defaults. Secrets never stand in `config.toml`: one that is found there is refused. `Settings.load` names every
+wrong value at once, with file and line or the variable's name, and never shows a secret.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from connector.config.toml_lines import (
+    Key,
+    Problem,
+    closest,
+    dotted,
+    line_numbers,
+    misconfigured,
+    parse_toml,
+    problems,
+    read_text,
+)
+from connector.errors import Misconfigured
+
+ENV_PREFIX = "PMOM_"
+BESIDE = {"CONFIG"}  # variables with our prefix that are no settings
+_SECRET_SIZE = 64 * 1024  # bytes; a longer file is no secret
+
+
+def _https(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme != "https" or not parts.hostname:
+        raise ValueError("must be an address like https://acme.my.salesforce.com. Write it with https://.")
+    if parts.username or parts.password:
+        raise ValueError("must not hold a user or password. Leave only https:// and the host.")
+    return url.rstrip("/")
+
+
+Url = Annotated[str, AfterValidator(_https)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Workspace(_Part):
+    """Where the connector keeps its files."""
+
+    dir: Path = Field(default=Path(".pmom"), description="Folder of mirror.duckdb and store.sqlite")
+
+    @property
+    def mirror(self) -> Path:
+        """The local copy of the CRM's records."""
+        return self.dir / "mirror.duckdb"
+
+    @property
+    def store(self) -> Path:
+        """Cursors, decisions, plans and outcomes."""
+        return self.dir / "store.sqlite"
+
+
+class Salesforce(_Part):
+    """The org, and the External Client App through which the connector signs in (docs/salesforce.md)."""
+
+    instance_url: Url = Field(
+        description="The org's My Domain", examples=["https://acme.my.salesforce.com"], max_length=255
+    )
+    client_id: str = Field(description="Consumer key of the External Client App", examples=["3MVG9..."], min_length=1)
+    auth: Literal["client_credentials", "jwt"] = Field(
+        default="client_credentials", description='How to sign in: "client_credentials" or "jwt"'
+    )
+    client_secret: SecretStr | None = Field(default=None, description="Consumer secret, for client_credentials")
+    client_secret_file: Path | None = Field(
+        default=None,
+        description="File that holds the consumer secret",
+        examples=["/run/secrets/salesforce_client_secret"],
+    )
+    username: str | None = Field(
+        default=None, description="The integration user, for jwt", examples=["pmom@acme.invalid"], max_length=255
+    )
+    private_key: SecretStr | None = Field(default=None, description="Private key in PEM form, for jwt")
+    private_key_file: Path | None = Field(
+        default=None,
+        description="File that holds the private key in PEM form, for jwt",
+        examples=["/run/secrets/pmom.key"],
+    )
+    login_url: Url | None = Field(
+        default=None, description="Only for jwt through a sandbox", examples=["https://test.salesforce.com"]
+    )
+    audience: str | None = Field(
+        default=None,
+        description="Audience of the JWT; login_url by default",
+        examples=["https://test.salesforce.com"],
+    )
+    token_file: Path | None = Field(
+        default=None,
+        description="Keep the access token here between runs, readable by the owner only",
+        examples=[".pmom/token"],
+    )
+    api_version: str = Field(default="67.0", description="Newest API version to use", pattern=r"^\d{2,3}\.0$")
+    ca_file: Path | None = Field(
+        default=None,
+        description="Root certificates in PEM form, behind a TLS proxy",
+        examples=["/etc/ssl/corporate.pem"],
+    )
+    connect_timeout: float = Field(default=10.0, description="Seconds to wait for a connection", gt=0, le=300)
+    read_timeout: float = Field(default=120.0, description="Seconds to wait for an answer", gt=0, le=600)
+    budget_share: Share = Field(
+        default=0.5, description="Share of the org's daily API requests that the connector may use"
+    )
+    budget_reserve: Share = Field(
+        default=0.1, description="Share of the daily requests that is always left to others"
+    )
+    rest_rows: int = Field(default=8_000, description="A read of more rows becomes a Bulk query job", ge=0)
+    bulk_page_rows: int = Field(default=50_000, description="Rows in one page of a Bulk result", ge=1_000, le=250_000)
+    bulk_writes: int = Field(default=2_000, description="More writes than this become a Bulk ingest job", ge=1)
+    first_poll: float = Field(default=1.0, description="Seconds until a Bulk job is first asked about", gt=0, le=60)
+    longest_poll: float = Field(
+        default=15.0, description="Longest pause between questions about a job, in seconds", gt=0, le=600
+    )
+    job_deadline: float = Field(
+        default=14_400.0, description="Seconds after which a Bulk job or deploy is given up", gt=0
+    )
+
+
+class PolicyChoice(_Part):
+    """The rules by which partners are judged."""
+
+    file: str = Field(default="default", description='A shipped policy ("default" or "literal") or the path of yours')
+
+
+class MappingChoice(_Part):
+    """Which object and field of the CRM is which canonical field."""
+
+    salesforce: str = Field(default="salesforce", description="The shipped mapping, or the path of yours")
+
+
+class Sync(_Part):
+    """What each sync reads again, so that nothing is missed."""
+
+    overlap_minutes: int = Field(
+        default=10, description="Read again what changed so long before the last sync", ge=5, le=1440
+    )
+    holdback_seconds: int = Field(
+        default=60, description="Leave out what changed so shortly before now", ge=0, le=3600
+    )
+    calculated_refresh_hours: int = Field(
+        default=24, description="Read everything again so often where formulas may change unseen; 0 is never", ge=0
+    )
+    reconcile_days: int = Field(
+        default=7, description="Compare all ids with the CRM so often, for hard deletes; 0 is never", ge=0
+    )
+
+
+class Tasks(_Part):
+    """Tasks that the connector makes."""
+
+    admin_user: str | None = Field(
+        default=None,
+        description="Id of the CRM user who gets tasks about missing data and setup",
+        examples=["005..."],
+    )
+
+
+class Log(_Part):
+    """What the connector says while it works."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="debug, info, warning or error"
+    )
+    format: Literal["text", "json"] = Field(
+        default="text", description='"text" for people, "json" for log collectors'
+    )
+
+
+class Settings(BaseSettings):
+    """All settings. Paths are absolute; relative ones begin at the folder of `config.toml`."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+    )
+
+    secrets_dir: Path | None = Field(
+        default=None,
+        description="Folder of secret files such as salesforce__client_secret",
+        examples=["/run/secrets"],
+    )
+    workspace: Workspace = Workspace()
+    salesforce: Salesforce | None = None
+    policy: PolicyChoice = PolicyChoice()
+    mapping: MappingChoice = MappingChoice()
+    sync: Sync = Sync()
+    tasks: Tasks = Tasks()
+    log: Log = Log()
+
+    _path: Path = PrivateAttr(Path("config.toml"))
+    _lines: dict[Key, int] = PrivateAttr(default_factory=dict)
+
+    @property
+    def base(self) -> Path:
+        """The folder of `config.toml`: where relative paths begin."""
+        return self._path.parent
+
+    def where(self, *key: str) -> str:
+        """file:line of that key, or of the nearest key above it that the file holds."""
+        found = next((self._lines[key[:n]] for n in range(len(key), 0, -1) if key[:n] in self._lines), None)
+        return f"{self._path}:{found}" if found else str(self._path)
+
+    def connection(self) -> Salesforce:
+        """The Salesforce settings, complete with the secret of the chosen sign-in; `Misconfigured` without."""
+        org = self.salesforce
+        if org is None:
+            fix = "Add it; config.example.toml shows how."
+            raise Misconfigured(str(self._path), "there is no [salesforce] table", fix)
+        if org.auth == "client_credentials" and not _said(org.client_secret):
+            self._lacks("client_secret", "client_secret_file")
+        if org.auth == "jwt" and not _said(org.private_key):
+            self._lacks("private_key", "private_key_file")
+        if org.auth == "jwt" and not org.username:
+            raise Misconfigured(self.where("salesforce"), "jwt needs username, which is missing", "Add it.")
+        return org
+
+    def _lacks(self, secret: str, file_key: str) -> None:
+        fix = f"Set {ENV_PREFIX}SALESFORCE__{secret.upper()}, or name a file with {file_key}."
+        raise Misconfigured(self.where("salesforce"), f"the {secret} is nowhere to be found", fix)
+
+    @staticmethod
+    def load(path: Path | str, overrides: Mapping[str, Any] | None = None) -> Settings:
+        """The settings in that file, the environment and the secret files; `overrides` are the command line's.
+
+        Raises `Misconfigured` that names every wrong value with file:line, variable or secret file.
+        """
+        path = Path(path)
+        if not path.is_file():
+            fix = "Make one with `pmom init`, or name another with --config."
+            raise Misconfigured(str(path), "there is no such file", fix)
+        text = read_text(path)
+        data = parse_toml(text, path)
+        lines = line_numbers(text)
+        refused = tuple(_secrets_in_file(data, path, lines))
+        if refused:
+            raise misconfigured(refused, path)
+        base = path.resolve().parent
+        secrets = _secret_files(_secrets_dir(data, overrides or {}, base, path, lines))
+        origins = _origins(overrides or {}, secrets)
+        settings, wrong = _validated(_layered(data, secrets), overrides or {}, path, text + _stand_ins(origins))
+        if settings is None:  # raised here, so that the error does not carry pydantic's, which holds every input
+            raise misconfigured((replace(p, where=origins.get(p.key, p.where)) for p in wrong), path)
+        return _finished(settings, path, base, lines)
+
+
+def render_example() -> str:
+    """`config.example.toml`: every setting with its default and one comment; settings without default stand out."""
+    parts = ["# Settings of pmom. Every line is the default, or an example where it begins with #.\n" + _HEAD]
+    top = [_setting(name, field) for name, field in Settings.model_fields.items() if name not in _tables()]
+    parts.append("\n".join(top))
+    for name, part in _tables().items():
+        lines = [f"# {(part.__doc__ or '').strip()}", f"[{name}]"]
+        lines += [_setting(key, field) for key, field in part.model_fields.items()]
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts) + "\n"
+
+
+_HEAD = """# Relative paths begin at the folder of this file. Every setting can also come from the environment, which
+# wins: PMOM_SYNC__OVERLAP_MINUTES=15 is [sync] overlap_minutes = 15. Secrets come only from the environment, from a
+# file named by ..._file, or from a file in secrets_dir; this file is refused when it holds one."""
+
+
+def _tables() -> dict[str, type[_Part]]:
+    found: dict[str, type[_Part]] = {}
+    for name, field in Settings.model_fields.items():
+        kinds = (field.annotation, *getattr(field.annotation, "__args__", ()))
+        found.update((name, kind) for kind in kinds if isinstance(kind, type) and issubclass(kind, _Part))
+    return found
+
+
+def _setting(name: str, field: Any) -> str:
+    if _is_secret(field):
+        return f"# {field.description}: never here. See the top of this file."
+    if field.is_required():
+        return f"{name} = {_toml(field.examples[0])}  # {field.description}"
+    if field.default is None:
+        return f"# {name} = {_toml(field.examples[0])}  # {field.description}"
+    return f"{name} = {_toml(field.default)}  # {field.description}"
+
+
+def _toml(value: Any) -> str:
+    return str(value) if isinstance(value, int | float) else f'"{value}"'
+
+
+def _is_secret(field: Any) -> bool:
+    return SecretStr in (field.annotation, *getattr(field.annotation, "__args__", ()))
+
+
+def _said(secret: SecretStr | None) -> bool:
+    return secret is not None and bool(secret.get_secret_value().strip())
+
+
+def _secrets_in_file(data: Mapping[str, Any], path: Path, lines: Mapping[Key, int]) -> Iterator[Problem]:
+    for table, part in _tables().items():
+        written = data.get(table)
+        for name, field in part.model_fields.items():
+            if _is_secret(field) and isinstance(written, dict) and name in written:
+                key = (table, name)
+                fix = f"Delete it here and set {_variable(key)} instead, or name a file with {name}_file."
+                yield Problem(f"{path}:{lines.get(key, 0)}", dotted(key), "a secret may not stand in this file", fix)
+
+
+def _secrets_dir(
+    data: Mapping[str, Any], overrides: Mapping[str, Any], base: Path, path: Path, lines: Mapping[Key, int]
+) -> Path | None:
+    said = overrides.get("secrets_dir") or os.environ.get(f"{ENV_PREFIX}SECRETS_DIR") or data.get("secrets_dir")
+    if not isinstance(said, str | Path) or not str(said):
+        return None  # a value of another kind is reported with all the others
+    folder = base / said
+    if not folder.is_dir():
+        where = f"{path}:{lines[('secrets_dir',)]}" if said == data.get("secrets_dir") else f"{ENV_PREFIX}SECRETS_DIR"
+        raise Misconfigured(where, f"secrets_dir: there is no folder {folder}", "Mount it, or leave the setting out.")
+    return folder
+
+
+def _secret_files(folder: Path | None) -> dict[str, Any]:
+    """The files of the folder as settings: salesforce__client_secret holds salesforce.client_secret."""
+    found: dict[str, Any] = {}
+    for file in sorted(folder.iterdir()) if folder else ():
+        table, mark, name = file.name.lower().partition("__")
+        if mark and table in _tables() and file.is_file():
+            found.setdefault(table, {})[name] = _read_secret(file)
+    return found
+
+
+def _read_secret(file: Path) -> str:
+    try:
+        if file.stat().st_size > _SECRET_SIZE:
+            raise Misconfigured(str(file), "is too long for a secret", "Name the file that holds the secret itself.")
+        return file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise Misconfigured(str(file), f"cannot be read ({reason})", "Make it readable to the connector.") from None
+    except UnicodeDecodeError:
+        raise Misconfigured(str(file), "is not text", "Name the file that holds the secret itself.") from None
+
+
+def _layered(data: dict[str, Any], secrets: dict[str, Any]) -> type[Settings]:
+    """`Settings` with its sources in the order of precedence."""
+
+    class Loaded(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            files = InitSettingsSource(settings_cls, secrets)
+            return init_settings, env_settings, files, InitSettingsSource(settings_cls, data)
+
+    Loaded.__name__ = Loaded.__qualname__ = "Settings"
+    return Loaded
+
+
+def _validated(
+    model: type[Settings], overrides: Mapping[str, Any], path: Path, text: str
+) -> tuple[Settings | None, tuple[Problem, ...]]:
+    try:
+        return model(**overrides), ()
+    except ValidationError as error:
+        return None, problems(error, Settings, path, text=text)
+
+
+def _variable(key: tuple[str, ...]) -> str:
+    return ENV_PREFIX + "__".join(part.upper() for part in key)
+
+
+def _origins(overrides: Mapping[str, Any], secrets: Mapping[str, Any]) -> dict[str, str]:
+    """Dotted key -> where its value comes from, for values that do not come from the file."""
+    found = {key: f"secret file {key.replace('.', '__')}" for key in _keys(secrets)}
+    for name in os.environ:
+        table, mark, key = name.upper().removeprefix(ENV_PREFIX).lower().partition("__")
+        if name.upper().startswith(ENV_PREFIX) and mark and table in _tables():
+            found[f"{table}.{key}"] = f"environment variable {name}"
+    return found | dict.fromkeys(_keys(overrides), "command line")
+
+
+def _keys(data: Mapping[str, Any]) -> Iterator[str]:
+    for table, part in data.items():
+        yield from (f"{table}.{key}" for key in part) if isinstance(part, Mapping) else (table,)
+
+
+def _stand_ins(origins: Mapping[str, str]) -> str:
+    """Lines that stand for values from elsewhere, so that a problem with one is called by its whole key."""
+    return "".join(f"\n[{table}]\n{name} = 0" for table, _, name in (key.partition(".") for key in origins) if name)
+
+
+def _finished(settings: Settings, path: Path, base: Path, lines: dict[Key, int]) -> Settings:
+    """The settings with absolute paths and with the secrets that stand in files of their own."""
+    parts: dict[str, Any] = {name: _anchored(getattr(settings, name), base) for name in _tables()}
+    org = parts["salesforce"]
+    if isinstance(org, Salesforce):
+        parts["salesforce"] = org.model_copy(update=dict(_from_files(org)))
+    done = settings.model_copy(update=parts)
+    done._path, done._lines = path, lines
+    return done
+
+
+def _anchored(part: _Part | None, base: Path) -> _Part | None:
+    if part is None:
+        return None
+    values = ((name, getattr(part, name)) for name in type(part).model_fields)
+    return part.model_copy(update={name: base / value for name, value in values if isinstance(value, Path)})
+
+
+def _from_files(org: Salesforce) -> Iterator[tuple[str, SecretStr]]:
+    for name, file in (("client_secret", org.client_secret_file), ("private_key", org.private_key_file)):
+        if file is not None and getattr(org, name) is None:
+            yield name, SecretStr(_read_secret(file))
+
+
+def unknown_variables(environ: Mapping[str, str] | None = None) -> tuple[Problem, ...]:
+    """Variables that begin with PMOM_ and set nothing: a misspelt name would otherwise be silently without effect."""
+    known = {_variable((name,)) for name in Settings.model_fields} | {ENV_PREFIX + name for name in BESIDE}
+    known |= {_variable((table, key)) for table, part in _tables().items() for key in part.model_fields}
+    names = sorted(
+        name for name in (os.environ if environ is None else environ) if name.upper().startswith(ENV_PREFIX)
+    )
+    strange = (name for name in names if name.upper() not in known)
+    return tuple(Problem(f"environment variable {n}", "", "sets nothing", closest(n.upper(), known)) for n in strange)
