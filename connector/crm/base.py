@@ -23,7 +23,7 @@ Scalar = str | int | bool | Decimal | date | datetime | None
 
 def arrow_type(kind: Kind) -> pa.DataType:
     """The one Arrow type that a column of that kind has everywhere in the connector."""
-    return {
+    types: dict[Kind, pa.DataType] = {
         Kind.ID: pa.string(),
         Kind.TEXT: pa.string(),
         Kind.BOOL: pa.bool_(),
@@ -32,7 +32,8 @@ def arrow_type(kind: Kind) -> pa.DataType:
         Kind.NUMBER: pa.decimal128(20, 8),
         Kind.DATE: pa.date32(),
         Kind.INSTANT: pa.timestamp("us", tz="UTC"),
-    }[kind]
+    }
+    return types[kind]
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +228,7 @@ class StepStatus(StrEnum):
     CHANGED = "changed"
     WOULD_CHANGE = "would change"
     CLASH = "clash"  # something else has that name; a person must decide
+    SKIPPED = "skipped"  # the CRM has no such object; nothing is made for it
 
 
 @dataclass(frozen=True, slots=True)

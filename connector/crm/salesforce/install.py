@@ -1,0 +1,196 @@
+"""Our custom fields in the org: which are there, which would be made, and making them in one deploy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from connector.crm.base import FieldSpec, InstallStep, StepStatus
+from connector.crm.salesforce import soql
+from connector.crm.salesforce.describe import Describer, Description
+from connector.crm.salesforce.faults import Refusal
+from connector.crm.salesforce.http import Wire
+from connector.crm.salesforce.package import DESCRIBED, INTEGRATION, api_name, metadata_type, package
+from connector.crm.salesforce.read import Reader
+from connector.errors import GiveUp, Misconfigured, Retry
+
+MADE = (StepStatus.WOULD_CREATE, StepStatus.WOULD_CHANGE)
+FINISHED = ("Succeeded", "SucceededPartial", "Failed", "Canceled", "FinalizingDeployFailed")
+DENIED = "Give the user 'Modify Metadata Through Metadata API Functions', or let an administrator run the install"
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """One spec and what the describe says about it."""
+
+    spec: FieldSpec
+    step: InstallStep
+
+    @property
+    def name(self) -> str:
+        """Object and field, as people write it."""
+        return f"{self.spec.object}.{api_name(self.spec)}"
+
+
+class Installer:
+    """Installs over one wire; nothing is deployed while any field clashes."""
+
+    def __init__(self, wire: Wire, describer: Describer, reader: Reader) -> None:
+        self._wire, self._describer, self._reader = wire, describer, reader
+
+    def install(self, specs: Sequence[FieldSpec], *, dry_run: bool) -> tuple[InstallStep, ...]:
+        """What was found and, unless `dry_run`, done; running it again changes nothing."""
+        looked = [self._look(spec) for spec in specs]
+        steps = tuple(each.step for each in looked)
+        clash = any(step.status is StepStatus.CLASH for step in steps)
+        present = [each.spec for each in looked if each.step.status is not StepStatus.SKIPPED]
+        wanted = [each for each in looked if each.step.status in MADE]
+        assigned = bool(present) and self._assigned()
+        if dry_run or clash or not present:
+            return (*steps, *self._announced(assigned, clash or not present))
+        if wanted or not assigned:
+            self._deploy(package([each.spec for each in wanted], self._wire.version, granted=present))
+        access = self._assign()
+        self._verify(present)
+        return (*(_done(each) for each in looked), access)
+
+    def _look(self, spec: FieldSpec) -> Looked:
+        described = self._describer.get(spec.object, fresh=True)
+        name = f"{spec.object}.{api_name(spec)}"
+        if described is None:
+            found = f"the org has no {spec.object} that this user sees; its fields are left out"
+            return Looked(spec, InstallStep(name, StepStatus.SKIPPED, found))
+        field = described.schema.field(api_name(spec))
+        if field is None:
+            return Looked(spec, InstallStep(name, StepStatus.WOULD_CREATE, metadata_type(spec)))
+        found = described.types[field.name]
+        if found not in DESCRIBED[metadata_type(spec)]:
+            detail = f"exists as {found}; {metadata_type(spec)} is needed. Rename or remove it, then install again"
+            return Looked(spec, InstallStep(name, StepStatus.CLASH, detail))
+        lacks = _lacks(spec, described)
+        status = StepStatus.WOULD_CHANGE if lacks else StepStatus.PRESENT
+        return Looked(spec, InstallStep(name, status, lacks))
+
+    def _announced(self, assigned: bool, stopped: bool) -> tuple[InstallStep, ...]:
+        if stopped:
+            return ()
+        status = StepStatus.PRESENT if assigned else StepStatus.WOULD_CREATE
+        return (InstallStep(f"permission set {INTEGRATION}", status, "for the connecting user"),)
+
+    def _deploy(self, archive: bytes) -> None:
+        options = {
+            "deployOptions": {
+                "allowMissingFiles": False,
+                "autoUpdatePackage": False,
+                "checkOnly": False,
+                "ignoreWarnings": True,
+                "performRetrieve": False,
+                "purgeOnDelete": False,
+                "rollbackOnError": True,
+                "singlePackage": True,
+                "testLevel": "NoTestRun",
+            }
+        }
+        files = {
+            "json": (None, json.dumps(options), "application/json"),
+            "file": ("deploy.zip", archive, "application/zip"),
+        }
+        try:
+            # Deploying the same package twice ends in the same org.
+            answer = self._wire.raw("POST", "metadata/deployRequest", kind="deploy", files=files, idempotent=True)
+        except Refusal as error:
+            if error.status == 403 or error.code.startswith("INSUFFICIENT_ACCESS"):
+                raise Misconfigured("salesforce install", f"{error.code}: {error.message}", DENIED) from error
+            raise
+        self._wait(str(answer.json()["id"]))
+
+    def _wait(self, deploy: str) -> None:
+        wait, waited = self._wire.connection.first_poll, 0.0
+        while True:
+            path = f"metadata/deployRequest/{deploy}"
+            answer = self._wire.json("GET", path, kind="deploy", params={"includeDetails": "true"})
+            result = answer["deployResult"]
+            if result.get("status") in FINISHED:
+                break
+            if waited > self._wire.connection.job_deadline:
+                raise Retry(f"deploy {deploy} is still {result.get('status')}; look at Setup, Deployment Status")
+            self._wire.sleep(wait)
+            waited += wait
+            wait = min(self._wire.connection.longest_poll, wait * 1.5)
+        if result["status"] != "Succeeded":
+            raise GiveUp(f"deploy {deploy} ended as {result['status']}, nothing was changed: {_why(result)}")
+
+    def _user(self) -> str:
+        token = self._wire.tokens.token()
+        if token.user:
+            return token.user
+        return str(self._wire.raw("GET", "/services/oauth2/userinfo", kind="identity").json()["user_id"])
+
+    def _assigned(self) -> bool:
+        user, name = soql.text(self._user()), soql.text(INTEGRATION)
+        query = f"SELECT Id FROM PermissionSetAssignment WHERE AssigneeId = {user} AND PermissionSet.Name = {name}"
+        return bool(self._reader.rows(query))
+
+    def _assign(self) -> InstallStep:
+        step = f"permission set {INTEGRATION}"
+        if self._assigned():
+            return InstallStep(step, StepStatus.PRESENT, "for the connecting user")
+        sets = self._reader.rows(f"SELECT Id FROM PermissionSet WHERE Name = {soql.text(INTEGRATION)}")
+        if not sets:
+            raise GiveUp(f"{step} is not there after the deploy; look at Setup, Deployment Status")
+        body = {"AssigneeId": self._user(), "PermissionSetId": sets[0]["Id"]}
+        try:
+            # An assignment is unique, so a second sending is refused rather than doubled.
+            self._wire.json("POST", "sobjects/PermissionSetAssignment", kind="write", payload=body, idempotent=True)
+        except Refusal as error:
+            if error.code != "DUPLICATE_VALUE":
+                fix = f"Assign {INTEGRATION} to the integration user in Setup"
+                raise Misconfigured(step, f"{error.code}: {error.message}", fix) from error
+        return InstallStep(step, StepStatus.CREATED, "for the connecting user")
+
+    def _verify(self, specs: Sequence[FieldSpec]) -> None:
+        lost = []
+        for name in dict.fromkeys(spec.object for spec in specs):
+            described = self._describer.get(name, fresh=True)
+            for spec in specs:
+                if spec.object == name and not _usable(spec, described):
+                    lost.append(f"{name}.{api_name(spec)}")
+        if lost:
+            fix = f"Check that {INTEGRATION} is assigned to the connecting user and that it may edit the objects"
+            raise Misconfigured("salesforce install", f"not writable after the deploy: {', '.join(lost)}", fix)
+
+
+def _usable(spec: FieldSpec, described: Description | None) -> bool:
+    field = described.schema.field(api_name(spec)) if described else None
+    return field is not None and (spec.human or field.updateable)
+
+
+def _lacks(spec: FieldSpec, described: Description) -> str:
+    """What an existing field of the right type still lacks, in words; empty when nothing."""
+    field = described.schema.field(api_name(spec))
+    assert field is not None
+    missing = [each for each in spec.options if each not in field.options]
+    if missing:
+        return f"lacks the values {', '.join(missing)}"
+    if spec.length and field.length and field.length < spec.length:
+        return f"is {field.length} long; {spec.length} are needed"
+    if spec.unique_key and not field.unique_key:
+        return "is not an external id"
+    if described.help.get(field.name, "") != spec.help[:510]:
+        return "has another help text"
+    return ""
+
+
+def _done(looked: Looked) -> InstallStep:
+    made = {StepStatus.WOULD_CREATE: StepStatus.CREATED, StepStatus.WOULD_CHANGE: StepStatus.CHANGED}
+    return InstallStep(looked.name, made.get(looked.step.status, looked.step.status), looked.step.detail)
+
+
+def _why(result: dict[str, Any]) -> str:
+    failures = (result.get("details") or {}).get("componentFailures") or []
+    if isinstance(failures, dict):
+        failures = [failures]
+    said = [f"{each.get('fullName') or each.get('fileName')}: {each.get('problem')}" for each in failures[:5]]
+    return "; ".join(said) or str(result.get("errorMessage") or "no reason given")
