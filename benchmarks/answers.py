@@ -296,7 +296,7 @@ def _results(org: Org, request: Asked, found: re.Match[str]) -> Answer:
     whole = render.csv_body(fields, total)
     sent, count = whole.page(start, int(request.query.get("maxRecords", "250000"))) if total else (b"", 0)
     after = str(start + count) if start + count < total else "null"
-    headers = (("Sforce-Locator", after), ("Sforce-NumberOfRecords", str(count)), ("Sforce-Limit-Info", _USAGE))
+    headers = (("Sforce-Locator", after), ("Sforce-NumberOfRecords", str(count)))
     return Answer(200, (whole.header, sent), headers, "text/csv")
 
 
@@ -374,7 +374,6 @@ def _load_results(org: Org, request: Asked, found: re.Match[str]) -> Answer:
     return Answer(200, (b'"sf__Id","sf__Created",' + header + b"\n", b"\n".join(made), b"\n"), (), "text/csv")
 
 
-_USAGE = "api-usage=1000/5000000"
 _D, _JOB = r"/services/data(?:/v[\d.]+)", r"(?P<job>\w+)"
 _Act = Callable[[Org, Asked, re.Match[str]], Answer]
 _TABLE: tuple[tuple[str, str, str, _Act], ...] = (

@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from email.utils import formatdate
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -31,8 +32,9 @@ _REASONS = {200: "OK", 201: "Created", 204: "No Content", 400: "Bad Request", 40
 def _send(conn: ssl.SSLSocket, answer: Answer) -> None:
     size = sum(len(part) for part in answer.body)
     lines = [f"HTTP/1.1 {answer.status} {_REASONS[answer.status]}", f"Content-Length: {size}"]
-    lines += [f"Content-Type: {answer.type}", "Sforce-Limit-Info: api-usage=1000/5000000"]
-    lines += [f"{name}: {value}" for name, value in answer.headers if name != "Sforce-Limit-Info"]
+    lines += [f"Content-Type: {answer.type}", f"Date: {formatdate(usegmt=True)}"]
+    lines += ["Sforce-Limit-Info: api-usage=1000/5000000"]
+    lines += [f"{name}: {value}" for name, value in answer.headers]
     conn.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
     for part in answer.body:
         conn.sendall(part)

@@ -10,6 +10,7 @@ import csv
 import io
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -20,6 +21,7 @@ from benchmarks import measure, rows
 from benchmarks.measure import Target
 
 VERSION = "67.0"
+MAPPING = Path(__file__).with_name("opportunities.toml")
 SOQL = f"SELECT {', '.join(rows.PULLED)} FROM Opportunity"
 PAGE_ROWS = 50_000
 MONEY, RATE, INSTANT = pa.decimal128(20, 4), pa.decimal128(20, 8), pa.timestamp("us", tz="UTC")
@@ -68,6 +70,35 @@ def lower_bound(target: Target) -> dict[str, object]:
             store.execute("INSERT INTO pulled SELECT * FROM page" if locator else "CREATE TABLE pulled AS FROM page")
             locator = answer.headers["Sforce-Locator"]
     return _counted(target, "pulled")
+
+
+def pmom(target: Target) -> dict[str, object]:
+    """The connector: adapter, mapping and mirror; describes the object, chooses the transport, keeps its place."""
+    from connector.config import mapping_file, reads
+    from connector.core.records import table
+    from connector.crm.base import ReadRequest
+    from connector.crm.salesforce.adapter import SalesforceCRM
+    from connector.crm.salesforce.auth import SalesforceConnection
+    from connector.mapping import to_canonical
+    from connector.mirror import Mirror
+
+    connection = SalesforceConnection(
+        f"https://{target.host}", "benchmark", client_secret="benchmark", ca_file=str(target.ca_file)
+    )
+    crm = SalesforceCRM(connection)
+    fieldmap = mapping_file.load(MAPPING)
+    with Mirror.open(target.folder / "pulled.duckdb") as mirror:
+        for read in reads.reads(fieldmap, {"Opportunity": crm.schema("Opportunity")}):
+            for name, source in read.feeds:
+                mirror.begin_full(name, source.name)
+            for page in crm.read(ReadRequest(read.object, read.fields, read.where, deleted=False)):
+                for name, source in read.feeds:
+                    mapped = to_canonical(page.rows, source, table(name))
+                    mirror.append(name, source.name, mapped.rows, token=page.resume or "")
+            for name, source in read.feeds:
+                mirror.finish_full(name, source.name)
+    crm.close()
+    return _counted(target, "opportunities")
 
 
 def _salesforce(target: Target):  # type: ignore[no-untyped-def]
@@ -162,6 +193,7 @@ _JSON_TYPES = {"boolean": pa.bool_(), "currency": pa.float64(), "percent": pa.fl
 
 CONTENDERS: dict[str, Callable[[Target], dict[str, object]]] = {
     "lower bound": lower_bound,
+    "pmom": pmom,
     "simple-salesforce query_all": simple_query_all,
     "simple-salesforce bulk2 + csv": simple_bulk_csv,
     "simple-salesforce bulk2 + csv, stored": simple_bulk_csv_stored,
@@ -176,6 +208,11 @@ def _warm(name: str) -> None:
     if name.startswith("dlt"):
         import dlt
         import dlt.destinations.impl.duckdb.duck  # noqa: F401
+    if name == "pmom":
+        import connector.config.mapping_file
+        import connector.crm.salesforce.adapter
+        import connector.mapping
+        import connector.mirror  # noqa: F401
     if name != "lower bound":
         import simple_salesforce  # noqa: F401
 
