@@ -54,11 +54,12 @@ class UnmappedValue:
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """What one page became: every row of it is a record, a rejection, a deleted id or a merged pair.
+    """What one page became: every row of it is a record, a rejection or a deleted id.
 
     `rows` has the table's columns in their order and the one Arrow type of each kind. `deleted_ids` are canonical
     ids of rows that were deleted or that the source's conditions leave out: the mirror must not hold them.
-    `merged` pairs the id of a merged record with its survivor's.
+    Where the table has `merged_into`, a merged record stays among the rows and names its survivor there; `merged`
+    lists those pairs. Where it has not, a merged record is a deleted one.
     """
 
     rows: pa.Table
@@ -84,19 +85,27 @@ def to_canonical(rows: pa.Table, source: Source, table: Table) -> Mapped:
     id_rule = source.rule("id")
     assert id_rule is not None
     ids = _tagged(page.cells(id_rule, Kind.ID), id_rule)
-    gone = pc.fill_null(page.column(DELETED, pa.bool_()), False)
-    survivors = page.column(MERGED, pa.string())
-    has_id, merged = pc.is_valid(ids), pc.and_(gone, pc.is_valid(survivors))
-    kept = pc.and_(pc.invert(gone), _matching(page, source.where))
-    left = pc.and_(pc.and_(pc.invert(kept), pc.invert(merged)), has_id)
-    nameless = pc.and_(pc.invert(kept), pc.invert(has_id))
+    has_id = pc.is_valid(ids)
+    stays = pc.invert(page.gone())
+    if any(column.name == MERGED_INTO for column in table.columns):
+        stays = pc.or_(stays, pc.is_valid(page.survivors()))
+    kept = pc.and_(stays, _matching(page, source.where))
     live = page if _every(kept) else page.only(source, kept)
     records, rejections, unmapped = _records(live, source, table)
-    if _any(nameless):
+    nameless = int(pc.sum(pc.invert(pc.or_(kept, has_id))).as_py() or 0)
+    if nameless:
         lost = Rejection(table.name, "", " or ".join(id_rule.fields), "", "a row without an id")
-        rejections = (*rejections, *([lost] * pc.sum(nameless).as_py()))
-    pairs = pc.and_(merged, has_id)
-    return Mapped(records, _whole(ids.filter(left)), _pairs(ids, survivors, pairs, id_rule), rejections, unmapped)
+        rejections = (*rejections, *([lost] * nameless))
+    left = _whole(ids.filter(pc.and_(pc.invert(kept), has_id)))
+    return Mapped(records, left, _pairs(records), rejections, unmapped)
+
+
+def canonical_ids(rows: pa.Table, source: Source) -> pa.ChunkedArray[Any]:
+    """The ids that the page's rows have in the source's canonical table, whatever its conditions say."""
+    rule = source.rule("id")
+    assert rule is not None
+    ids = _tagged(_Page(rows).cells(rule, Kind.ID), rule)
+    return ids if isinstance(ids, pa.ChunkedArray) else pa.chunked_array([ids])
 
 
 class _Page:
@@ -111,9 +120,17 @@ class _Page:
 
     def only(self, source: Source, kept: Any) -> _Page:
         """The rows kept, with the columns that the source names and no others: copying is what costs."""
-        named = {name.lower() for rule in source.columns for name in rule.fields}
+        named = {DELETED, MERGED} | {name.lower() for rule in source.columns for name in rule.fields}
         wanted = [self.names[name] for name in self.names if name in named] or self.rows.column_names[:1]
         return _Page(self.rows.select(wanted).filter(kept))
+
+    def gone(self) -> Any:
+        """Which rows were deleted or merged away."""
+        return pc.fill_null(self.column(DELETED, pa.bool_()), False)
+
+    def survivors(self) -> Any:
+        """The record that each merged row was merged into, else null."""
+        return pc.if_else(self.gone(), self.column(MERGED, pa.string()), arrow.scalar(None, pa.string()))
 
     def column(self, name: str, otherwise: pa.DataType) -> Any:
         """The column of that name, or nulls of the type given."""
@@ -142,6 +159,8 @@ def _records(
 ) -> tuple[pa.Table, tuple[Rejection, ...], tuple[UnmappedValue, ...]]:
     cells = {column.name: _column(page, source, column) for column in table.columns}
     bad = functools.reduce(_either, (cell.bad for cell in cells.values()))
+    if bad is not None and MERGED_INTO in cells:  # a merged record need not be whole: it only points to its survivor
+        bad = pc.and_(bad, pc.is_null(cells[MERGED_INTO].values))
     rows = arrow.table({name: cell.values for name, cell in cells.items()})
     if bad is not None and _any(bad):
         rejections = tuple(_rejections(page, source, table, cells, bad))
@@ -154,7 +173,9 @@ def _records(
 def _column(page: _Page, source: Source, column: Column) -> _Cells:
     rule = source.rule(column.name)
     count, kind = page.rows.num_rows, arrow_type(column.kind)
-    if rule is None or column.name == MERGED_INTO:
+    if column.name == MERGED_INTO:
+        cells = _Cells(page.survivors())
+    elif rule is None:
         cells = _Cells(arrow.nulls(count, kind))
     elif rule.const is not None:
         cells = _Cells(arrow.repeat(arrow.scalar(rule.const, kind), count))
@@ -188,11 +209,11 @@ def _tagged(ids: Any, rule: ColumnRule) -> Any:
     return pc.binary_join_element_wise(ids, rule.tag, ":") if rule.tag else ids
 
 
-def _pairs(ids: Any, survivors: Any, pairs: Any, rule: ColumnRule) -> tuple[tuple[str, str], ...]:
-    if not _any(pairs):
+def _pairs(records: pa.Table) -> tuple[tuple[str, str], ...]:
+    if MERGED_INTO not in records.column_names or records.column(MERGED_INTO).null_count == records.num_rows:
         return ()
-    losers, winners = ids.filter(pairs), _tagged(survivors, rule).filter(pairs)
-    return tuple(zip(losers.to_pylist(), winners.to_pylist(), strict=True))
+    merged: Any = records.select(["id", MERGED_INTO]).filter(pc.is_valid(records.column(MERGED_INTO)))
+    return tuple(zip(merged.column("id").to_pylist(), merged.column(MERGED_INTO).to_pylist(), strict=True))
 
 
 def _listed(page: _Page, source: Source, column: Column, rule: ColumnRule) -> _Cells:

@@ -1,0 +1,293 @@
+"""Does the mapping mean something in this CRM: which columns are there, which are missing, and what should be done?
+
+The file's shape was checked when it was loaded. Here every name is compared with the live description of the CRM.
+The answer is data; how it looks is the command line's business.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from connector.config.fieldmap import MERGED_INTO, ColumnRule, FieldMap, Source, TaskTarget, Unlisted
+from connector.config.reads import Lack, Missing, Schemas, crm_field, lacks, reads, usable
+from connector.config.toml_lines import Key, dotted
+from connector.core.records import TABLES, table
+from connector.crm.base import CRM, Field, ObjectSchema
+
+
+class Level(StrEnum):
+    """How much a finding matters."""
+
+    ERROR = "error"  # the mapping cannot be used as it stands
+    WARNING = "warning"  # it can, and some rows will be read other than meant
+    NOTE = "note"  # this CRM does not have it, and the mapping allows for that
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that a person should know: where it stands in the mapping, what was found and what to do."""
+
+    level: Level
+    where: str  # file:line
+    key: str
+    found: str
+    fix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How much of one canonical table this CRM fills. `empty` are the columns that nothing fills."""
+
+    table: str
+    sources: tuple[str, ...]
+    filled: int
+    columns: int
+    empty: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """All findings in the file's order, the coverage of every canonical table, and how many reads a sync makes."""
+
+    mapping: str
+    findings: tuple[Finding, ...]
+    coverage: tuple[Coverage, ...]
+    reads: int
+
+    @property
+    def ok(self) -> bool:
+        """Whether the mapping can be used."""
+        return not self.of(Level.ERROR)
+
+    def of(self, level: Level) -> tuple[Finding, ...]:
+        """The findings of that level."""
+        return tuple(finding for finding in self.findings if finding.level is level)
+
+
+def describe(fieldmap: FieldMap, crm: CRM) -> Schemas:
+    """What the CRM says about every object that the mapping names."""
+    return {name: crm.schema(name) for name in fieldmap.objects()}
+
+
+def check(fieldmap: FieldMap, crm: CRM) -> CheckReport:
+    """The mapping against the CRM. Reads descriptions only; nothing is written and no record is read."""
+    schemas = describe(fieldmap, crm)
+    used = usable(fieldmap, schemas)
+    findings = [finding for group in _choices(fieldmap) for finding in _group(fieldmap, group, schemas)]
+    findings += _cards(fieldmap, schemas)
+    findings += _task(fieldmap, schemas)
+    coverage = tuple(_coverage(t.name, [source for source in used if source.table == t.name]) for t in TABLES)
+    return CheckReport(fieldmap.path, tuple(findings), coverage, len(reads(fieldmap, schemas)))
+
+
+def _choices(fieldmap: FieldMap) -> Iterable[list[Source]]:
+    """The sources, alternatives together."""
+    groups: dict[tuple[str, str], list[Source]] = {}
+    for source in fieldmap.sources:
+        groups.setdefault((source.table, source.choice or f"={source.name}"), []).append(source)
+    return groups.values()
+
+
+def _group(fieldmap: FieldMap, group: list[Source], schemas: Schemas) -> Iterator[Finding]:
+    """What is to be said about sources of which one is enough."""
+    skipped: list[tuple[Source, tuple[Lack, ...]]] = []
+    for source in group:
+        found = lacks(source, schemas)
+        if not any(lack.fatal for lack in found):
+            yield from (_skipped(fieldmap, gone, why, schemas, source.name) for gone, why in skipped)
+            yield from (_lack(fieldmap, source, lack, schemas) for lack in found)
+            yield from _values(fieldmap, source, schemas)
+            return
+        skipped.append((source, tuple(lack for lack in found if lack.fatal)))
+    for gone, why in skipped:
+        yield _skipped(fieldmap, gone, why, schemas, None)
+
+
+def _skipped(
+    fieldmap: FieldMap, source: Source, why: tuple[Lack, ...], schemas: Schemas, instead: str | None
+) -> Finding:
+    key = (*source.at, *_place(source, why[0]))
+    found = f'{_found(why[0], schemas)}, so the source "{source.name}" is not read'
+    level = Level.NOTE if source.optional or instead is not None else Level.ERROR
+    others = f'The source "{instead}" is read instead.' if instead else ""
+    return Finding(level, fieldmap.where(key), dotted(key), found, others or _fix(why[0], source, schemas))
+
+
+def _lack(fieldmap: FieldMap, source: Source, lack: Lack, schemas: Schemas) -> Finding:
+    key = (*source.at, *_place(source, lack))
+    rule = source.rule(lack.column or "")
+    allowed = lack.missing is Missing.FIELD and rule is not None and rule.optional
+    found = f"{_found(lack, schemas)}, so {source.table}.{lack.column} stays empty"
+    level = Level.NOTE if allowed else Level.ERROR
+    return Finding(level, fieldmap.where(key), dotted(key), found, _fix(lack, source, schemas))
+
+
+def _place(source: Source, lack: Lack) -> Key:
+    if lack.column is not None:
+        return ("columns", lack.column)
+    return ("object",) if lack.predicate is None else ("where", lack.predicate)
+
+
+def _found(lack: Lack, schemas: Schemas) -> str:
+    if lack.missing is Missing.OBJECT:
+        return f"the object {lack.object} is absent or hidden from the connecting user"
+    if lack.missing is Missing.KIND:
+        return f"{lack.object}.{lack.field} is {lack.kind}, which cannot fill {lack.column}"
+    if lack.missing is Missing.OPTION:
+        return f"{lack.object}.{lack.field} offers none of the values asked for ({_offered(lack, schemas)})"
+    return f"the field {lack.object}.{lack.field} is absent or hidden from the connecting user"
+
+
+def _offered(lack: Lack, schemas: Schemas) -> str:
+    schema = schemas.get(lack.object)
+    field = schema.field(lack.field or "") if schema is not None else None
+    return f"it offers {_some(field.options)}" if field is not None else "it offers none"
+
+
+def _fix(lack: Lack, source: Source, schemas: Schemas) -> str:
+    rule = source.rule(lack.column or "")
+    requires = rule.requires if rule is not None else source.requires
+    if lack.missing is Missing.KIND:
+        return "Name a field of a fitting kind, or add a value table."
+    if lack.missing is Missing.OPTION:
+        return "Write the values that the org uses."
+    near = _near(lack, schemas)
+    if requires is not None:
+        return f"{near}Needs: {requires}.".strip()
+    what = "object" if lack.missing is Missing.OBJECT else "field"
+    if source.optional or (rule is not None and rule.optional):
+        return f"{near}Name your own {what}, or leave it: it is optional."
+    return f"{near}If the name is right, grant read on the {what} (permission set); else write optional = true."
+
+
+def _near(lack: Lack, schemas: Schemas) -> str:
+    """The nearest names that are there, for a misspelt one."""
+    if lack.field is None or "." in lack.field:
+        return ""
+    schema = schemas.get(lack.object)
+    names = [field.name for field in schema.fields] if schema is not None else []
+    close = difflib.get_close_matches(lack.field.lower(), [name.lower() for name in names], n=1, cutoff=0.75)
+    found = next((name for name in names if close and name.lower() == close[0]), None)
+    return f"Did you mean {found}? " if found else ""
+
+
+def _values(fieldmap: FieldMap, source: Source, schemas: Schemas) -> Iterator[Finding]:
+    """Value tables beside the picklists that they read."""
+    schema = schemas.get(source.object)
+    for rule in source.columns:
+        fields = [crm_field(path, rule, schema, schemas) for path in rule.fields] if schema is not None else []
+        options = tuple(option for field in fields if field is not None for option in field.options)
+        known = rule.values or tuple((value, value) for value in table(source.table).column(rule.column).values)
+        if options and known:
+            yield from _compared(fieldmap, source, rule, options, tuple(word for word, _ in known))
+
+
+def _compared(
+    fieldmap: FieldMap, source: Source, rule: ColumnRule, options: tuple[str, ...], words: tuple[str, ...]
+) -> Iterator[Finding]:
+    key: Key = (*source.at, "columns", rule.column)
+    offered, listed = {option.casefold() for option in options}, {word.casefold() for word in words}
+    field = " or ".join(rule.fields)
+    strange = [option for option in options if option.casefold() not in listed]
+    if strange and not rule.quiet:
+        fix = f"Add them to the value table; until then: {_FATE[rule.unlisted]}."
+        found = f"{source.object}.{field} offers values that the table does not list: {_some(strange)}"
+        yield Finding(Level.WARNING, fieldmap.where(key), dotted(key), found, fix)
+    unused = [word for word in words if word.casefold() not in offered] if rule.values else []
+    misspelt = [(word, near) for word in unused for near in difflib.get_close_matches(word, strange, n=1, cutoff=0.8)]
+    for word, near in misspelt:
+        place: Key = (*key, "values", word)
+        found = f'{source.object}.{field} does not offer "{word}"'
+        yield Finding(Level.WARNING, fieldmap.where(place), dotted(place), found, f'Did you mean "{near}"?')
+    if unused and not misspelt:
+        found = f"{source.object}.{field} does not offer {_some(unused)}, which the table lists"
+        yield Finding(Level.NOTE, fieldmap.where(key), dotted(key), found, "Harmless: those lines have no effect.")
+
+
+_FATE = {
+    Unlisted.KEEP: "kept as they are",
+    Unlisted.EMPTY: "left empty and counted",
+    Unlisted.REJECT: "their rows are rejected",
+    Unlisted.DEFAULT: "the default stands in and they are counted",
+}
+
+
+def _some(words: Iterable[str], most: int = 8) -> str:
+    every = tuple(words)
+    more = f" and {len(every) - most} more" if len(every) > most else ""
+    return ", ".join(f'"{word}"' for word in every[:most]) + more
+
+
+def _cards(fieldmap: FieldMap, schemas: Schemas) -> Iterator[Finding]:
+    """Whether the objects that carry score cards are there and may be changed."""
+    for name, object_name in fieldmap.write.cards:
+        key: Key = ("write", "cards", name)
+        schema = schemas.get(object_name)
+        optional = name != "partners" and all(source.optional for source in fieldmap.of(name))
+        if schema is None:
+            level = Level.NOTE if optional else Level.ERROR
+            found = f"the object {object_name} is absent or hidden, so nothing is written for {name}"
+            yield Finding(level, fieldmap.where(key), dotted(key), found, "Give the integration user access to it.")
+        elif not schema.updateable:
+            found = f"the connecting user may not change {object_name}"
+            yield Finding(Level.ERROR, fieldmap.where(key), dotted(key), found, "Grant edit on the object.")
+
+
+_TASK_FIELDS = ("key_field", "subject", "owner", "due", "description", "related", "status")
+
+
+def _task(fieldmap: FieldMap, schemas: Schemas) -> Iterator[Finding]:
+    """Whether tasks can be made as the mapping says."""
+    task = fieldmap.write.task
+    schema = schemas.get(task.object)
+    if schema is None or not schema.createable:
+        key: Key = ("write", "task", "object")
+        found = f"the connecting user may not create {task.object}"
+        yield Finding(Level.ERROR, fieldmap.where(key), dotted(key), found, "Grant access to tasks (Edit Tasks).")
+        return
+    for name in _TASK_FIELDS:
+        yield from _task_field(fieldmap, task, name, schema)
+    for name, _ in task.extra:
+        if schema.field(name) is None:
+            yield _unwritable(fieldmap, ("write", "task", "extra", name), task.object, name, "Leave it out.")
+
+
+def _task_field(fieldmap: FieldMap, task: TaskTarget, name: str, schema: ObjectSchema) -> Iterator[Finding]:
+    path: str = getattr(task, name)
+    key: Key = ("write", "task", name)
+    field = schema.field(path)
+    if field is None and name == "key_field":
+        found = f"the field {task.object}.{path} is not there yet"
+        yield Finding(
+            Level.NOTE, fieldmap.where(key), dotted(key), found, "Run the install; without it no task is made."
+        )
+    elif field is None or not field.createable:
+        near = _near(Lack(Missing.FIELD, schema.name, path), {schema.name: schema}) if field is None else ""
+        yield _unwritable(fieldmap, key, task.object, path, f"{near}Grant edit on the field.")
+    elif name == "status":
+        yield from _status_words(fieldmap, task, field)
+
+
+def _status_words(fieldmap: FieldMap, task: TaskTarget, field: Field) -> Iterator[Finding]:
+    for name, word in (("open", task.open), ("closed", task.closed)):
+        if field.options and word not in field.options:
+            key: Key = ("write", "task", name)
+            found = f'{task.object}.{field.name} does not offer "{word}"'
+            yield Finding(
+                Level.ERROR, fieldmap.where(key), dotted(key), found, f"Write one of {_some(field.options)}."
+            )
+
+
+def _unwritable(fieldmap: FieldMap, key: Key, object_name: str, path: str, fix: str) -> Finding:
+    found = f"the connecting user may not write {object_name}.{path}"
+    return Finding(Level.ERROR, fieldmap.where(key), dotted(key), found, fix)
+
+
+def _coverage(name: str, sources: list[Source]) -> Coverage:
+    columns = [column.name for column in table(name).columns if column.name != MERGED_INTO]
+    given = {rule.column for source in sources for rule in source.columns}
+    empty = tuple(column for column in columns if column not in given)
+    return Coverage(name, tuple(source.name for source in sources), len(columns) - len(empty), len(columns), empty)
