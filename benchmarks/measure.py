@@ -1,12 +1,15 @@
 """What did one contender cost: each runs in a process of its own that is watched from outside.
 
 Wall and CPU seconds cover the work alone (from before the first call until everything is stored and the file is
-closed): interpreter start and imports are the same trap for every contender and are told apart as `process_s`.
+closed). Interpreter start and imports are left out for everybody by the same rule: a rehearsal, which is not counted,
+tells which modules a contender ends up with, also those that it loads lazily in the middle of its work, and each
+measured run loads them before its clock starts. `process_s` is the whole process, imports and all.
 Peak memory is the highest of the root's own high-water mark and the sampled sum over the whole process tree.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import resource
@@ -16,6 +19,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +28,7 @@ import psutil
 from benchmarks.prerendered import Server
 
 _SAMPLE_SECONDS = 0.02
+_PRELOAD = "BENCHMARK_PRELOAD"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,7 @@ class Cost:
     calls_by_kind: dict[str, int]
     server_cpu_s: float
     checks: dict[str, object]
+    modules: tuple[str, ...] = ()  # everything that was loaded at the end
 
 
 class ContenderFailed(RuntimeError):
@@ -69,6 +75,9 @@ def _cpu_seconds() -> float:
 
 def report(work: Callable[[], dict[str, object]]) -> None:
     """Inside a contender's process: do the work and print its cost as the last line of stdout."""
+    for name in os.environ.get(_PRELOAD, "").split():
+        with suppress(Exception):  # some can only be loaded by others
+            importlib.import_module(name)
     cpu, wall = _cpu_seconds(), time.perf_counter()
     checks = work()
     told = {
@@ -76,6 +85,7 @@ def report(work: Callable[[], dict[str, object]]) -> None:
         "cpu_s": _cpu_seconds() - cpu,
         "peak_mb": _high_water_mb(),
         "checks": checks,
+        "modules": sorted(name for name in sys.modules if name != "__main__"),
     }
     print(json.dumps(told, default=str), flush=True)
 
@@ -98,9 +108,10 @@ class _Watch(threading.Thread):
             return
 
 
-def run(module: str, name: str, server: Server) -> Cost:
+def run(module: str, name: str, server: Server, rehearsal: Cost | None = None) -> Cost:
     """Run one contender (`python -m MODULE NAME ...`) against the server and measure it.
 
+    With `rehearsal`, what that run had loaded in the end is loaded before the clock starts.
     Raises ContenderFailed with the end of its stderr when it does not tell a result.
     """
     with tempfile.TemporaryDirectory(prefix="pmom-bench-") as folder:
@@ -108,7 +119,11 @@ def run(module: str, name: str, server: Server) -> Cost:
         server.control("reset")
         begun = time.perf_counter()
         with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=_environment(Path(folder))
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=_environment(Path(folder), rehearsal),
         ) as process:
             watch = _Watch(process.pid)
             watch.start()
@@ -132,10 +147,11 @@ def run(module: str, name: str, server: Server) -> Cost:
         calls_by_kind=calls,
         server_cpu_s=server_cpu,
         checks=told["checks"],
+        modules=tuple(told["modules"]),
     )
 
 
-def _environment(folder: Path) -> dict[str, str]:
+def _environment(folder: Path, rehearsal: Cost | None) -> dict[str, str]:
     """The caller's environment with a contender's own files kept in its folder, and no telemetry.
 
     A CA bundle named in the environment would overrule the session's own (requests' rule), so none is passed on.
@@ -147,6 +163,7 @@ def _environment(folder: Path) -> dict[str, str]:
         "DLT_DATA_DIR": str(folder / "dlt"),
         "RUNTIME__DLTHUB_TELEMETRY": "false",
         "PYTHONWARNINGS": "ignore",
+        _PRELOAD: " ".join(rehearsal.modules) if rehearsal else "",
     }
 
 

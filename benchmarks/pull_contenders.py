@@ -203,24 +203,9 @@ CONTENDERS: dict[str, Callable[[Target], dict[str, object]]] = {
 }
 
 
-def _warm(name: str) -> None:
-    """Import what the contender needs before the clock starts."""
-    if name.startswith("dlt"):
-        import dlt
-        import dlt.destinations.impl.duckdb.duck  # noqa: F401
-    if name == "pmom":
-        import connector.config.mapping_file
-        import connector.crm.salesforce.adapter
-        import connector.mapping
-        import connector.mirror  # noqa: F401
-    if name != "lower bound":
-        import simple_salesforce  # noqa: F401
-
-
 def main() -> None:
     """The command line of a contender's process."""
     name, target = measure.target(sys.argv[1:])
-    _warm(name)
     measure.report(lambda: CONTENDERS[name](target))
 
 
