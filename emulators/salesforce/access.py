@@ -1,4 +1,4 @@
-"""Who may see and change which field: custom fields only through assigned permission sets, standard ones unless hidden."""
+"""Who may see and change which field: custom ones only through permission sets, standard ones unless hidden."""
 
 from __future__ import annotations
 
@@ -28,9 +28,11 @@ class Access:
         self._lock = threading.Lock()
         self._known: dict[str, tuple[Allows, Allows]] = {}
         self._hidden: dict[tuple[str, str], tuple[bool, bool]] | None = None
+        self.changed_at = org.clock.now().replace(microsecond=0)  # of the describes' Last-Modified
 
     def forget(self) -> None:
         """Permissions or fields have changed."""
+        self.changed_at = self._org.clock.now().replace(microsecond=0)
         with self._lock:
             self._known.clear()
             self._hidden = None

@@ -58,9 +58,6 @@ def _system_insert(org: Org, object_name: str, values: dict[str, Any], user_id: 
     return org.insert(object_name, values, Actor(user_id, system=True))
 
 
-# -- every object ---------------------------------------------------------------------------------------------------
-
-
 def _currency(change: Change) -> None:
     if "currencyisocode" not in change.obj.fields or change.obj.name in ("CurrencyType", "DatedConversionRate"):
         return
@@ -76,9 +73,6 @@ def _currency(change: Change) -> None:
 def _person_name(change: Change) -> None:
     parts = (change.row.get("FirstName"), change.row.get("LastName"))
     change.row["Name"] = " ".join(str(part) for part in parts if part) or None
-
-
-# -- opportunities --------------------------------------------------------------------------------------------------
 
 
 def _opportunity(change: Change) -> None:
@@ -134,9 +128,6 @@ def _opportunity_history(change: Change) -> None:
     if "currencyisocode" in change.obj.fields:
         values["CurrencyIsoCode"] = row.get("CurrencyIsoCode")
     _system_insert(change.org, "OpportunityHistory", values, change.actor.user_id)
-
-
-# -- activities -----------------------------------------------------------------------------------------------------
 
 
 def _activity_account(change: Change) -> None:
@@ -196,9 +187,6 @@ def derive_event(row: Row, start: datetime, by_duration: bool) -> None:
     row["ActivityDateTime"] = row["StartDateTime"]
     row["ActivityDate"] = str(row["StartDateTime"])[:10]
     row["EndDate"] = str(row["EndDateTime"])[:10]
-
-
-# -- partners -------------------------------------------------------------------------------------------------------
 
 
 def _partner(change: Change) -> None:
@@ -272,9 +260,6 @@ def _remove_partner_rows(org: Org, row: dict[str, Any]) -> None:
             f"UPDATE o_{name} SET f_isdeleted = 1, f_systemmodstamp = ? WHERE f_id IN (?, ?) AND f_isdeleted = 0",
             (org.clock.stamp(), *ids),
         )
-
-
-# -- funds, campaigns, quotes -----------------------------------------------------------------------------------------
 
 
 def _fund_request(change: Change) -> None:
@@ -359,9 +344,6 @@ def _quote(change: Change) -> None:
     if not change.row.get("QuoteNumber"):
         count = change.org.connection().execute("SELECT count(*) FROM o_quote").fetchone()[0]
         change.row["QuoteNumber"] = f"{count + 1:08d}"
-
-
-# -- permissions ------------------------------------------------------------------------------------------------------
 
 
 def _one_assignment(change: Change) -> None:

@@ -70,8 +70,6 @@ class Org:
             loading.found_org(org)
         return org
 
-    # -- connections and transactions -------------------------------------------------------------------------
-
     def connection(self) -> sqlite3.Connection:
         """This thread's connection (WAL); rows are `sqlite3.Row`."""
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
@@ -115,8 +113,6 @@ class Org:
     def save_point(self) -> Any:
         """A part of a transaction that is undone when an exception leaves it (`with org.save_point(): ...`)."""
         return self.transaction()
-
-    # -- records --------------------------------------------------------------------------------------------------
 
     def actor(self, user_id: str | None = None) -> Actor:
         """The integration user, or that user, under field-level security."""
@@ -193,8 +189,6 @@ class Org:
             ).fetchone()
         return [make_id(prefix, self.pod, row[0] - count + 1 + step) for step in range(count)]
 
-    # -- the schema -----------------------------------------------------------------------------------------------
-
     def add_object(self, obj: ObjectType) -> None:
         """A custom object; its fields must hold at least Id and the audit fields (see `catalog.custom_object`)."""
         with self.transaction() as connection:
@@ -243,8 +237,6 @@ class Org:
             "ON CONFLICT (object, name) DO UPDATE SET body = excluded.body",
             (obj.name, field.name, storage.field_json(field)),
         )
-
-    # -- what readers need ----------------------------------------------------------------------------------------
 
     def visible(self, user_id: str) -> Callable[[ObjectType, FieldType], bool]:
         """Whether that user may read a field."""

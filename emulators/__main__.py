@@ -1,0 +1,21 @@
+"""How the emulators are started: `python -m emulators salesforce --help`."""
+
+from __future__ import annotations
+
+import sys
+
+USAGE = "usage: python -m emulators salesforce [options]   (--help tells them)"
+
+
+def main(arguments: list[str]) -> int:
+    """Run the emulator that is named first."""
+    if arguments and arguments[0] == "salesforce":
+        from emulators.salesforce.program import main as salesforce
+
+        return salesforce(arguments[1:])
+    sys.stderr.write(USAGE + "\n")
+    return 0 if arguments and arguments[0] in ("-h", "--help") else 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

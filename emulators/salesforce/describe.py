@@ -1,0 +1,238 @@
+"""What an object looks like to a user: the describe bodies, in the shape recorded from real orgs."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
+from typing import Any
+
+from emulators.salesforce.org import Org
+from emulators.salesforce.query import context
+from emulators.salesforce.router import Request, Response, Router, json_response
+from emulators.salesforce.schema import FieldType, ObjectType
+from emulators.salesforce.soql import run
+
+MASTER_RECORD_TYPE = "012000000000000AAA"
+_SOAP = {
+    "id": "tns:ID",
+    "reference": "tns:ID",
+    "boolean": "xsd:boolean",
+    "int": "xsd:int",
+    "double": "xsd:double",
+    "currency": "xsd:double",
+    "percent": "xsd:double",
+    "date": "xsd:date",
+    "datetime": "xsd:dateTime",
+    "address": "urn:address",
+    "anyType": "xsd:anyType",
+    "base64": "xsd:base64Binary",
+}
+
+
+def routes(router: Router) -> None:
+    """sobjects, sobjects/X, sobjects/X/describe."""
+    base = "/services/data/{version}/sobjects"
+    router.add("GET", base, all_objects)
+    router.add("GET", f"{base}/{{object}}", basic)
+    router.add("GET", f"{base}/{{object}}/describe", full)
+
+
+def all_objects(request: Request, org: Org) -> Response:
+    """The global describe."""
+    shown = [obj for obj in org.schema.objects.values() if not org.access.hidden_object(obj.name)]
+    items = [_head(obj, request.version) for obj in sorted(shown, key=lambda obj: obj.name.lower())]
+    return json_response({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": items})
+
+
+def basic(request: Request, org: Org) -> Response:
+    """The object's head and the records last touched."""
+    obj = org.object(request.params["object"])
+    name = next((field.name for field in obj.fields.values() if field.name_field), None)
+    order = " ORDER BY SystemModstamp DESC" if "systemmodstamp" in obj.fields else ""
+    soql = f"SELECT Id{', ' + name if name else ''} FROM {obj.name}{order} LIMIT 5"
+    recent = list(run(org.connection(), soql, context(org, request.user, request.version)).records)
+    return json_response({"objectDescribe": _head(obj, request.version), "recentItems": recent})
+
+
+def full(request: Request, org: Org) -> Response:
+    """The full describe; 304 when nothing has changed since If-Modified-Since."""
+    obj = org.object(request.params["object"])
+    changed = org.access.changed_at
+    headers = {"Last-Modified": format_datetime(changed, usegmt=True), "ETag": f'"{_etag(obj, changed)}"'}
+    since = _http_date(request.headers.get("if-modified-since", ""))
+    if since is not None and changed <= since:
+        return Response(304, b"", headers)
+    return json_response(describe(org, obj, request.user, request.version), headers=headers)
+
+
+def describe(org: Org, obj: ObjectType, user: str, version: str) -> dict[str, Any]:
+    """The body of a full describe: fields that the user may not read are not in it."""
+    sees, edits = org.access.readable(user), org.access.editable(user)
+    url = f"/services/data/v{version}/sobjects/{obj.name}"
+    return {
+        "actionOverrides": [],
+        **_head(obj, version),
+        "childRelationships": _children(org, obj),
+        "compactLayoutable": obj.createable,
+        "fields": [_field(field, edits(obj, field)) for field in obj.fields.values() if sees(obj, field)],
+        "hasSubtypes": False,
+        "isSubtype": False,
+        "listviewable": None,
+        "lookupLayoutable": None,
+        "namedLayoutInfos": [],
+        "networkScopeFieldName": None,
+        "recordTypeInfos": [_master(url)],
+        "searchLayoutable": obj.createable,
+        "sobjectDescribeOption": "FULL",
+        "supportedScopes": [{"label": f"All {obj.label_plural.lower()}", "name": "everything"}],
+        "urls": _urls(url),
+    }
+
+
+def _urls(url: str) -> dict[str, str]:
+    names = ("compactLayouts", "approvalLayouts", "layouts")
+    urls = {name: f"{url}/describe/{name}" for name in names}
+    urls |= {name: f"{url}/{name}" for name in ("listviews", "quickActions", "describe")}
+    return {**urls, "rowTemplate": f"{url}/{{ID}}", "sobject": url}
+
+
+def _master(url: str) -> dict[str, Any]:
+    return {
+        "active": True,
+        "available": True,
+        "defaultRecordTypeMapping": True,
+        "developerName": "Master",
+        "master": True,
+        "name": "Master",
+        "recordTypeId": MASTER_RECORD_TYPE,
+        "urls": {"layout": f"{url}/describe/layouts/{MASTER_RECORD_TYPE}"},
+    }
+
+
+def _head(obj: ObjectType, version: str) -> dict[str, Any]:
+    url = f"/services/data/v{version}/sobjects/{obj.name}"
+    return {
+        "activateable": False,
+        "createable": obj.createable,
+        "custom": obj.custom,
+        "customSetting": False,
+        "deletable": obj.deletable,
+        "deprecatedAndHidden": False,
+        "feedEnabled": obj.mergeable,
+        "keyPrefix": obj.key_prefix,
+        "label": obj.label,
+        "labelPlural": obj.label_plural,
+        "layoutable": obj.createable,
+        "mergeable": obj.mergeable,
+        "mruEnabled": obj.mergeable,
+        "name": obj.name,
+        "queryable": obj.queryable,
+        "replicateable": obj.replicateable,
+        "retrieveable": obj.queryable,
+        "searchable": obj.mergeable,
+        "triggerable": obj.createable,
+        "undeletable": obj.deletable and "isdeleted" in obj.fields,
+        "updateable": obj.updateable,
+        "urls": {"rowTemplate": f"{url}/{{ID}}", "describe": f"{url}/describe", "sobject": url},
+    }
+
+
+def _children(org: Org, obj: ObjectType) -> list[dict[str, Any]]:
+    return [
+        {
+            "cascadeDelete": field.cascade_delete,
+            "childSObject": child.name,
+            "deprecatedAndHidden": False,
+            "field": field.name,
+            "junctionIdListNames": [],
+            "junctionReferenceTo": [],
+            "relationshipName": field.child_relationship,
+            "restrictedDelete": False,
+        }
+        for child in sorted(org.schema.objects.values(), key=lambda one: one.name.lower())
+        for field in child.fields.values()
+        if obj.name in field.reference_to
+    ]
+
+
+def _field(field: FieldType, editable: bool) -> dict[str, Any]:
+    text = field.type not in ("int", "double", "currency", "percent", "date", "datetime", "boolean", "address")
+    several = len(field.reference_to) > 1
+    return {
+        "aggregatable": field.groupable or field.type in ("currency", "double", "percent", "datetime"),
+        "autoNumber": False,
+        "byteLength": field.length if field.type in ("id", "reference") else field.length * 3 if text else 0,
+        "calculated": field.calculated,
+        "calculatedFormula": field.formula,
+        "cascadeDelete": field.cascade_delete,
+        "caseSensitive": field.case_sensitive,
+        "compoundFieldName": None,
+        "controllerName": None,
+        "createable": field.createable and editable and not field.calculated,
+        "custom": field.custom,
+        "defaultValue": False if field.type == "boolean" else None,
+        "defaultValueFormula": None,
+        "defaultedOnCreate": field.default_on_create or field.type == "boolean",
+        "dependentPicklist": False,
+        "deprecatedAndHidden": False,
+        "digits": 8 if field.type == "int" else 0,
+        "displayLocationInDecimal": False,
+        "encrypted": field.type == "encryptedstring",
+        "externalId": field.external_id,
+        "extraTypeInfo": "plaintextarea" if field.type == "textarea" else None,
+        "filterable": field.filterable,
+        "filteredLookupInfo": None,
+        "groupable": field.groupable,
+        "highScaleNumber": False,
+        "htmlFormatted": False,
+        "idLookup": field.id_lookup or field.external_id,
+        "inlineHelpText": field.help,
+        "label": field.label,
+        "length": field.length,
+        "mask": None,
+        "maskType": None,
+        "name": field.name,
+        "nameField": field.name_field,
+        "namePointing": several,
+        "nillable": field.nillable,
+        "permissionable": field.nillable and field.type not in ("id", "boolean") and field.createable,
+        "picklistValues": [
+            {
+                "active": option.active,
+                "defaultValue": option.default,
+                "label": option.label,
+                "validFor": None,
+                "value": option.value,
+            }
+            for option in field.picklist
+        ],
+        "polymorphicForeignKey": several,
+        "precision": field.precision,
+        "queryByDistance": False,
+        "referenceTargetField": None,
+        "referenceTo": list(field.reference_to),
+        "relationshipName": field.relationship_name,
+        "relationshipOrder": None,
+        "restrictedDelete": False,
+        "restrictedPicklist": field.restricted_picklist,
+        "scale": field.scale,
+        "searchPrefilterable": field.type == "reference",
+        "soapType": _SOAP.get(field.type, "xsd:string"),
+        "sortable": field.sortable,
+        "type": field.type,
+        "unique": field.unique,
+        "updateable": field.updateable and editable and not field.calculated,
+        "writeRequiresMasterRead": False,
+    }
+
+
+def _etag(obj: ObjectType, changed: datetime) -> str:
+    return hashlib.sha256(f"{obj.name}/{changed.isoformat()}".encode()).hexdigest()[:8]
+
+
+def _http_date(text: str) -> datetime | None:
+    try:
+        return parsedate_to_datetime(text).astimezone(UTC) if text else None
+    except ValueError:
+        return None

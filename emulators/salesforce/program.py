@@ -1,0 +1,129 @@
+"""What `python -m emulators salesforce` does: open or make an org, fill it, answer until told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import secrets
+import signal
+import sys
+import tempfile
+import threading
+from datetime import timedelta
+from pathlib import Path
+
+from emulators.salesforce import catalog, oauth, tls
+from emulators.salesforce.clock import Clock, parse_instant, stored
+from emulators.salesforce.org import Org
+from emulators.salesforce.server import Emulator
+
+_EPILOG = """\
+Prints one line of JSON with url, ca_file, client_id, client_secret, control_token, org_id and user_id.
+The client id and secret are generated unless given by the options or by EMULATOR_CLIENT_ID and EMULATOR_CLIENT_SECRET.
+The file given by --db keeps records, custom fields, permissions, sessions and bulk jobs; start again on it to go on.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    known = ", ".join(sorted(catalog.features()))
+    found = argparse.ArgumentParser(
+        prog="python -m emulators salesforce",
+        description="Answers on 127.0.0.1 as a Salesforce org does.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = found.add_argument
+    add("--db", type=Path, metavar="FILE", help="SQLite file of the org (default: a temporary one)")
+    add("--port", type=int, default=0, help="port on 127.0.0.1 (default 0: any free one)")
+    add("--http", action="store_true", help="plain HTTP instead of TLS")
+    add("--ca-folder", type=Path, metavar="DIR", help="where ca.pem is written (default: beside the SQLite file)")
+    add("--ready-file", type=Path, metavar="FILE", help="write the JSON line there too, once calls are answered")
+    add("--csv", type=Path, metavar="DIR", help="load a folder of Data Loader files, one CSV an object, ids kept")
+    add("--world", metavar="NAME", help="fill an empty org with a generated world (small, ...)")
+    add("--without", default="", metavar="A,B", help=f"org features to leave out: {known}")
+    add("--now", metavar="INSTANT", help="start the org's clock there, as 2026-03-31T09:00:00Z")
+    add("--freeze", action="store_true", help="let the clock stand still")
+    add("--seed", type=int, default=1, metavar="N", help="of ids, faults and the world (default 1)")
+    add("--client-id", metavar="ID", help="of the one connected application")
+    add("--client-secret", metavar="TEXT", help="its secret")
+    add("--control-token", metavar="TEXT", help="of the control plane (default: generated)")
+    add("--jwt-cert", type=Path, metavar="FILE", help="PEM certificate or public key registered for JWT bearer")
+    add("--jwt-user", metavar="NAME", help="the only username approved for JWT (default: any active user)")
+    add("--session-seconds", type=float, default=7200, metavar="N", help="life of an idle session (default 7200)")
+    add("--daily-limit", type=int, default=100_000, metavar="N", help="API calls in 24 hours (default 100000)")
+    return found
+
+
+def main(arguments: list[str]) -> int:
+    """Run until SIGTERM or SIGINT; 2 for options that make no sense."""
+    options = parser().parse_args(arguments)
+    stopped = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stopped.set())
+    with tempfile.TemporaryDirectory(prefix="emulator-") as folder:
+        try:
+            emulator, line = build(options, Path(folder))
+        except (ValueError, OSError) as bad:
+            sys.stderr.write(f"emulators salesforce: {bad}\n")
+            return 2
+        with emulator:
+            _announce(options.ready_file, line)
+            stopped.wait()
+    return 0
+
+
+def build(options: argparse.Namespace, folder: Path) -> tuple[Emulator, dict[str, str]]:
+    """The emulator for these options, not yet started, and what to tell about it."""
+    database = options.db or folder / "org.db"
+    clock = Clock(parse_instant(options.now) if options.now else None, frozen=options.freeze)
+    org = Org.open(database, catalog.load(_without(options, database)), clock, options.seed)
+    org.limits.daily_max = options.daily_limit
+    _fill(org, options)
+    app = oauth.App(
+        client_id=options.client_id or os.environ.get("EMULATOR_CLIENT_ID") or secrets.token_urlsafe(24),
+        client_secret=options.client_secret or os.environ.get("EMULATOR_CLIENT_SECRET") or secrets.token_urlsafe(24),
+        public_key=oauth.read_public_key(options.jwt_cert) if options.jwt_cert else None,
+        jwt_user=options.jwt_user,
+        session_life=timedelta(seconds=options.session_seconds),
+    )
+    ca_folder = None if options.http else options.ca_folder or database.absolute().parent
+    token = options.control_token or secrets.token_urlsafe(24)
+    emulator = Emulator(org, app, port=options.port, ca_folder=ca_folder, control_token=token)
+    line = {
+        "url": emulator.url,
+        "ca_file": str(emulator.ca_file or ""),
+        "client_id": app.client_id,
+        "client_secret": app.client_secret,
+        "control_token": token,
+        "org_id": org.org_id,
+        "user_id": org.user_id,
+        "now": stored(clock.now()),
+    }
+    return emulator, line
+
+
+def _without(options: argparse.Namespace, database: Path) -> list[str]:
+    """The features left out; a file that was made without some stays without them."""
+    del database
+    return [name for name in options.without.split(",") if name.strip()]
+
+
+def _fill(org: Org, options: argparse.Namespace) -> None:
+    if options.csv:
+        from emulators.salesforce.csvload import load_folder
+
+        load_folder(org, options.csv)
+    if options.world:
+        from emulators.world import fill
+
+        fill(org, options.world, options.seed)
+
+
+def _announce(ready_file: Path | None, line: dict[str, str]) -> None:
+    text = json.dumps(line)
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+    if ready_file is not None:
+        tls.write_atomically(ready_file, text.encode() + b"\n")

@@ -1,0 +1,182 @@
+"""What the query resources answer: pages of rows that stay as they were while records change."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import islice
+from typing import Any
+
+from emulators.salesforce.clock import parse_instant, stored
+from emulators.salesforce.errors import ApiError
+from emulators.salesforce.org import Org
+from emulators.salesforce.router import JSON_TYPE, Request, Response, Router, json_response
+from emulators.salesforce.soql import Context, Result, ResultColumn, SoqlError, run
+
+PAGE_MAX, PAGE_MIN, CURSORS_PER_USER = 2000, 200, 10
+CURSOR_LIFE = timedelta(days=2)
+_BATCH = re.compile(r"batchsize\s*=\s*(\d+)", re.IGNORECASE)
+_APEX = {
+    "boolean": "Boolean",
+    "int": "Integer",
+    "double": "Double",
+    "currency": "Double",
+    "percent": "Double",
+    "date": "Date",
+    "datetime": "Datetime",
+    "id": "Id",
+    "reference": "Id",
+}
+_LOCATOR = re.compile(r"(01g[0-9A-Za-z]{12,15})-(\d+)\Z")
+
+
+def routes(router: Router) -> None:
+    """query, queryAll and the pages that follow."""
+    for name in ("query", "queryAll"):
+        router.add("GET", f"/services/data/{{version}}/{name}", first_page)
+        router.add("GET", f"/services/data/{{version}}/{name}/{{locator}}", next_page)
+
+
+def context(org: Org, user_id: str, version: str = "67.0", *, all_rows: bool = False) -> Context:
+    """What that user's query sees."""
+    return Context(
+        schema=org.schema,
+        visible=org.visible(user_id),
+        now=org.clock.now(),
+        timezone=org.timezone,
+        user_id=user_id,
+        all_rows=all_rows,
+        version=version,
+        fiscal_start_month=org.fiscal_start_month,
+        shown=lambda obj: not org.access.hidden_object(obj.name),
+    )
+
+
+def first_page(request: Request, org: Org) -> Response:
+    """Run a query; `columns=true` answers its column metadata and `explain` its plan."""
+    all_rows = "/queryall" in request.path.lower()
+    seen_by = context(org, request.user, request.version, all_rows=all_rows)
+    soql = request.query.get("q") or request.query.get("explain")
+    if not soql:
+        raise ApiError("MALFORMED_QUERY", "A query string has to be specified")
+    try:
+        result = run(org.connection(), soql, seen_by)
+        if "explain" in request.query:
+            return json_response(_plan(result.entity.name, result.total))
+        if request.query.get("columns", "").lower() == "true":
+            return json_response(_columns(result))
+        records = iter(result.records)
+        size = page_size(request)
+        first = list(islice(records, size))
+    except SoqlError as bad:
+        raise ApiError(bad.code, bad.message) from None
+    if len(first) == size:
+        following = next(records, None)
+        if following is not None:
+            cursor = _keep(org, request.user, result.total, size, _chain(following, records))
+            return _page(result.total, json.dumps(first, ensure_ascii=False), _next(request, cursor, size))
+    return _page(result.total, json.dumps(first, ensure_ascii=False), None)
+
+
+def next_page(request: Request, org: Org) -> Response:
+    """A page by its locator; may be read again and again."""
+    match = _LOCATOR.match(request.params["locator"])
+    row = None
+    if match:
+        row = (
+            org.connection()
+            .execute(
+                "SELECT c.total, c.created_at, p.start, p.size, p.body FROM e_cursor c JOIN e_page p ON p.cursor = c.id "
+                "WHERE c.id = ? AND p.start = ? AND c.user_id = ?",
+                (match[1], int(match[2]), request.user),
+            )
+            .fetchone()
+        )
+    if match is None or row is None or parse_instant(row["created_at"]) + CURSOR_LIFE < org.clock.now():
+        raise ApiError("INVALID_QUERY_LOCATOR", "invalid query locator")
+    end = row["start"] + row["size"]
+    following = _next(request, match[1], end) if end < row["total"] else None
+    return _page(row["total"], row["body"].decode(), following)
+
+
+def page_size(request: Request) -> int:
+    """The page size that the Sforce-Query-Options header asks for, within 200 and 2000."""
+    match = _BATCH.search(request.headers.get("sforce-query-options", ""))
+    return min(max(int(match[1]), PAGE_MIN), PAGE_MAX) if match else PAGE_MAX
+
+
+def _chain(first: dict[str, Any], rest: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    yield first
+    yield from rest
+
+
+def _keep(org: Org, user: str, total: int, size: int, records: Iterator[dict[str, Any]]) -> str:
+    """Store the rows after the first page; returns the cursor's id."""
+    with org.transaction() as connection:
+        cursor = org.new_ids("01g", 1)[0]
+        connection.execute("INSERT INTO e_cursor VALUES (?, ?, ?, ?)", (cursor, user, stored(org.clock.now()), total))
+        start = size
+        while page := list(islice(records, size)):
+            body = json.dumps(page, ensure_ascii=False).encode()
+            connection.execute("INSERT INTO e_page VALUES (?, ?, ?, ?)", (cursor, start, len(page), body))
+            start += len(page)
+        old = "SELECT id FROM e_cursor WHERE user_id = ? ORDER BY created_at DESC, id DESC LIMIT -1 OFFSET ?"
+        for (gone,) in connection.execute(old, (user, CURSORS_PER_USER)).fetchall():
+            connection.execute("DELETE FROM e_page WHERE cursor = ?", (gone,))
+            connection.execute("DELETE FROM e_cursor WHERE id = ?", (gone,))
+    return cursor
+
+
+def _next(request: Request, cursor: str, start: int) -> str:
+    return f"/services/data/v{request.version}/query/{cursor}-{start}"
+
+
+def _page(total: int, records: str, following: str | None) -> Response:
+    more = f'"done":false,"nextRecordsUrl":"{following}"' if following else '"done":true'
+    body = f'{{"totalSize":{total},{more},"records":{records}}}'
+    return Response(200, body.encode(), {"Content-Type": JSON_TYPE})
+
+
+def _plan(entity: str, total: int) -> dict[str, Any]:
+    plan = {
+        "cardinality": total,
+        "fields": [],
+        "leadingOperationType": "TableScan",
+        "notes": [],
+        "relativeCost": 1.0,
+        "sobjectCardinality": total,
+        "sobjectType": entity,
+    }
+    return {"plans": [plan], "sourceQuery": f"SELECT Id FROM {entity}"}
+
+
+def _columns(result: Result) -> dict[str, Any]:
+    columns = [_column(column) for column in result.columns]
+    return {
+        "columnMetadata": columns,
+        "entityName": result.entity.name,
+        "groupBy": any(column.aggregate for column in result.columns),
+        "idSelected": any(column.name.lower() == "id" for column in result.columns),
+        "keyPrefix": result.entity.key_prefix,
+    }
+
+
+def _column(column: ResultColumn) -> dict[str, Any]:
+    kind = column.field.type if column.field else ""
+    number = kind in ("int", "double", "currency", "percent")
+    return {
+        "aggregate": column.aggregate,
+        "apexType": _APEX.get(kind, "String"),
+        "booleanType": kind == "boolean",
+        "columnName": column.name,
+        "custom": bool(column.field and column.field.custom),
+        "displayName": column.name,
+        "foreignKeyName": None,
+        "insertable": bool(column.field and column.field.createable),
+        "joinColumns": [_column(inner) for inner in column.joins],
+        "numberType": number,
+        "textType": not number and kind not in ("boolean", "date", "datetime", ""),
+        "updatable": bool(column.field and column.field.updateable),
+    }
