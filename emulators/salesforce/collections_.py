@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 from emulators.salesforce import dml
@@ -172,12 +173,10 @@ def _check_count(count: int) -> None:
 
 def _check_chunks(records: list[dict[str, Any]]) -> None:
     types = [str((record.get("attributes") or {}).get("type")) for record in records]
-    chunks = 1 + sum(one != other for one, other in zip(types, types[1:], strict=False))
+    chunks = 1 + sum(one != other for one, other in pairwise(types))
     if chunks > MAX_CHUNKS:
-        text = (
-            f"Cannot have more than {MAX_CHUNKS} chunks in a single operation. Please rearrange the data to reduce "
-        )
-        raise ApiError("LIMIT_EXCEEDED", text + "chunking.")
+        text = f"Cannot have more than {MAX_CHUNKS} chunks in a single operation."
+        raise ApiError("LIMIT_EXCEEDED", f"{text} Please rearrange the data to reduce chunking.")
 
 
 def _typed(org: Org, record: dict[str, Any]) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def _composite(router: Router, request: Request, org: Org) -> Response:
     try:
         with org.transaction():
             _each(router, request, org, calls, answers)
-            if body.get("allOrNone") and any(answer["httpStatusCode"] >= 400 for answer in answers):
+            if body.get("allOrNone") and any(int(answer["httpStatusCode"]) >= 400 for answer in answers):
                 raise _UndoneError
     except _UndoneError:
         answers = [answer if answer["httpStatusCode"] >= 400 else _undone(answer) for answer in answers]
@@ -100,7 +100,8 @@ def _batch(router: Router, request: Request, org: Org) -> Response:
         results.append({"statusCode": answer.status, "result": json.loads(answer.body) if answer.body else None})
         if body.get("haltOnError") and answer.status >= 400:
             break
-    return json_response({"hasErrors": any(one["statusCode"] >= 400 for one in results), "results": results})
+    failed = any(int(str(one["statusCode"])) >= 400 for one in results)
+    return json_response({"hasErrors": failed, "results": results})
 
 
 def _inner(router: Router, outer: Request, org: Org, method: str, url: Any, body: Any) -> Response:

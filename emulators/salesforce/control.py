@@ -1,4 +1,4 @@
-"""How tests and demos steer the emulator: clock, faults, limits, tokens, other people's edits, and what was called."""
+"""How tests and demos steer the emulator: clock, faults, limits, other people's edits, and what was called."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class Kind(StrEnum):
     DROP_AFTER = "drop_after"  # the same, but the call was carried out
     SLOW = "slow"
     TRUNCATE = "truncate"  # half of the body, then the connection closes
-    EXPIRE_TOKEN = "expire_token"
+    EXPIRE_TOKEN = "expire_token"  # noqa: S105  (a fault, not a secret)
     LOCK_ROW = "lock_row"  # of records: UNABLE_TO_LOCK_ROW
     PARTIAL_FAILURE = "partial_failure"  # of records: the code and message of the rule
 
@@ -109,9 +109,9 @@ class Faults:
         """The first rule that strikes this call."""
         with self._lock:
             for rule in self._rules:
-                if rule.kind not in RECORD_KINDS and rule.method.upper() in ("", method):
-                    if re.search(rule.path, target) and rule.strikes():
-                        return rule
+                wanted = rule.kind not in RECORD_KINDS and rule.method.upper() in ("", method)
+                if wanted and re.search(rule.path, target) and rule.strikes():
+                    return rule
         return None
 
     def of_record(self, object_name: str, record_id: str | None) -> DmlError | None:

@@ -79,7 +79,7 @@ def complete(facts: Facts, obj: ObjectType, row: Mapping[str, Any]) -> dict[str,
     """The row with what a loader may leave out: id, audit fields, owner, names and flags that the org derives."""
     org, full = facts.org, dict(row)
     if not full.get("Id"):
-        full["Id"] = org.new_id(obj.name)
+        full["Id"] = facts.next_id(obj)
     created = (
         full.get("CreatedDate") or full.get("LastModifiedDate") or full.get("SystemModstamp") or org.clock.stamp()
     )
@@ -91,7 +91,7 @@ def complete(facts: Facts, obj: ObjectType, row: Mapping[str, Any]) -> dict[str,
         "CreatedById": org.user_id,
         "LastModifiedById": org.user_id,
         "OwnerId": org.user_id,
-        "CurrencyIsoCode": org.corporate_currency,
+        "CurrencyIsoCode": facts.currency,
     }
     for name, value in filled.items():
         if not full.get(name) and name.lower() in obj.fields:
@@ -109,6 +109,14 @@ class Facts:
         self.org = org
         self._stages: dict[str, tuple[int, int, float, str, str]] | None = None
         self._closed: frozenset[str] | None = None
+        self.currency = org.corporate_currency
+        self._ids: list[str] = []
+
+    def next_id(self, obj: ObjectType) -> str:
+        """An unused id of the object that is loaded, from a block taken at once."""
+        if not self._ids:
+            self._ids = self.org.new_ids(obj.name, 1000)[::-1]
+        return self._ids.pop()
 
     def stages(self) -> dict[str, tuple[int, int, float, str, str]]:
         """Stage name -> closed, won, probability, forecast category, its label."""

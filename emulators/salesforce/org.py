@@ -47,9 +47,6 @@ class Org:
         self.pod = pod_of(seed)
         self.org_id = make_id("00D", self.pod, 1)
         self.user_id = make_id("005", self.pod, 1)  # the integration user
-        self.timezone = ZoneInfo("America/Los_Angeles")
-        self.fiscal_start_month = 1
-        self.corporate_currency = "USD"
         self.write_lock = threading.RLock()
         self._local = threading.local()
         self.access = Access(self)
@@ -237,6 +234,30 @@ class Org:
             "ON CONFLICT (object, name) DO UPDATE SET body = excluded.body",
             (obj.name, field.name, storage.field_json(field)),
         )
+
+    @property
+    def timezone(self) -> ZoneInfo:
+        """The integration user's time zone, by which date literals are cut."""
+        row = (
+            self.connection()
+            .execute("SELECT f_timezonesidkey FROM o_user WHERE f_id = ?", (self.user_id,))
+            .fetchone()
+        )
+        return ZoneInfo(str(row[0]) if row and row[0] else "America/Los_Angeles")
+
+    @property
+    def fiscal_start_month(self) -> int:
+        """The month (1-12) in which the org's fiscal year starts."""
+        row = self.connection().execute("SELECT f_fiscalyearstartmonth FROM o_organization").fetchone()
+        return int(row[0]) if row and row[0] else 1
+
+    @property
+    def corporate_currency(self) -> str:
+        """The ISO code in which the org counts."""
+        if self.schema.object("CurrencyType") is None:
+            return "USD"
+        row = self.connection().execute("SELECT f_isocode FROM o_currencytype WHERE f_iscorporate = 1").fetchone()
+        return str(row[0]) if row else "USD"
 
     def visible(self, user_id: str) -> Callable[[ObjectType, FieldType], bool]:
         """Whether that user may read a field."""

@@ -17,10 +17,11 @@ from emulators.salesforce import catalog, oauth, tls
 from emulators.salesforce.clock import Clock, parse_instant, stored
 from emulators.salesforce.org import Org
 from emulators.salesforce.server import Emulator
+from emulators.salesforce.storage import kept_state
 
 _EPILOG = """\
 Prints one line of JSON with url, ca_file, client_id, client_secret, control_token, org_id and user_id.
-The client id and secret are generated unless given by the options or by EMULATOR_CLIENT_ID and EMULATOR_CLIENT_SECRET.
+The client id and secret are generated unless given by options or by EMULATOR_CLIENT_ID, EMULATOR_CLIENT_SECRET.
 The file given by --db keeps records, custom fields, permissions, sessions and bulk jobs; start again on it to go on.
 """
 
@@ -78,7 +79,8 @@ def build(options: argparse.Namespace, folder: Path) -> tuple[Emulator, dict[str
     """The emulator for these options, not yet started, and what to tell about it."""
     database = options.db or folder / "org.db"
     clock = Clock(parse_instant(options.now) if options.now else None, frozen=options.freeze)
-    org = Org.open(database, catalog.load(_without(options, database)), clock, options.seed)
+    org = Org.open(database, catalog.load(_without(options.without, database)), clock, options.seed)
+    org.put_state("without", _without(options.without, database))
     org.limits.daily_max = options.daily_limit
     _fill(org, options)
     app = oauth.App(
@@ -104,21 +106,28 @@ def build(options: argparse.Namespace, folder: Path) -> tuple[Emulator, dict[str
     return emulator, line
 
 
-def _without(options: argparse.Namespace, database: Path) -> list[str]:
+def _without(given: str, database: Path) -> list[str]:
     """The features left out; a file that was made without some stays without them."""
-    del database
-    return [name for name in options.without.split(",") if name.strip()]
+    names = {name.strip().lower() for name in given.split(",") if name.strip()}
+    return sorted(names | set(kept_state(database, "without") or ()))
 
 
 def _fill(org: Org, options: argparse.Namespace) -> None:
+    """Load what was asked for, unless this very file was filled with it before."""
+    wanted = [str(options.csv or ""), str(options.world or "")]
+    if org.state("filled") == wanted:
+        return
     if options.csv:
         from emulators.salesforce.csvload import load_folder
 
         load_folder(org, options.csv)
     if options.world:
-        from emulators.world import fill
+        from emulators.salesforce.csvload import load_folder
+        from emulators.world import generate
 
-        fill(org, options.world, options.seed)
+        with tempfile.TemporaryDirectory(prefix="world-") as folder:
+            load_folder(org, generate(options.seed, options.world, org.clock.now().date(), Path(folder)))
+    org.put_state("filled", wanted)
 
 
 def _announce(ready_file: Path | None, line: dict[str, str]) -> None:

@@ -88,8 +88,8 @@ def next_page(request: Request, org: Org) -> Response:
         row = (
             org.connection()
             .execute(
-                "SELECT c.total, c.created_at, p.start, p.size, p.body FROM e_cursor c JOIN e_page p ON p.cursor = c.id "
-                "WHERE c.id = ? AND p.start = ? AND c.user_id = ?",
+                "SELECT c.total, c.created_at, p.start, p.size, p.body "
+                "FROM e_cursor c JOIN e_page p ON p.cursor = c.id WHERE c.id = ? AND p.start = ? AND c.user_id = ?",
                 (match[1], int(match[2]), request.user),
             )
             .fetchone()

@@ -103,7 +103,7 @@ class Router:
         self._routes: list[Route] = []
 
     def add(self, method: str, template: str, handler: Handler, *, session: bool = True) -> None:
-        """Register `/a/{name}/b`: `{version}` matches vNN.N, `{rest...}` takes slashes, a trailing slash is tolerated."""
+        """Register `/a/{name}/b`: `{version}` matches vNN.N, `{rest...}` slashes too; a last slash is tolerated."""
         self._routes.append(Route(method, re.compile(_expression(template)), template, handler, session))
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]]:

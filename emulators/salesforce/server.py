@@ -1,4 +1,4 @@
-"""How calls reach the org: HTTP/1.1 with keep-alive over TLS on loopback, sessions, limits, faults, and the routes."""
+"""How calls reach the org: HTTP/1.1 over TLS on loopback, then faults, sessions, limits and the routes."""
 
 from __future__ import annotations
 
@@ -212,7 +212,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(request, response, truncated=rule is not None and rule.kind is Kind.TRUNCATE)
 
-    do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = do_HEAD = _serve
+    do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = do_HEAD = _serve  # noqa: N815
 
     def _request(self) -> Request | None:
         """The call, its body read and unzipped; None when it was refused at this level."""
@@ -306,7 +306,7 @@ def _planned(status: int) -> Response:
         429: ("REQUEST_LIMIT_EXCEEDED", "ConcurrentRequests (Concurrent API Requests) Limit exceeded."),
         500: (
             "UNKNOWN_EXCEPTION",
-            "An unexpected error occurred. Please include this ErrorId if you contact support",
+            "An unexpected error occurred. Please include this ErrorId if you need help",
         ),
         502: ("SERVER_UNAVAILABLE", "Bad gateway"),
         503: ("SERVER_UNAVAILABLE", "We are down for maintenance. Sorry for the inconvenience."),

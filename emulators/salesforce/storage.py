@@ -6,10 +6,12 @@ Ids and references are 18-character text, booleans 0/1, numbers INTEGER or REAL,
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from emulators.salesforce.schema import FieldType, ObjectType, PicklistValue, Schema
@@ -101,6 +103,16 @@ def create_index(connection: sqlite3.Connection, obj: ObjectType, field: FieldTy
 
 def _index(obj: ObjectType, field: FieldType) -> str:
     return f"i_{obj.name.lower()}_{field.name.lower()}"
+
+
+def kept_state(path: Path, name: str) -> Any:
+    """A small JSON document of a file that may not exist yet; None when it has none."""
+    if not path.exists():
+        return None
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        create_own_tables(connection)
+        row = connection.execute("SELECT value FROM e_state WHERE name = ?", (name,)).fetchone()
+    return None if row is None else json.loads(row[0])
 
 
 def field_json(field: FieldType) -> str:
