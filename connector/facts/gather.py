@@ -1,0 +1,244 @@
+"""Everything that the records say about the wanted partners on one day."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+
+from connector.core.facts import (
+    EVIDENCE_LIMIT,
+    Activity,
+    CampaignReturn,
+    Footprint,
+    LiveItem,
+    Meetings,
+    Override,
+    PartnerFacts,
+    QuoteCohort,
+    TrackRecord,
+    Unknown,
+    WonDeals,
+)
+from connector.core.policy import Policy
+from connector.facts import taxonomy
+from connector.facts.benchmark import Benchmark, matched_medians
+from connector.facts.readiness import Readiness, readiness
+from connector.facts.relations import STAGES
+from connector.facts.sources import Tables
+from connector.facts.statements import shape, statements
+from connector.facts.windows import Windows, calendar, moments, windows
+
+_CHUNK = 1_000
+"""Partners whose facts are turned from columns to records at a time."""
+
+_WANTED = """
+CREATE OR REPLACE TEMP TABLE wanted AS
+WITH company AS (SELECT id, survivor FROM aliases WHERE family = 'company'),
+asked AS (SELECT p.id FROM partners p {narrowed})
+SELECT id, id AS partner_id FROM asked
+UNION ALL SELECT c.id, c.survivor FROM company c JOIN asked ON asked.id = c.survivor
+"""
+_NARROWED = "WHERE p.id IN (SELECT coalesce(c.survivor, r.id) FROM requested r LEFT JOIN company c ON c.id = r.id)"
+
+
+def compute(
+    tables: Tables, policy: Policy, as_of: datetime, partner_ids: Sequence[str] | None = None
+) -> Iterator[PartnerFacts]:
+    """The facts of every live partner, or of the named ones, in the order of their ids.
+
+    Ids of partners that were merged away stand for their survivors; unknown ids are left out. `as_of` is aware.
+    All questions are asked before this returns; what remains is to turn columns into records.
+    """
+    spans = windows(policy, as_of)
+    ready = readiness(tables, policy, as_of)
+    questions = statements(shape(policy, proxy=ready.proxy))
+    for name, literal in moments(spans).items():
+        tables.run(f"SET VARIABLE {name} = {literal}")
+    tables.load("calendar", calendar(spans.zone, spans.today.year))
+    _want(tables, partner_ids)
+    for name, sql in questions.stages:
+        tables.run(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")
+    answers = {name: tables.query(sql) for name, sql in questions.answers}
+    for name in STAGES:
+        if name != "aliases":
+            tables.run(f"DROP TABLE temp.{name}")
+    return _records(answers, _Day(policy, spans, ready))
+
+
+def _want(tables: Tables, partner_ids: Sequence[str] | None) -> None:
+    if partner_ids is None:
+        tables.run(_WANTED.format(narrowed=""))
+        return
+    tables.load("requested", pa.table({"id": pa.array(sorted(set(partner_ids)), pa.string())}))
+    tables.run(_WANTED.format(narrowed=_NARROWED))
+    tables.run("DROP TABLE temp.requested")
+
+
+class _Sorted:
+    """An answer in the order of partner ids, read a stretch of ids at a time."""
+
+    def __init__(self, table: pa.Table, key: str = "partner_id") -> None:
+        self._ids: list[Any] = table.column(key).to_pylist()
+        self._table = table.drop_columns([key])
+
+    def rows(self, first: str, last: str) -> dict[str, list[tuple[Any, ...]]]:
+        """The rows of the partners from `first` to `last`, by partner."""
+        start, end = bisect_left(self._ids, first), bisect_right(self._ids, last)
+        columns = [column.to_pylist() for column in self._table.slice(start, end - start).columns]
+        found: dict[str, list[tuple[Any, ...]]] = {}
+        for id_, *row in zip(self._ids[start:end], *columns, strict=True):
+            found.setdefault(id_, []).append(tuple(row))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Day:
+    policy: Policy
+    spans: Windows
+    ready: Readiness
+
+
+def _records(answers: dict[str, pa.Table], day: _Day) -> Iterator[PartnerFacts]:
+    benchmarks = matched_medians(answers.pop("mix"), answers.pop("direct"))
+    profiles = answers.pop("profiles")
+    sorted_answers = {name: _Sorted(table) for name, table in answers.items()}
+    for chunk in profiles.to_batches(max_chunksize=_CHUNK):
+        partners = chunk.to_pylist()
+        if not partners:
+            continue
+        first, last = partners[0]["id"], partners[-1]["id"]
+        found = {name: answer.rows(first, last) for name, answer in sorted_answers.items()}
+        for partner in partners:
+            id_ = partner["id"]
+            yield _partner(
+                partner, {name: rows.get(id_, []) for name, rows in found.items()}, benchmarks.get(id_), day
+            )
+
+
+_Rows = dict[str, list[tuple[Any, ...]]]
+
+
+def _partner(partner: dict[str, Any], rows: _Rows, benchmark: Benchmark | None, day: _Day) -> PartnerFacts:
+    quotes = rows["quotes"][0] if rows["quotes"] else (0, 0, 0, None)
+    return PartnerFacts(
+        partner_id=partner["id"],
+        name=partner["name"] or "",
+        personas=taxonomy.parts(partner["persona"]),
+        strategic=bool(partner["strategic"]),
+        owner_id=partner["owner_id"] or None,
+        marketer_id=partner["marketer_id"] or None,
+        since=_since(partner["agreement_date"], partner["created_at"], day.spans.zone),
+        excluded=bool(partner["excluded"]),
+        quotes=_quotes(quotes, day),
+        footprint=_footprint(partner, rows["footprint"], day),
+        track_record=_track_record(rows, day),
+        meetings=_meetings(rows["meetings"], quotes[2], day),
+        won_deals=_won_deals(rows["won_deals"], benchmark, day),
+        activity=_activity(rows["activity"], day),
+        live=tuple(_live_item(row) for row in rows["live"]),
+        override=_override(partner),
+        freshness=day.ready.freshness,
+    )
+
+
+def _since(agreement: date | None, created: datetime | None, zone: str) -> date | None:
+    if agreement is not None or created is None:
+        return agreement
+    return created.astimezone(ZoneInfo(zone)).date()
+
+
+def _quotes(row: tuple[Any, ...], day: _Day) -> QuoteCohort | Unknown:
+    if day.ready.quotes:
+        return day.ready.quotes
+    counted, won, _, ids = row
+    return QuoteCohort(int(counted), int(won), day.spans.quotes, day.ready.proxy, tuple(ids or ()))
+
+
+def _footprint(partner: dict[str, Any], rows: list[tuple[Any, ...]], day: _Day) -> Footprint | Unknown:
+    gate = day.policy.market_fit
+    regions, verticals = (taxonomy.parts(partner[name]) for name in ("footprint_regions", "footprint_verticals"))
+    declared = bool(regions or verticals)
+    if day.ready.customers and (day.ready.customers.code == "STALE_SOURCE" or not declared):
+        return day.ready.customers
+    counted, ids, countries, industries = rows[0] if rows and not day.ready.customers else (0, (), (), ())
+    words = dict.fromkeys((*regions, *(countries or ())))
+    codes = {word: taxonomy.region(word, gate) for word in words}
+    spelled = {taxonomy.vertical(word, gate) for word in (*verticals, *(industries or ()))}
+    return Footprint(
+        regions=tuple(sorted({code for code in codes.values() if code})),
+        verticals=tuple(sorted(spelled)),
+        declared=declared,
+        won_counted=int(counted),
+        window=day.spans.footprint,
+        unmapped=tuple(sorted(word for word, code in codes.items() if not code)),
+        evidence=tuple(ids or ()),
+    )
+
+
+def _track_record(rows: _Rows, day: _Day) -> TrackRecord | Unknown:
+    if day.ready.track_record:
+        return day.ready.track_record
+    last = tuple(
+        CampaignReturn(id_, name or "", ended, spend, pipeline, int(count), int(missing), int(unconverted))
+        for id_, name, ended, spend, pipeline, count, missing, unconverted in rows["returns"]
+    )
+    return TrackRecord(last, tuple((id_, code) for id_, code in rows["left_out"][:EVIDENCE_LIMIT]))
+
+
+def _meetings(rows: list[tuple[Any, ...]], quoted: int, day: _Day) -> Meetings | Unknown:
+    if day.ready.meetings:
+        return day.ready.meetings
+    held, ids = rows[0] if rows else (0, ())
+    return Meetings(int(held), int(quoted), day.spans.meetings, tuple(ids or ()))
+
+
+def _won_deals(rows: list[tuple[Any, ...]], benchmark: Benchmark | None, day: _Day) -> WonDeals | Unknown:
+    if day.ready.won_deals:
+        return day.ready.won_deals
+    won, median, missing, ids = rows[0] if rows else (0, None, 0, ())
+    return WonDeals(
+        won=int(won),
+        median=None if median is None else Decimal(median) / 10_000,
+        benchmark_median=benchmark.median if benchmark else None,
+        benchmark_counted=benchmark.counted if benchmark else 0,
+        missing_amounts=int(missing),
+        window=day.spans.won,
+        evidence=tuple(ids or ()),
+    )
+
+
+def _activity(rows: list[tuple[Any, ...]], day: _Day) -> Activity | Unknown:
+    if day.ready.activity:
+        return day.ready.activity
+    last = {kind: at for kind, at, _ in rows}
+    return Activity(
+        logins_known=day.ready.logins_known,
+        last_login=last.get("login"),
+        last_registration=last.get("registration"),
+        last_opportunity=last.get("opportunity"),
+        last_fund_activity=last.get("fund"),
+        evidence=tuple(sorted(id_ for _, _, id_ in rows)),
+    )
+
+
+def _live_item(row: tuple[Any, ...]) -> LiveItem:
+    id_, kind, value, name, motion = row
+    return LiveItem(id_, kind, name, motion, value)
+
+
+def _override(partner: dict[str, Any]) -> Override | None:
+    if not partner["override_decision"]:
+        return None
+    return Override(
+        partner["override_decision"],
+        partner["override_reason"] or None,
+        partner["override_expires"],
+        partner["override_by"] or None,
+    )
