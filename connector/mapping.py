@@ -16,7 +16,7 @@ import pyarrow as pa
 from pyarrow import compute
 
 from connector.config.countries import country_code
-from connector.config.fieldmap import MERGED_INTO, ColumnRule, Plain, Predicate, Source, Test, Unlisted
+from connector.config.fieldmap import MERGED_INTO, ColumnRule, How, Plain, Predicate, Source, Unlisted
 from connector.core.records import Column, Kind, Table
 from connector.crm.base import arrow_type
 from connector.errors import Misconfigured
@@ -364,14 +364,14 @@ def _matching(page: _Page, where: tuple[Predicate, ...]) -> Any:
 
 
 def _holds(values: Any, predicate: Predicate) -> Any:
-    if predicate.test is Test.FILLED:
+    if predicate.test is How.FILLED:
         return pc.is_valid(values)
-    if predicate.test is Test.EMPTY:
+    if predicate.test is How.EMPTY:
         return pc.is_null(values)
-    if predicate.test is Test.STARTS:
+    if predicate.test is How.STARTS:
         return pc.fill_null(pc.starts_with(values, str(predicate.values[0]), ignore_case=True), False)
     among = _among(values, predicate.values)
-    return pc.invert(among) if predicate.test in (Test.IS_NOT, Test.NOT_IN) else among
+    return pc.invert(among) if predicate.test in (How.IS_NOT, How.NOT_IN) else among
 
 
 def _among(values: Any, wanted: tuple[Plain, ...]) -> Any:

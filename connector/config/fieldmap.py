@@ -19,7 +19,7 @@ Plain = str | bool | int | Decimal
 """What a mapping file may say as a value."""
 
 
-class Test(StrEnum):
+class How(StrEnum):
     """How a predicate looks at its field."""
 
     IS = "is"
@@ -34,7 +34,7 @@ class Test(StrEnum):
 MERGED_INTO = "merged_into"
 """The one canonical column that no mapping names: the CRM adapter tells it beside every row."""
 
-PUSHABLE = (Test.IS, Test.IS_NOT, Test.IN, Test.FILLED, Test.EMPTY)
+PUSHABLE = (How.IS, How.IS_NOT, How.IN, How.FILLED, How.EMPTY)
 """Tests that a CRM can be asked to apply."""
 
 
@@ -57,7 +57,7 @@ class Predicate:
     """
 
     field: str
-    test: Test
+    test: How
     values: tuple[Plain, ...] = ()
     push: bool = False
     optional: bool = False

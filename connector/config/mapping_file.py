@@ -7,11 +7,12 @@ known word), values that a column may not hold, sources without a required colum
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model, model_validator
 
@@ -20,11 +21,11 @@ from connector.config.fieldmap import (
     PUSHABLE,
     ColumnRule,
     FieldMap,
+    How,
     Plain,
     Predicate,
     Source,
     TaskTarget,
-    Test,
     Unlisted,
     WriteMap,
 )
@@ -73,13 +74,21 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
 
-_Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=80)]
-_Path = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)?$", max_length=160)]
+def _named(text: str, pattern: str, what: str) -> str:
+    if not re.fullmatch(pattern, text) or len(text) > _LONGEST:
+        raise ValueError(f'"{text[:_LONGEST]}" is no name of {what}. A mapping names, it computes nothing.')
+    return text
+
+
+_WORD = r"[A-Za-z][A-Za-z0-9_]*"
+_LONGEST = 160  # characters of a name, or of a path of two
+_Name = Annotated[str, AfterValidator(lambda text: _named(text, _WORD, "an object or field"))]
+_Path = Annotated[str, AfterValidator(lambda text: _named(text, rf"{_WORD}(\.{_WORD})?", "a field"))]
 
 
 class _About(_Strict):
     name: str
-    format: Annotated[int, Field(ge=1, le=1)]
+    format: Literal[1]
 
 
 class _Where(_Strict):
@@ -98,9 +107,9 @@ class _Where(_Strict):
     def _one_test(self) -> _Where:
         tests = self.tests()
         if len(tests) != 1:
-            names = ", ".join(test.value for test in Test)
+            names = ", ".join(test.value for test in How)
             raise ValueError(f"needs exactly one test, has {len(tests)}. Write one of {names}.")
-        if tests[0][0] in (Test.FILLED, Test.EMPTY) and tests[0][1] is not True:
+        if tests[0][0] in (How.FILLED, How.EMPTY) and tests[0][1] is not True:
             raise ValueError(f"{tests[0][0]} = false says nothing. Write the other one = true.")
         if self.push and tests[0][0] not in PUSHABLE:
             raise ValueError(f"{tests[0][0]} cannot be pushed to the CRM. Leave push out.")
@@ -108,14 +117,14 @@ class _Where(_Strict):
             raise ValueError("a field of a related record cannot be pushed to the CRM. Leave push out.")
         return self
 
-    def tests(self) -> list[tuple[Test, Any]]:
+    def tests(self) -> list[tuple[How, Any]]:
         """The tests that were written, with their operands."""
         return [
-            (test, found) for test in Test if (found := getattr(self, _ATTRIBUTES.get(test, test.value))) is not None
+            (test, found) for test in How if (found := getattr(self, _ATTRIBUTES.get(test, test.value))) is not None
         ]
 
 
-_ATTRIBUTES = {Test.IS: "is_", Test.IN: "in_"}
+_ATTRIBUTES = {How.IS: "is_", How.IN: "in_"}
 
 
 class _Rule(_Strict):
@@ -173,7 +182,7 @@ def _fits_value(column: Column, value: Plain) -> None:
         raise ValueError(f'"{value}" may not stand in {column.name}. {closest(str(value), column.values)}')
     wanted = {Kind.BOOL: bool, Kind.TEXT: str, Kind.ID: str}.get(column.kind, int | Decimal)
     if not isinstance(value, wanted) or (isinstance(value, bool) and column.kind is not Kind.BOOL):
-        raise ValueError(f"{column.name} is {column.kind}, {value!r} is not. Write a {column.kind} value.")
+        raise ValueError(f"{column.name} is {column.kind}, {value!r} is not. Write a value of that kind.")
 
 
 def _columns_model(table: Table) -> type[BaseModel]:
@@ -337,7 +346,7 @@ def _unlisted(column: Column, written: _Rule) -> Unlisted:
 
 def _predicate(written: _Where) -> Predicate:
     test, found = written.tests()[0]
-    values = () if test in (Test.FILLED, Test.EMPTY) else tuple(found) if isinstance(found, list) else (found,)
+    values = () if test in (How.FILLED, How.EMPTY) else tuple(found) if isinstance(found, list) else (found,)
     return Predicate(written.field, test, values, written.push, written.optional)
 
 

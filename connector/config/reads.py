@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from connector.config.fieldmap import ColumnRule, FieldMap, Predicate, Source, Test
+from connector.config.fieldmap import ColumnRule, FieldMap, How, Predicate, Source
 from connector.core.records import Kind, table
 from connector.crm.base import Field, Filter, ObjectSchema, Op
 
@@ -176,7 +176,7 @@ def _predicate_lacks(
         lack = Lack(Missing.FIELD, schema.name, predicate.field, fatal=True, predicate=at)
         return [] if predicate.optional else [lack]
     asked = {str(value).casefold() for value in predicate.values}
-    if predicate.test in (Test.IS, Test.IN) and field.options and not asked & {o.casefold() for o in field.options}:
+    if predicate.test in (How.IS, How.IN) and field.options and not asked & {o.casefold() for o in field.options}:
         return [Lack(Missing.OPTION, schema.name, predicate.field, fatal=True, predicate=at)]
     return []
 
@@ -231,11 +231,11 @@ def _object_read(
     return ObjectRead(schema.name, tuple(sorted(fields)), where, tuple((s.table, s) for s in feeds), drifting)
 
 
-_OPS = {Test.IS: Op.EQ, Test.IS_NOT: Op.NE, Test.IN: Op.IN, Test.FILLED: Op.FILLED, Test.EMPTY: Op.EMPTY}
+_OPS = {How.IS: Op.EQ, How.IS_NOT: Op.NE, How.IN: Op.IN, How.FILLED: Op.FILLED, How.EMPTY: Op.EMPTY}
 
 
 def _filter(predicate: Predicate) -> Filter:
-    if predicate.test is Test.IN:
+    if predicate.test is How.IN:
         return Filter(predicate.field, Op.IN, predicate.values)
     return Filter(predicate.field, _OPS[predicate.test], predicate.values[0] if predicate.values else None)
 

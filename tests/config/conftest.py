@@ -1,4 +1,4 @@
-"""Descriptions of orgs to check mappings against: the standard org of the emulator's catalogue, as an adapter sees it."""
+"""Orgs to check mappings against: the standard org of the emulator's catalogue, as an adapter describes it."""
 
 from __future__ import annotations
 
@@ -63,7 +63,9 @@ def _standard(without: tuple[str, ...]) -> Org:
 def org() -> MakeOrg:
     """A maker of standard orgs: features to leave out, fields to hide ("Account.Industry") and fields to add."""
 
-    def make(*, without: tuple[str, ...] = (), hide: tuple[str, ...] = (), add: tuple[tuple[str, Field], ...] = ()) -> Org:
+    def make(
+        *, without: tuple[str, ...] = (), hide: tuple[str, ...] = (), add: tuple[tuple[str, Field], ...] = ()
+    ) -> Org:
         schemas = dict(_standard(without))
         for path in hide:
             name, _, field = path.partition(".")
