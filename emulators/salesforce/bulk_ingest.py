@@ -86,6 +86,10 @@ def _count(org: Org, job: Job, where: str) -> int:
 def _columns(org: Org, job: Job, upload: Upload) -> list[Column]:
     obj = org.object(job.object)
     columns = [_column(org, obj, name) for name in upload.header]
+    visible = org.visible(job.user)
+    for name, column in zip(upload.header, columns, strict=True):
+        if not visible(obj, column.field):
+            raise BadUpload(f"InvalidBatch : Field name not found : {name}")
     if job.operation in ("update", "delete", "hardDelete") and "id" not in {name.lower() for name in upload.header}:
         raise BadUpload("InvalidBatch : Field name not found : Id")
     key = job.external_id.lower()
