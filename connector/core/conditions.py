@@ -1,0 +1,102 @@
+"""Which conditions that call for a task hold after these decisions? True, false, or unknown for want of evidence."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from connector.core.decisions import DEMAND_GEN, ENABLEMENT, THOUGHT_LEADERSHIP, UNMAPPED, Decision
+from connector.core.facts import LiveItem
+from connector.core.policy import Policy
+from connector.core.verdicts import Gate, Presence, Symptom, Verdict
+
+STOP, SHADOW, UPGRADE, RE_RECRUIT, DATA_GAP, OVERRIDE = "T1", "T2", "T3", "T4", "T10", "T11"
+ORDER = (STOP, SHADOW, UPGRADE, RE_RECRUIT, OVERRIDE, DATA_GAP)
+"""The order in which tasks take the room that the limits leave: money first."""
+
+PARTNER_TYPES = (STOP, SHADOW, UPGRADE, RE_RECRUIT)
+"""About a partner's lever: silent while what was true at the first look stays true."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One task type for one subject; `holds` None means that the evidence is insufficient."""
+
+    type: str
+    subject: str  # partner id, or the thing that is missing
+    holds: bool | None
+    decision: Decision | None = None
+    count: int = 0  # partners that lack the thing
+
+
+def partner_conditions(decision: Decision, policy: Policy, as_of: date) -> Iterator[Condition]:
+    """The conditions of one partner; none that concerns a lever for an excluded or unowned one."""
+    partner = decision.partner_id
+    unowned = decision.excluded or decision.accountability.motion == UNMAPPED
+    for kind, holds in (
+        (STOP, _stop(decision)),
+        (SHADOW, _symptom(decision, Symptom.CONFIDENCE, ENABLEMENT)),
+        (UPGRADE, _symptom(decision, Symptom.STRATEGIC, THOUGHT_LEADERSHIP)),
+        (RE_RECRUIT, _symptom(decision, Symptom.AWARENESS, "")),
+    ):
+        yield Condition(kind, partner, False if unowned else holds, decision)
+    yield Condition(OVERRIDE, partner, _override_ends(decision, policy, as_of), decision)
+
+
+def _live(decision: Decision, motion: str) -> tuple[LiveItem, ...]:
+    return tuple(item for item in decision.live if item.motion == motion)
+
+
+def _stop(decision: Decision) -> bool | None:
+    """Demand generation is live although the confidence gap or the quote-to-close gate speaks against it."""
+    if not _live(decision, DEMAND_GEN) or DEMAND_GEN in decision.allowed_motions:
+        return None if decision.stale else False
+    gate = decision.gate(Gate.VELOCITY)
+    gap = decision.symptom_result(Symptom.CONFIDENCE)
+    if decision.shows(Symptom.CONFIDENCE) or (gate is not None and gate.verdict is Verdict.FAIL):
+        return True
+    unsure = (gate is not None and gate.verdict is Verdict.INSUFFICIENT) or (
+        gap is not None and gap.presence is Presence.INSUFFICIENT
+    )
+    return None if unsure else False
+
+
+def _symptom(decision: Decision, symptom: Symptom, answered_by: str) -> bool | None:
+    """The symptom is the primary one, and no live item already answers it."""
+    result = decision.symptom_result(symptom)
+    if result is None:
+        return False
+    if result.presence is Presence.INSUFFICIENT:
+        return None
+    return decision.symptom is symptom and not (answered_by and _live(decision, answered_by))
+
+
+def _override_ends(decision: Decision, policy: Policy, as_of: date) -> bool:
+    """An override that expires within the notice, or has expired and still stands on the record."""
+    held = decision.override
+    if held is None or held.override.expires is None:
+        return False
+    return (held.override.expires - as_of).days <= policy.tasks.override_notice_days
+
+
+def data_gaps(decisions: Iterable[Decision], policy: Policy) -> Iterator[Condition]:
+    """Things that more than the policy's share of the scored partners lack: one condition a thing, not a partner."""
+    lacking: Counter[str] = Counter()
+    scored = 0
+    for decision in decisions:
+        if not decision.excluded:
+            scored += 1
+            lacking.update(missing_things(decision))
+    for thing, count in sorted(lacking.items()):
+        if count > policy.tasks.data_gap_share * scored:
+            yield Condition(DATA_GAP, thing, True, None, count)
+
+
+def missing_things(decision: Decision) -> set[str]:
+    """What an admin would have to supply before this partner can be judged in full."""
+    things = {gate.missing for gate in decision.gates} | {result.missing for result in decision.symptoms}
+    if decision.accountability.motion == UNMAPPED:
+        things.add("partner persona")
+    return things - {""}
