@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 
-USAGE = "usage: python -m emulators salesforce [options]   (--help tells them)"
+USAGE = """usage: python -m emulators salesforce [options]     an org on 127.0.0.1
+       python -m emulators world FOLDER [options]   a generated world as Data Loader files
+       (--help after either tells the options)"""
 
 
 def main(arguments: list[str]) -> int:
@@ -13,6 +15,10 @@ def main(arguments: list[str]) -> int:
         from emulators.salesforce.program import main as salesforce
 
         return salesforce(arguments[1:])
+    if arguments and arguments[0] == "world":
+        from emulators.world.program import main as world
+
+        return world(arguments[1:])
     sys.stderr.write(USAGE + "\n")
     return 0 if arguments and arguments[0] in ("-h", "--help") else 2
 

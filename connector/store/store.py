@@ -49,6 +49,7 @@ class PlanRow:
     """One plan with its body."""
 
     id: int
+    run_id: int
     made_at: datetime
     fingerprint: str
     state: str
@@ -295,7 +296,7 @@ class Store:
         query = sa.select(t.plans).where(t.plans.c.connection == self._name).order_by(t.plans.c.id.desc()).limit(1)
         with self._begin() as db:
             row = db.execute(query).one_or_none()
-        return None if row is None else PlanRow(row.id, row.made_at, row.fingerprint, row.state, row.body)
+        return None if row is None else PlanRow(row.id, row.run_id, row.made_at, row.fingerprint, row.state, row.body)
 
     def close_plan(self, plan_id: int, state: str) -> None:
         """Note what became of a plan."""

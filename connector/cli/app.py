@@ -1,0 +1,342 @@
+"""Which words a person may type, and what each answers with.
+
+Exit codes: 0 done; 2 wrong usage; 3 something a person wrote or set up is wrong; 4 the CRM cannot be reached or
+refuses; 5 a safety limit or a stale plan stopped the run before anything was written; 6 done, and some changes did
+not get through; 7 another process holds the workspace; 1 anything else.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from connector.cli import show
+from connector.cli.console import Voice, err, plain
+from connector.errors import Misconfigured, PmomError
+
+app = typer.Typer(
+    name="pmom",
+    help="Pull partner records out of the CRM, decide with a written policy, write the answers back.\n\n"
+    "A first run: init, check, install, pull, decide, plan, apply. After that: sync. To see it work on an "
+    "emulated org: demo.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done, 2 wrong usage, 3 setup is wrong, 4 the CRM refuses or is away, 5 stopped before "
+    "writing, 6 done but some changes did not get through, 7 the workspace is in use.",
+)
+
+INCOMPLETE = 6
+
+
+class State:
+    """What the options before the command said."""
+
+    config: Path = Path("config.toml")
+    voice: Voice = Voice()
+
+
+state = State()
+
+AsOf = Annotated[
+    datetime | None,
+    typer.Option("--as-of", formats=["%Y-%m-%d"], help="Decide as of this day instead of today (YYYY-MM-DD)."),
+]
+Force = Annotated[
+    str | None,
+    typer.Option("--force", metavar="FINGERPRINT", help="Apply this very plan although a safety limit stops it."),
+]
+
+
+@app.callback()
+def options(
+    config: Annotated[
+        Path, typer.Option("--config", "-c", help="The settings file.", envvar="PMOM_CONFIG", show_default=True)
+    ] = Path("config.toml"),
+    as_json: Annotated[bool, typer.Option("--json", help="Answer with one JSON document on stdout.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
+) -> None:
+    """Options that every command takes; they stand before it."""
+    state.config = config
+    state.voice = Voice(as_json=as_json, quiet=quiet)
+
+
+@app.command()
+def init(
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")] = False,
+) -> None:
+    """Write a settings file and a policy of your own to start from."""
+    from connector.config.settings import render_example
+
+    policy = state.config.parent / "policy.toml"
+    for path, text in ((state.config, render_example()), (policy, _POLICY)):
+        if path.exists() and not force:
+            raise Misconfigured(str(path), "it is already there", "Move it away, or say --force to overwrite it.")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise Misconfigured(
+                str(path), f"cannot be written ({error.strerror})", "Name another place with --config."
+            ) from error
+    state.voice.answer(config=str(state.config), policy=str(policy))
+    state.voice.show(f"Wrote {state.config} and {policy}. Fill in the first, then run `pmom check`.")
+
+
+_POLICY = """# Your policy: the shipped one, and what differs from it. `docs/policy.md` explains every key.
+extends = "default"
+name = "ours"
+
+# The essay's second gate asks whether a partner's footprint aligns with this quarter's corporate goals.
+# Until goals are written here, that gate answers "Insufficient Evidence".
+#
+# [[market_fit.goals]]
+# name = "Q3"
+# start = 2026-07-01
+# end = 2026-10-01
+# regions = ["EMEA"]
+# verticals = ["Healthcare"]
+"""
+
+
+@app.command()
+def check() -> None:
+    """Compare settings, mapping and policy with themselves and with the live CRM; changes nothing."""
+    from connector import wiring
+    from connector.config.check import check as compare
+
+    said = wiring.texts(state.config)
+    org = wiring.crm(said.settings)
+    try:
+        identity = org.identity()
+        report = compare(said.fieldmap, org)
+    finally:
+        org.close()
+    state.voice.answer(identity=identity, policy=said.policy.version, **show.check_json(report))
+    state.voice.show(show.check_tables(report, identity, said.policy.version))
+    if show.has_errors(report):
+        raise typer.Exit(Misconfigured.exit_code)
+
+
+@app.command()
+def install(
+    crm: Annotated[str, typer.Argument(help="Which CRM: salesforce.")] = "salesforce",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be made; make nothing.")] = False,
+) -> None:
+    """Make the custom fields and permission sets in the CRM; running it again changes nothing."""
+    from connector import wiring
+    from connector.crm.base import StepStatus
+    from connector.sync.cards import specs
+
+    if crm != wiring.CONNECTION:
+        raise Misconfigured("install", f"no CRM is called {crm}", f"Say `pmom install {wiring.CONNECTION}`.")
+    said = wiring.texts(state.config)
+    org = wiring.crm(said.settings)
+    try:
+        steps = org.install(specs(said.fieldmap), dry_run=dry_run)
+    finally:
+        org.close()
+    state.voice.answer(
+        dry_run=dry_run, steps=[{"name": s.name, "status": s.status, "detail": s.detail} for s in steps]
+    )
+    state.voice.show(show.install_table(steps))
+    if any(step.status is StepStatus.CLASH for step in steps):
+        raise typer.Exit(Misconfigured.exit_code)
+
+
+@app.command()
+def pull(
+    full: Annotated[bool, typer.Option("--full", help="Read everything anew.")] = False,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Read formula fields anew now.")] = False,
+    reconcile: Annotated[bool, typer.Option("--reconcile", help="Compare ids now, for hard deletes.")] = False,
+) -> None:
+    """Bring the local mirror up to date with the CRM."""
+    from connector.sync import pull as step
+    from connector.sync.runs import pulled_summary, run
+
+    with _opened() as ctx:
+        result = run(
+            ctx,
+            "pull",
+            lambda run_id: step.pull(ctx, str(run_id), full=full, refresh=refresh, reconcile=reconcile),
+            pulled_summary,
+        )
+        usage = ctx.crm.usage()
+    state.voice.answer(**pulled_summary(result), objects=[show.object_json(each) for each in result.objects])
+    state.voice.show(show.pulled_tables(result, usage))
+
+
+@app.command()
+def decide(
+    as_of: AsOf = None,
+    everybody: Annotated[bool, typer.Option("--everybody", help="Not only partners with news.")] = False,
+) -> None:
+    """Decide about partners from the mirror, and keep the decisions."""
+    from connector.sync import decide as step
+    from connector.sync.runs import decided_summary, run
+
+    with _opened() as ctx:
+        result = run(
+            ctx,
+            "decide",
+            lambda run_id: step.decide(ctx, run_id, as_of=_day(as_of), everybody=everybody),
+            decided_summary,
+        )
+        rows = show.partner_rows(ctx) if not state.voice.as_json else []
+    state.voice.answer(**decided_summary(result))
+    state.voice.show(show.decided_table(result, rows))
+
+
+@app.command()
+def plan() -> None:
+    """Show what would be written to the CRM; writes nothing there."""
+    from connector.sync import plan as step
+    from connector.sync.runs import planned_summary, run
+
+    with _opened() as ctx:
+        result = run(ctx, "plan", lambda run_id: step.plan(ctx, run_id), planned_summary)
+        names = show.partner_names(ctx)
+    state.voice.answer(**planned_summary(result), changes=show.changes_json(result.plan))
+    state.voice.show(show.plan_tables(result, names))
+
+
+@app.command()
+def apply(force: Force = None) -> None:
+    """Write the plan that was looked at last; every change gets an outcome."""
+    from connector.sync import apply as step
+    from connector.sync.plan import waiting
+    from connector.sync.runs import applied_summary, run
+
+    with _opened() as ctx:
+        planned = waiting(ctx)
+        result = run(ctx, "apply", lambda run_id: step.apply(ctx, run_id, planned, force=force), applied_summary)
+        names = show.partner_names(ctx)
+    state.voice.answer(**applied_summary(result), problems=show.problems_json(result))
+    state.voice.show(show.applied_tables(result, names))
+    if not result.complete:
+        raise typer.Exit(INCOMPLETE)
+
+
+@app.command()
+def sync(as_of: AsOf = None, force: Force = None, full: bool = False) -> None:
+    """Pull, decide, plan and apply in one go, touching only what has changed."""
+    from connector.sync.runs import run, sync_summary
+    from connector.sync.runs import sync as step
+
+    with _opened() as ctx:
+        result = run(
+            ctx, "sync", lambda run_id: step(ctx, run_id, as_of=_day(as_of), force=force, full=full), sync_summary
+        )
+        names, usage = show.partner_names(ctx), ctx.crm.usage()
+    state.voice.answer(**sync_summary(result))
+    state.voice.show(show.sync_tables(result, names, usage))
+    if result.applied is not None and not result.applied.complete:
+        raise typer.Exit(INCOMPLETE)
+
+
+@app.command()
+def explain(
+    partner: Annotated[str, typer.Argument(help="A partner's id, name, or the beginning of its name.")],
+) -> None:
+    """Say what was decided about a partner, why, on which evidence, and what would clear each gate."""
+    with _opened() as ctx:
+        told = show.explained(ctx, partner)
+    state.voice.answer(**told.as_json())
+    state.voice.show(told.as_text())
+
+
+@app.command()
+def runs(limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many.")] = 20) -> None:
+    """List the latest runs."""
+    from connector import wiring
+    from connector.store.store import Store
+
+    said = wiring.texts(state.config)
+    wiring.workspace(said.settings)
+    store = Store.open(said.settings.workspace.store, wiring.CONNECTION)
+    try:
+        rows = store.runs(limit)
+    finally:
+        store.close()
+    state.voice.answer(runs=[show.run_json(row) for row in rows])
+    state.voice.show(show.runs_table(rows))
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option("--dir", help="Where the demo keeps its files.")] = Path(".demo"),
+    size: Annotated[str, typer.Option("--size", help="tiny, small or medium.")] = "small",
+    seed: Annotated[int, typer.Option("--seed", help="Another seed, another market.")] = 1,
+) -> None:
+    """Run the main job on an emulated Salesforce org on this machine, start to end."""
+    from connector.cli.demo import run_demo
+
+    run_demo(state.voice, folder, size=size, seed=seed)
+
+
+def _opened() -> Any:
+    """The workspace, opened with a progress bar that shows what is going on."""
+    from contextlib import contextmanager
+
+    from connector import wiring
+
+    @contextmanager
+    def both() -> Any:
+        with state.voice.working() as report, wiring.opened(state.config, progress=report) as ctx:
+            yield ctx
+
+    return both()
+
+
+def _day(moment: datetime | None) -> date | None:
+    return moment.date() if moment else None
+
+
+def main() -> None:
+    """Run the command; every error of ours becomes one message and its exit code."""
+    try:
+        app(standalone_mode=False)
+        state.voice.finish()
+    except typer.Exit as exit_:
+        state.voice.finish()
+        sys.exit(exit_.exit_code)
+    except typer.Abort:
+        sys.exit(130)
+    except KeyboardInterrupt:
+        err.print("pmom: stopped. Nothing is lost: run the same command again.")
+        sys.exit(130)
+    except PmomError as error:
+        _complain(error)
+    except Exception as error:
+        import click
+
+        if isinstance(error, click.ClickException):
+            error.show()
+            sys.exit(error.exit_code)
+        if os.environ.get("PMOM_DEBUG"):
+            raise
+        err.print(f"pmom: this should not happen: {type(error).__name__}: {plain(error)}")
+        err.print("Set PMOM_DEBUG=1 and run it again to see where.")
+        sys.exit(1)
+
+
+def _complain(error: PmomError) -> None:
+    if state.voice.as_json:
+        said = {"error": type(error).__name__, "message": str(error), "exit_code": error.exit_code}
+        if isinstance(error, Misconfigured):
+            said |= {"where": error.where, "found": error.found, "fix": error.fix}
+        state.voice.said = said
+        state.voice.finish()
+    err.print(f"pmom: {plain_lines(str(error))}", soft_wrap=True)
+    sys.exit(error.exit_code)
+
+
+def plain_lines(text: str) -> str:
+    """A message of several lines with nothing hostile in it."""
+    return "\n".join(plain(line) for line in text.splitlines())

@@ -1,0 +1,76 @@
+"""Where words go: tables and sentences to stdout, progress and errors to stderr, one JSON document with --json."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+from connector.crm.base import Progress as Report
+from connector.crm.base import no_progress
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+@dataclass(slots=True)
+class Voice:
+    """How this invocation speaks."""
+
+    as_json: bool = False
+    quiet: bool = False
+    said: dict[str, Any] = field(default_factory=dict)
+
+    def answer(self, **values: Any) -> None:
+        """Add to the JSON document; nothing is shown to people by it."""
+        self.said.update(values)
+
+    def show(self, thing: Any) -> None:
+        """Show a table or a sentence to people."""
+        if not self.as_json:
+            out.print(thing)
+
+    def finish(self) -> None:
+        """Print the JSON document."""
+        if self.as_json:
+            sys.stdout.write(json.dumps(self.said, indent=2, ensure_ascii=False, sort_keys=True, default=str) + "\n")
+
+    @contextmanager
+    def working(self) -> Iterator[Report]:
+        """A progress bar with counts and the time left, on a terminal; silence elsewhere."""
+        if self.quiet or self.as_json or not err.is_terminal:
+            yield no_progress
+            return
+        bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(compact=True),
+            console=err,
+            transient=True,
+        )
+        tasks: dict[str, Any] = {}
+
+        def report(what: str, done: int, total: int | None) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(escape(what), total=total)
+            bar.update(tasks[what], completed=done, total=total)
+
+        with bar:
+            yield report
+
+
+def plain(text: object) -> str:
+    """CRM text is hostile: control characters are taken out and rich's markup is shown as it stands."""
+    shown = "".join(
+        " " if ch in "\n\t" else ch if ch.isprintable() else "\N{REPLACEMENT CHARACTER}" for ch in str(text)
+    )
+    return escape(shown)

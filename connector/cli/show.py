@@ -1,0 +1,381 @@
+"""How results look: tables for people, plain values for --json. Text that comes from a CRM is shown, never obeyed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from connector.cli.console import plain
+from connector.config.check import CheckReport, Level
+from connector.core.decisions import Decision
+from connector.core.explain import story
+from connector.core.plan import Change, CloseTask, CreateTask, Plan, SetFields
+from connector.core.scorecard import field_named
+from connector.crm.base import InstallStep, Usage
+from connector.errors import Misconfigured
+from connector.store.store import OutcomeRow, RunRow
+from connector.sync.apply import Applied
+from connector.sync.context import Context
+from connector.sync.decide import Decided
+from connector.sync.plan import Planned
+from connector.sync.pull import ObjectPull, Pulled
+from connector.sync.runs import SyncReport
+
+MOST_ROWS = 40
+"""A table for people shows at most so many rows and says how many it left out."""
+
+
+def _table(title: str, *columns: str, right: Sequence[str] = ()) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    return table
+
+
+def _cut(table: Table, shown: int, total: int, what: str) -> RenderableType:
+    if total <= shown:
+        return table
+    return Group(table, Text(f"... and {total - shown} more {what}; --json shows all.", style="dim"))
+
+
+def has_errors(report: CheckReport) -> bool:
+    """Whether the connector cannot work as things are."""
+    return any(finding.level is Level.ERROR for finding in report.findings)
+
+
+def check_json(report: CheckReport) -> dict[str, Any]:
+    """The report as plain values."""
+    return asdict(report)
+
+
+_LEVEL_STYLE = {"error": "red", "warning": "yellow"}
+
+
+def check_tables(report: CheckReport, identity: str, policy: str) -> RenderableType:
+    """What fits, what is missing, what to do."""
+    covered = _table("Canonical tables", "table", "from", "columns", "stay empty", right=("columns",))
+    for each in report.coverage:
+        sources = ", ".join(each.sources) or "not available"
+        empty = ", ".join(each.empty) if each.sources else ""
+        covered.add_row(each.table, plain(sources), f"{each.filled}/{each.columns}", plain(empty))
+    found = _table("Findings", "", "where", "key", "found", "what to do")
+    for finding in report.findings:
+        level = Text(finding.level.value, style=_LEVEL_STYLE.get(finding.level.value, "dim"))
+        found.add_row(level, plain(finding.where), plain(finding.key), plain(finding.found), plain(finding.fix))
+    errors = sum(1 for finding in report.findings if finding.level is Level.ERROR)
+    verdict = f"{errors} to mend before a pull" if errors else f"Ready: {report.reads} reads a sync"
+    head = f"Connected as {plain(identity)}; mapping {plain(report.mapping)}; policy {plain(policy)}."
+    return Group(head, "", covered, "", found if report.findings else "No findings.", "", verdict)
+
+
+def install_table(steps: Iterable[InstallStep]) -> RenderableType:
+    """One row a field or permission."""
+    table = _table("In the CRM", "what", "status", "detail")
+    for step in steps:
+        table.add_row(plain(step.name), step.status.value, plain(step.detail))
+    return table
+
+
+def install_json(steps: Iterable[InstallStep]) -> list[dict[str, str]]:
+    """The steps as plain values."""
+    return [{"name": step.name, "status": step.status.value, "detail": step.detail} for step in steps]
+
+
+def object_json(each: ObjectPull) -> dict[str, Any]:
+    """One object's pull."""
+    return asdict(each)
+
+
+def pulled_tables(result: Pulled, usage: Usage) -> RenderableType:
+    """What each read brought."""
+    numbers = ("rows", "changed", "deleted", "rejected")
+    table = _table("Pulled", "object", "read", *numbers, right=numbers)
+    for each in result.objects:
+        table.add_row(plain(each.object), each.mode, *(f"{getattr(each, name):,}" for name in numbers))
+    parts: list[RenderableType] = [table, "", f"{result.calls} API calls; {_budget(usage)}."]
+    if result.unavailable:
+        missing = _table("Not available here", "table", "why")
+        for name, why in result.unavailable:
+            missing.add_row(name, plain(why))
+        parts += ["", missing]
+    if result.unmapped:
+        odd = _table("Values that stand in no value table", "column", "value", "rows", "became", right=("rows",))
+        for value in result.unmapped[:MOST_ROWS]:
+            odd.add_row(f"{value.table}.{value.column}", plain(value.value), f"{value.rows:,}", plain(value.became))
+        parts += ["", _cut(odd, MOST_ROWS, len(result.unmapped), "values")]
+    return Group(*parts)
+
+
+def _budget(usage: Usage) -> str:
+    return f"{usage.used:,} of the org's {usage.limit:,} daily calls used" if usage.limit else "daily budget unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerRow:
+    """One line of the partner table."""
+
+    name: str
+    persona: str
+    outcome: str
+    lever: str
+    owner: str
+    why: str
+
+
+def partner_rows(ctx: Context) -> list[PartnerRow]:
+    """The latest decision of every partner, by name."""
+    users = {row["id"]: row["name"] for row in ctx.mirror.query("SELECT id, name FROM users").to_pylist()}
+    rows = []
+    for kept in ctx.store.latest_decisions().values():
+        decision = Decision.from_json(kept.body)
+        held = decision.accountability
+        person = users.get(held.owner.id or "", held.owner.id or "nobody")
+        owner = f"{held.role} {person}" if held.role else "nobody"
+        rows.append(
+            PartnerRow(
+                decision.name,
+                held.persona or "none set",
+                decision.outcome.value,
+                decision.lever.value,
+                owner,
+                ", ".join(decision.reasons),
+            )
+        )
+    return sorted(rows, key=lambda row: (row.outcome, row.name))
+
+
+def partners_table(rows: Sequence[PartnerRow], title: str = "Partners", most: int = MOST_ROWS) -> RenderableType:
+    """Decision, lever, owner and why, a partner a row."""
+    table = _table(title, "partner", "persona", "decision", "lever", "owner", "why")
+    for row in rows[:most]:
+        table.add_row(*(plain(part) for part in (row.name, row.persona, row.outcome, row.lever, row.owner, row.why)))
+    return _cut(table, most, len(rows), "partners")
+
+
+def decided_table(result: Decided, rows: Sequence[PartnerRow]) -> RenderableType:
+    """How many partners stand where, and each of them."""
+    table = _table(f"Decided as of {result.as_of}", "decision", "partners", right=("partners",))
+    for outcome, count in sorted(result.outcomes.items()):
+        table.add_row(outcome, f"{count:,}")
+    scope = "everybody" if result.everybody else "only partners with news"
+    words = f"{result.partners:,} decided ({scope}), {len(result.changed):,} changed, {result.gone:,} gone."
+    return Group(table, words, "", partners_table(rows))
+
+
+def partner_names(ctx: Context) -> dict[str, str]:
+    """Names by id."""
+    rows = ctx.mirror.query("SELECT id, name FROM partners").to_pylist()
+    return {row["id"]: row["name"] for row in rows}
+
+
+def _value(value: object) -> str:
+    text = "-" if value is None else str(value)
+    return plain(text if len(text) <= 44 else text[:43] + "…")
+
+
+def plan_tables(result: Planned, names: Mapping[str, str], most: int = MOST_ROWS) -> RenderableType:
+    """The plan: numbers first, then the changes."""
+    summary = result.plan.summary
+    words = (
+        f"{summary.records_changed:,} of {summary.partners:,} partners' records and {summary.fields_changed:,} "
+        f"fields would change ({summary.first_decisions:,} first decisions, {summary.decisions_changed:,} changed); "
+        f"{summary.tasks_created:,} tasks made, {summary.tasks_closed:,} closed."
+    )
+    if result.plan.empty:
+        return f"Nothing to do: the CRM holds what was decided for {summary.partners:,} partners."
+    parts: list[RenderableType] = [
+        words,
+        f"Plan {result.plan.fingerprint}",
+        "",
+        changes_table(result.plan, names, most),
+    ]
+    if result.refusal:
+        parts += ["", Text(f"Stopped by a safety limit: {result.refusal}", style="yellow")]
+    return Group(*parts)
+
+
+def changes_table(made: Plan, names: Mapping[str, str], most: int = MOST_ROWS) -> RenderableType:
+    """Each field with the value that is there and the value to come."""
+    table = _table("Changes", "partner", "field", "now", "then")
+    rows = [row for change in made.changes for row in _change_rows(change, names)]
+    for row in rows[:most]:
+        table.add_row(*row)
+    return _cut(table, most, len(rows), "changes")
+
+
+def _change_rows(change: Change, names: Mapping[str, str]) -> list[tuple[str, str, str, str]]:
+    if isinstance(change, CreateTask):
+        task = change.task
+        who = names.get(task.partner_id or "", f"{len(task.partners)} partners")
+        return [(plain(who), f"task {task.type}", "-", plain(f"{task.subject} (due {task.due})"))]
+    if isinstance(change, CloseTask):
+        return [("", "task", "open", f"closed: {plain(change.closure.reason)}")]
+    name = plain(names.get(change.record_id, change.record_id))
+    return [
+        (name, field_named(part.name).label, _value(part.before), _value(part.after))
+        for part in change.values
+        if not field_named(part.name).volatile
+    ]
+
+
+def changes_json(made: Plan) -> list[dict[str, Any]]:
+    """The changes as plain values."""
+    return [_change_json(change) for change in made.changes]
+
+
+def _change_json(change: Change) -> dict[str, Any]:
+    if isinstance(change, SetFields):
+        fields = {part.name: {"before": part.before, "after": part.after} for part in change.values}
+        return {
+            "kind": "set_fields",
+            "record": change.record_id,
+            "fields": fields,
+            "decision": change.decision_id,
+            "reason": change.reason,
+        }
+    if isinstance(change, CreateTask):
+        return {"kind": "create_task", **asdict(change.task)}
+    return {"kind": "close_task", **asdict(change.closure)}
+
+
+def applied_tables(result: Applied, names: Mapping[str, str]) -> RenderableType:
+    """How many changes had which outcome, and those that did not get through."""
+    counts = ", ".join(f"{count:,} {status}" for status, count in result.counts.items()) or "nothing to write"
+    head = f"Plan {result.plan_id}: {counts}; {result.calls} API calls."
+    problems = [outcome for outcome in result.outcomes if outcome.status not in ("applied", "unchanged")]
+    if not problems:
+        return head
+    table = _table("Did not get through", "partner", "outcome", "code", "message")
+    for outcome in problems[:MOST_ROWS]:
+        who = names.get(outcome.record_id or "", outcome.change.key)
+        table.add_row(plain(who), outcome.status, plain(outcome.code), plain(outcome.message))
+    return Group(head, "", _cut(table, MOST_ROWS, len(problems), "changes"))
+
+
+def problems_json(result: Applied) -> list[dict[str, Any]]:
+    """Changes that did not get through, as plain values."""
+    return [
+        {
+            "change": outcome.change.key,
+            "status": outcome.status,
+            "record": outcome.record_id,
+            "code": outcome.code,
+            "message": outcome.message,
+        }
+        for outcome in result.outcomes
+        if outcome.status not in ("applied", "unchanged")
+    ]
+
+
+def sync_tables(result: SyncReport, names: Mapping[str, str], usage: Usage) -> RenderableType:
+    """One sync in a few lines."""
+    pulled, decided = result.pulled, result.decided
+    head = f"Pulled {pulled.changed:,} changed rows in {pulled.calls} calls; {_budget(usage)}."
+    scope = "everybody" if decided.everybody else "partners with news"
+    middle = f"Decided {decided.partners:,} ({scope}): {len(decided.changed):,} decisions changed."
+    parts: list[RenderableType] = [head, middle, plan_tables(result.planned, names)]
+    if result.applied is not None:
+        parts += ["", applied_tables(result.applied, names)]
+    return Group(*parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A partner's latest decision, how it came about, and what was written because of it."""
+
+    decision: Decision
+    url: str
+    history: tuple[tuple[int, str, str], ...]  # (run, as of, outcome)
+    written: tuple[OutcomeRow, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "partner": self.decision.partner_id,
+            "name": self.decision.name,
+            "record": self.url,
+            "story": story(self.decision),
+            "decision": json.loads(self.decision.to_json()),
+            "history": [{"run": run, "as_of": day, "outcome": outcome} for run, day, outcome in self.history],
+            "written": [
+                {"at": row.at, "status": row.status, "fields": json.loads(row.after)} for row in self.written
+            ],
+        }
+
+    def as_text(self) -> RenderableType:
+        """Sentences."""
+        parts: list[RenderableType] = [Text(self.decision.name, style="bold"), plain(self.url), ""]
+        parts += [
+            plain(line) if not line.startswith("  ") else "  " + plain(line.strip()) for line in story(self.decision)
+        ]
+        if len(self.history) > 1:
+            table = _table("Earlier decisions", "as of", "run", "decision")
+            for run, day, outcome in self.history:
+                table.add_row(day, str(run), outcome)
+            parts += ["", table]
+        if self.written:
+            parts += ["", f"Last written {self.written[0].at:%Y-%m-%d %H:%M} UTC: {self.written[0].status}."]
+        return Group(*parts)
+
+
+def explained(ctx: Context, wanted: str) -> Explained:
+    """The partner of that id, name or beginning of a name; Misconfigured when none or several fit."""
+    partner_id = _partner_id(ctx, wanted)
+    kept = ctx.store.latest_decisions([partner_id]).get(partner_id)
+    if kept is None:
+        raise Misconfigured("explain", f"nothing was decided about {wanted} yet", "Run `pmom decide`.")
+    history = tuple(
+        (run, day.isoformat(), Decision.from_json(body).outcome.value)
+        for run, day, body in ctx.store.decision_history(partner_id)
+    )
+    return Explained(
+        Decision.from_json(kept.body),
+        ctx.crm.record_url(ctx.fieldmap.write.object_of("partners"), partner_id),
+        history,
+        ctx.store.outcomes(record_id=partner_id, limit=5),
+    )
+
+
+def _partner_id(ctx: Context, wanted: str) -> str:
+    rows = ctx.mirror.query(
+        "SELECT id, name FROM partners WHERE id = ? OR lower(name) = lower(?) OR starts_with(lower(name), lower(?))"
+        " ORDER BY (id = ?) DESC, (lower(name) = lower(?)) DESC, name, id",
+        [wanted] * 5,
+    ).to_pylist()
+    if not rows:
+        raise Misconfigured("explain", f"no partner is called {wanted}", "Try the id, or run `pmom pull`.")
+    exact = [row for row in rows if row["id"] == wanted] or [
+        row for row in rows if str(row["name"]).casefold() == wanted.casefold()
+    ]
+    chosen = exact or rows
+    if len(chosen) > 1:
+        some = "; ".join(f"{row['name']} ({row['id']})" for row in chosen[:8])
+        raise Misconfigured("explain", f"{len(chosen)} partners fit: {some}", "Say the id.")
+    return str(chosen[0]["id"])
+
+
+def run_json(row: RunRow) -> dict[str, Any]:
+    """One run as plain values."""
+    return asdict(row)
+
+
+def runs_table(rows: Iterable[RunRow]) -> RenderableType:
+    """The latest runs."""
+    table = _table("Runs", "run", "what", "state", "began", "took", "came to")
+    for row in rows:
+        took = f"{(row.finished_at - row.started_at).total_seconds():.1f} s" if row.finished_at else ""
+        table.add_row(
+            str(row.id), row.kind, row.state, f"{row.started_at:%Y-%m-%d %H:%M:%S}", took, plain(_short(row.summary))
+        )
+    return table
+
+
+def _short(summary: Mapping[str, Any]) -> str:
+    shown = {key: value for key, value in summary.items() if isinstance(value, int | str) and value != ""}
+    return ", ".join(f"{key} {value}" for key, value in list(shown.items())[:6])

@@ -1,0 +1,106 @@
+"""What is decided about which partners now, and what changed against the last time?
+
+Decides those partners about whom something new arrived, and everybody when the day or the policy is another one:
+windows move at midnight. A decision is appended to the history only when what it says differs from the last.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
+from zoneinfo import ZoneInfo
+
+from connector.core.codec import to_json
+from connector.core.decide import decide as decide_one
+from connector.core.decisions import Decision, Previous
+from connector.core.ownership import UNCHECKED, People, User
+from connector.core.scorecard import field_named, scorecard
+from connector.facts import compute
+from connector.store.store import DecisionRow
+from connector.sync.context import Context
+from connector.sync.streams import to_decide, to_plan
+
+DECIDED_BY = "decided by"
+"""The state that names the latest run that decided: plans made before it are stale."""
+
+
+@dataclass(slots=True)
+class Decided:
+    """What a run of decisions came to."""
+
+    as_of: date
+    partners: int = 0
+    changed: list[str] = field(default_factory=list)  # partner ids
+    first: int = 0
+    gone: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    everybody: bool = True
+
+
+def decide(ctx: Context, run_id: int, *, as_of: date | None = None, everybody: bool = False) -> Decided:
+    """Decide partners and keep the decisions; the mirror must have been pulled."""
+    day = as_of or ctx.today()
+    stamp = json.dumps({"as_of": day.isoformat(), "policy": ctx.policy.version})
+    dirty = None if everybody or ctx.store.state("decided") != stamp else to_decide(ctx.mirror).read()
+    result = Decided(day, everybody=dirty is None)
+    chosen = None if dirty is None else sorted(dirty)
+    if chosen is None or chosen:
+        _decide_some(ctx, run_id, day, chosen, result)
+    ctx.store.set_state("decided", stamp)
+    ctx.store.set_state(DECIDED_BY, str(run_id))
+    to_decide(ctx.mirror).replace(set())
+    return result
+
+
+def moment(ctx: Context, day: date) -> datetime:
+    """The moment as of which a day's facts are looked at: now when the day is today, else the day's last instant."""
+    now = ctx.clock()
+    if ctx.today(now) == day:
+        return now
+    return datetime.combine(day, time.max, ZoneInfo(ctx.policy.timezone)).astimezone(UTC)
+
+
+def people(ctx: Context) -> People:
+    """Our own people, where the CRM shows them."""
+    state = ctx.mirror.sources().get("users")
+    if state is None or not state.available:
+        return UNCHECKED
+    rows = ctx.mirror.query("SELECT id, is_active, manager_id FROM users ORDER BY id").to_pylist()
+    return People(User(row["id"], bool(row["is_active"]), row["manager_id"]) for row in rows)
+
+
+def _decide_some(ctx: Context, run_id: int, day: date, chosen: list[str] | None, result: Decided) -> None:
+    before = ctx.store.latest_decisions(chosen)
+    staff = people(ctx)
+    changed: list[DecisionRow] = []
+    restated: list[DecisionRow] = []
+    seen: set[str] = set()
+    for facts in compute(ctx.mirror, ctx.policy, moment(ctx, day), chosen):
+        seen.add(facts.partner_id)
+        earlier = before.get(facts.partner_id)
+        previous = Previous.from_json(earlier.previous) if earlier else None
+        decision = decide_one(facts, ctx.policy, day, previous, people=staff)
+        body = decision.to_json()
+        row = DecisionRow(facts.partner_id, digest(decision), body, decision.carried().to_json())
+        result.outcomes[decision.outcome.value] += 1
+        if earlier is None or earlier.digest != row.digest:
+            changed.append(row)
+        elif earlier.body != body:
+            restated.append(row)
+        ctx.progress("partners decided", len(seen), len(chosen) if chosen is not None else None)
+    gone = sorted(set(before) - seen)
+    to_plan(ctx.mirror).add(None if chosen is None else seen)
+    ctx.store.record_decisions(run_id, day, changed, restated, gone=gone)
+    result.partners, result.gone = len(seen), len(gone)
+    result.changed = [row.partner_id for row in changed]
+    result.first = sum(1 for row in changed if row.partner_id not in before)
+
+
+def digest(decision: Decision) -> str:
+    """Equal for decisions that say the same: what is shown, and what the next run must remember."""
+    shown = [(name, str(value)) for name, value in scorecard(decision) if not field_named(name).volatile]
+    said = json.dumps([shown, to_json(decision.carried())], ensure_ascii=False)
+    return hashlib.sha256(said.encode()).hexdigest()

@@ -1,0 +1,121 @@
+"""What would be written to the CRM now, and may it be?
+
+The plan compares what the mirror knows of the CRM's values with what the latest decisions ask for. It is kept with
+its fingerprint; nothing is written here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from connector.core.codec import from_json, to_json
+from connector.core.decisions import Decision, decision_id
+from connector.core.episodes import TaskState
+from connector.core.plan import DesiredRecord, Plan, RecordValues, diff, refusal
+from connector.core.scorecard import scorecard
+from connector.core.tasks import ExistingTask, plan_tasks
+from connector.errors import Stale
+from connector.store.store import DecisionRow
+from connector.sync.cards import MACHINE
+from connector.sync.context import Context
+from connector.sync.decide import DECIDED_BY, people
+from connector.sync.streams import to_plan
+
+TASK_STATE = "tasks"
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A kept plan; `refusal` says why it may not be applied without a person's word."""
+
+    plan_id: int
+    plan: Plan
+    refusal: str | None
+    everybody: bool = True
+
+
+def plan(ctx: Context, run_id: int, *, everybody: bool = True) -> Planned:
+    """Make and keep the plan from the latest decisions; with `everybody` false only for partners still unplanned."""
+    marks = to_plan(ctx.mirror).read()
+    chosen = None if everybody or marks is None else sorted(marks)
+    rows = ctx.store.latest_decisions(chosen)
+    if not rows and chosen is None:
+        raise Stale("nothing was decided yet: run `pmom pull` and `pmom decide`")
+    decisions = [(row, Decision.from_json(row.body)) for row in rows.values()]
+    scored_at = ctx.clock().replace(microsecond=0)
+    desired = [_desired(row, decision, scored_at) for row, decision in decisions]
+    day = max((decision.as_of for _, decision in decisions), default=ctx.today())
+    tasks = plan_tasks(
+        [decision for _, decision in decisions],
+        _task_state(ctx),
+        _existing_tasks(ctx),
+        ctx.policy,
+        day,
+        connection=ctx.connection,
+        people=people(ctx),
+        complete=chosen is None,
+    )
+    made = diff(_existing(ctx, chosen), desired, create=tasks.create, close=tasks.close)
+    kept = ctx.store.save_plan(run_id, made.fingerprint, to_json(made), ctx.clock())
+    ctx.store.set_state(TASK_STATE, tasks.state.to_json())
+    if made.empty:
+        to_plan(ctx.mirror).replace(set())
+        ctx.store.close_plan(kept, "applied")
+    return Planned(kept, made, refusal(made, ctx.policy.limits), chosen is None)
+
+
+def waiting(ctx: Context) -> Planned:
+    """The plan that was looked at and not applied yet; Stale when there is none."""
+    row = ctx.store.latest_plan()
+    if row is None or row.state not in ("open", "partial"):
+        raise Stale("no plan is waiting: run `pmom plan` first")
+    if row.run_id < int(ctx.store.state(DECIDED_BY) or 0):
+        raise Stale(f"plan {row.fingerprint} is older than the latest decisions: run `pmom plan` again")
+    made = from_json(Plan, row.body)
+    return Planned(row.id, made, refusal(made, ctx.policy.limits))
+
+
+def _desired(row: DecisionRow, decision: Decision, scored_at: datetime) -> DesiredRecord:
+    values = scorecard(decision, scored_at=scored_at)
+    return DesiredRecord(row.partner_id, values, decision_id(row.body), "; ".join(decision.reasons))
+
+
+def _existing(ctx: Context, chosen: list[str] | None) -> list[RecordValues]:
+    wanted = None if chosen is None else set(chosen)
+    table = ctx.mirror.existing([(card.name, card.kind) for card in MACHINE])
+    return [
+        RecordValues(str(row.pop("id")), tuple(row.items()))
+        for row in table.to_pylist()
+        if wanted is None or row["id"] in wanted
+    ]
+
+
+def _task_state(ctx: Context) -> TaskState | None:
+    kept = ctx.store.state(TASK_STATE)
+    return None if kept is None else TaskState.from_json(kept)
+
+
+def _existing_tasks(ctx: Context) -> list[ExistingTask]:
+    """Our tasks as the CRM holds them; one that somebody else touched last is a person's."""
+    me = ctx.mirror.get_meta("user")
+    zone = ZoneInfo(ctx.policy.timezone)
+
+    def day(moment: datetime | None) -> date | None:
+        return None if moment is None else moment.astimezone(zone).date()
+
+    rows = ctx.mirror.query("SELECT * FROM tasks WHERE key IS NOT NULL ORDER BY id").to_pylist()
+    return [
+        ExistingTask(
+            key=row["key"],
+            id=row["id"],
+            owner_id=row["owner_id"],
+            partner_id=row["related_id"],
+            created=day(row["created_at"]) or date.min,
+            is_closed=bool(row["is_closed"]),
+            closed=day(row["modified_at"]) if row["is_closed"] else None,
+            touched=row["modified_by"] is not None and row["modified_by"] != me,
+        )
+        for row in rows
+    ]

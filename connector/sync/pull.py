@@ -1,0 +1,300 @@
+"""What has changed in the CRM since the last look, and how does it get into the mirror without loss or doubling?
+
+Each object is read once for all canonical tables that it feeds. The first read is a full one, staged page by page
+and taken up again after a crash; later reads start before the cursor (docs/decisions/0002) and drop rows that the
+mirror already holds with the same modified stamp. Deleted and merged rows arrive in the same reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import pyarrow as pa
+from pyarrow import compute as pc
+
+from connector.config.fieldmap import Source
+from connector.config.reads import ObjectRead, lacks, reads
+from connector.core import records
+from connector.crm.base import BadCell, ObjectSchema, Page, ReadRequest
+from connector.errors import Misconfigured
+from connector.mapping import Mapped, UnmappedValue, canonical_ids, to_canonical
+from connector.mirror import Rejected
+from connector.sync.cards import card_rows, names
+from connector.sync.context import Context
+from connector.sync.streams import Stream, to_decide
+
+
+@dataclass(slots=True)
+class ObjectPull:
+    """What one read brought."""
+
+    object: str
+    mode: str  # "full", "changes" or "resumed"
+    rows: int = 0
+    changed: int = 0
+    deleted: int = 0
+    rejected: int = 0
+
+
+@dataclass(slots=True)
+class Pulled:
+    """What a pull brought, and what the CRM could not give."""
+
+    objects: list[ObjectPull] = field(default_factory=list)
+    unavailable: list[tuple[str, str]] = field(default_factory=list)  # (table, why)
+    unmapped: list[UnmappedValue] = field(default_factory=list)
+    calls: int = 0
+
+    @property
+    def changed(self) -> int:
+        """Rows that were new or different."""
+        return sum(pull.changed + pull.deleted for pull in self.objects)
+
+
+def pull(ctx: Context, run: str, *, full: bool = False, refresh: bool = False, reconcile: bool = False) -> Pulled:
+    """Bring the mirror up to date. `full` reads everything anew, `refresh` what drifts, `reconcile` compares ids."""
+    before = ctx.crm.usage().calls
+    result = Pulled()
+    schemas = {name: ctx.crm.schema(name) for name in ctx.fieldmap.objects()}
+    planned = reads(ctx.fieldmap, schemas)
+    _note_absent(ctx, planned, schemas, result)
+    now = ctx.crm.now()
+    for read in planned:
+        schema = schemas[read.object] or _schema_named(schemas, read.object)
+        read = _with_cards(ctx, read, schema)
+        stream = Stream.load(ctx.mirror, read.key)
+        if full or _needs_full(ctx, read, schema, stream, now, refresh=refresh):
+            _full(ctx, read, stream, now, run, result)
+        else:
+            _changes(ctx, read, schema, stream, now, run, result)
+            if _due(stream.reconciled_at, ctx.pace.reconcile, now) or reconcile:
+                _reconcile(ctx, read, now, result)
+        _note_sources(ctx, read, now)
+    result.calls = ctx.crm.usage().calls - before
+    return result
+
+
+def _schema_named(schemas: dict[str, ObjectSchema | None], name: str) -> ObjectSchema:
+    found = next((s for key, s in schemas.items() if s is not None and key.lower() == name.lower()), None)
+    if found is None:
+        raise Misconfigured(name, "the CRM no longer shows this object", "Run `pmom check`.")
+    return found
+
+
+def _with_cards(ctx: Context, read: ObjectRead, schema: ObjectSchema) -> ObjectRead:
+    """The read with the score card's fields added where its object carries the partners' cards."""
+    if read.object.lower() != ctx.fieldmap.write.object_of("partners").lower():
+        return read
+    if all(table != "partners" for table, _ in read.feeds):
+        return read
+    ours = names(ctx.crm, ctx.fieldmap).values()
+    known = {found.name for name in ours if (found := schema.field(name)) is not None}
+    return replace(read, fields=tuple(sorted(set(read.fields) | known)))
+
+
+def _needs_full(
+    ctx: Context, read: ObjectRead, schema: ObjectSchema, stream: Stream, now: datetime, *, refresh: bool
+) -> bool:
+    if schema.cursor is None or stream.cursor is None or stream.fingerprint != read.fingerprint:
+        return True
+    return bool(read.drifting) and (refresh or _due(stream.full_at, ctx.pace.refresh, now))
+
+
+def _due(last: datetime | None, every: timedelta, now: datetime) -> bool:
+    return bool(every) and (last is None or now - last >= every)
+
+
+def _full(ctx: Context, read: ObjectRead, stream: Stream, now: datetime, run: str, result: Pulled) -> None:
+    """Read everything; a full read that a crash cut off goes on after its last stored page."""
+    resume = _resume_token(ctx, read) if stream.attempt == read.fingerprint and stream.began else None
+    done = ObjectPull(read.object, "resumed" if resume else "full")
+    result.objects.append(done)
+    if resume is None:
+        stream = replace(stream, attempt=read.fingerprint, began=now)
+        stream.save(ctx.mirror, read.key)
+        for table, source in read.feeds:
+            ctx.mirror.begin_full(table, source.name)
+            ctx.mirror.forget_rejections(table)
+    request = ReadRequest(read.object, read.fields, read.where, deleted=_keeps_merges(read), resume=resume)
+    for page in ctx.crm.read(request, ctx.progress):
+        done.rows += page.rows.num_rows
+        for table, source in read.feeds:
+            mapped = _mapped(ctx, page, table, source, run, done, result)
+            done.changed += mapped.rows.num_rows
+            ctx.mirror.append(table, source.name, mapped.rows, token=page.resume)
+            if table == "partners":
+                _take_cards(ctx, page, source, mapped)
+    for table, source in read.feeds:
+        ctx.mirror.finish_full(table, source.name)
+    to_decide(ctx.mirror).add(None)
+    began = stream.began or now
+    stream.finished(cursor=began - ctx.pace.holdback, at=began).save(ctx.mirror, read.key)
+
+
+def _resume_token(ctx: Context, read: ObjectRead) -> str | None:
+    """Where every feed of the read can go on; None when they cannot go on together."""
+    tokens = {ctx.mirror.staged_token(table, source.name) for table, source in read.feeds}
+    return tokens.pop() if len(tokens) == 1 else None
+
+
+def _keeps_merges(read: ObjectRead) -> bool:
+    """Whether deleted rows matter in a full read: only the merged ones of companies and people do."""
+    tables = {table for table, _ in read.feeds}
+    return bool(tables & {"partners", "accounts", "contacts"})
+
+
+def _changes(
+    ctx: Context, read: ObjectRead, schema: ObjectSchema, stream: Stream, now: datetime, run: str, result: Pulled
+) -> None:
+    assert stream.cursor is not None
+    done = ObjectPull(read.object, "changes")
+    result.objects.append(done)
+    since = stream.cursor - ctx.pace.overlap
+    request = ReadRequest(read.object, read.fields, read.where, since=since, deleted=True)
+    for page in ctx.crm.read(request, ctx.progress):
+        done.rows += page.rows.num_rows
+        for table, source in read.feeds:
+            mapped = _mapped(ctx, page, table, source, run, done, result)
+            _store_changes(ctx, table, source, mapped, done)
+            if table == "partners":
+                _take_cards(ctx, page, source, mapped)
+    replace(stream, cursor=max(stream.cursor, now - ctx.pace.holdback)).save(ctx.mirror, read.key)
+
+
+def _store_changes(ctx: Context, table: str, source: Source, mapped: Mapped, done: ObjectPull) -> None:
+    rows = mapped.rows
+    news = _news(ctx, table, rows)
+    gone = _held(ctx, table, [str(gone) for gone in mapped.deleted_ids.to_pylist()])
+    if not news.num_rows and not gone:
+        return
+    touched = [*map(str, news.column("id").to_pylist()), *gone]
+    dirty = ctx.mirror.affected_partners(table, touched)
+    ctx.mirror.upsert(table, source.name, news, gone)
+    to_decide(ctx.mirror).add(dirty | ctx.mirror.affected_partners(table, touched))
+    done.changed += news.num_rows
+    done.deleted += len(gone)
+
+
+def _news(ctx: Context, table: str, rows: pa.Table) -> pa.Table:
+    """The rows that the mirror does not hold with the same modified stamp."""
+    if not rows.num_rows or all(column.name != "modified_at" for column in records.table(table).columns):
+        return rows
+    ctx.mirror.load("seen", rows.select(["id", "modified_at"]))
+    known = ctx.mirror.query(
+        f'SELECT DISTINCT s.id FROM seen s JOIN "{table}" t ON t.id = s.id AND t.modified_at = s.modified_at'
+    )
+    if not known.num_rows:
+        return rows
+    return rows.filter(pc.invert(pc.is_in(rows.column("id"), value_set=known.column("id").combine_chunks())))
+
+
+def _held(ctx: Context, table: str, ids: list[str]) -> list[str]:
+    """Those of the ids that the mirror holds."""
+    if not ids:
+        return []
+    ctx.mirror.load("seen", pa.table({"id": pa.array(ids, pa.string())}))
+    found = ctx.mirror.query(f'SELECT DISTINCT t.id FROM "{table}" t JOIN seen USING (id) ORDER BY 1')
+    return [str(value) for value in found.column("id").to_pylist()]
+
+
+def _mapped(
+    ctx: Context, page: Page, table: str, source: Source, run: str, done: ObjectPull, result: Pulled
+) -> Mapped:
+    mapped = to_canonical(page.rows, source, records.table(table))
+    rejected = [Rejected(r.table, r.row_id, r.field, r.found, r.why, run) for r in mapped.rejections]
+    rejected += _bad_cells(table, source, page.bad_cells, run)
+    ctx.mirror.reject(rejected)
+    done.rejected += len(rejected)
+    result.unmapped = _merged_counts(result.unmapped, mapped.unmapped)
+    return mapped
+
+
+def _bad_cells(table: str, source: Source, cells: Iterable[BadCell], run: str) -> list[Rejected]:
+    named = {name.lower() for rule in source.columns for name in rule.fields}
+    return [
+        Rejected(table, cell.row_id, cell.field, cell.found, cell.why, run)
+        for cell in cells
+        if cell.field.lower() in named
+    ]
+
+
+def _merged_counts(known: list[UnmappedValue], more: Iterable[UnmappedValue]) -> list[UnmappedValue]:
+    counted = {(u.table, u.source, u.column, u.field, u.value): u for u in known}
+    for value in more:
+        key = (value.table, value.source, value.column, value.field, value.value)
+        earlier = counted.get(key)
+        counted[key] = replace(value, rows=value.rows + (earlier.rows if earlier else 0))
+    return list(counted.values())
+
+
+def _take_cards(ctx: Context, page: Page, source: Source, mapped: Mapped) -> None:
+    """Keep what the CRM now shows in the fields of our own."""
+    id_rule = source.rule("id")
+    assert id_rule is not None
+    rows = card_rows(page.rows, id_rule.fields[0], mapped.rows.column("id"), names(ctx.crm, ctx.fieldmap))
+    if rows.num_rows:
+        ctx.mirror.patch_scorecards(rows)
+
+
+def _reconcile(ctx: Context, read: ObjectRead, now: datetime, result: Pulled) -> None:
+    """Forget rows whose ids the CRM no longer has: hard deletes and purges leave no other trace."""
+    rules = [rule for _, source in read.feeds if (rule := source.rule("id")) is not None]
+    request = ReadRequest(read.object, tuple(sorted({n for r in rules for n in r.fields})), read.where, deleted=False)
+    pages = [page.rows for page in ctx.crm.read(request, ctx.progress)]
+    done = ObjectPull(read.object, "ids", rows=sum(page.num_rows for page in pages))
+    result.objects.append(done)
+    for table, source in read.feeds:
+        alive = [canonical_ids(page, source) for page in pages]
+        ctx.mirror.load("alive", pa.table({"id": pa.chunked_array(alive, pa.string())}))
+        gone = ctx.mirror.query(
+            f'SELECT DISTINCT id FROM "{table}" WHERE _source = ? AND id NOT IN (SELECT id FROM alive) ORDER BY 1',
+            [source.name],
+        ).column("id")
+        if len(gone):
+            ids = [str(value) for value in gone.to_pylist()]
+            to_decide(ctx.mirror).add(ctx.mirror.affected_partners(table, ids))
+            ctx.mirror.delete(table, source.name, ids)
+            done.deleted += len(ids)
+    stream = Stream.load(ctx.mirror, read.key)
+    replace(stream, reconciled_at=now).save(ctx.mirror, read.key)
+
+
+def _note_sources(ctx: Context, read: ObjectRead, now: datetime) -> None:
+    for table in sorted({table for table, _ in read.feeds}):
+        ctx.mirror.set_source(table, True, "", now)
+
+
+def _note_absent(
+    ctx: Context, planned: tuple[ObjectRead, ...], schemas: Mapping[str, ObjectSchema | None], result: Pulled
+) -> None:
+    """Say which tables the CRM cannot fill, and empty what earlier reads brought for sources that are gone."""
+    read = {(table, source.name) for planned_read in planned for table, source in planned_read.feeds}
+    filled = {table for table, _ in read}
+    for table, source in ctx.mirror.feeds():
+        if (table, source) not in read:
+            ctx.mirror.begin_full(table, source)
+            ctx.mirror.finish_full(table, source)
+            to_decide(ctx.mirror).add(None)
+    for name in (known.name for known in records.TABLES):
+        if name not in filled:
+            why = _why_absent(ctx, name, schemas)
+            result.unavailable.append((name, why))
+            ctx.mirror.set_source(name, False, why, None)
+    needed = [name for name in ("partners", "opportunities") if name not in filled]
+    if needed:
+        whys = "; ".join(f"{name}: {why}" for name, why in result.unavailable if name in needed)
+        raise Misconfigured(
+            ctx.fieldmap.path, f"the CRM cannot fill what everything rests on ({whys})", "Run `pmom check`."
+        )
+
+
+def _why_absent(ctx: Context, table: str, schemas: Mapping[str, ObjectSchema | None]) -> str:
+    whys = []
+    for source in ctx.fieldmap.of(table):
+        fatal = [lack for lack in lacks(source, schemas) if lack.fatal]
+        named = ", ".join(f"{lack.object}.{lack.field}" if lack.field else lack.object for lack in fatal)
+        needs = f" (needs {source.requires})" if source.requires else ""
+        whys.append(f"no {named}{needs}")
+    return "; ".join(whys) or "the mapping names no source"

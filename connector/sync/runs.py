@@ -1,0 +1,92 @@
+"""One whole sync, and the note that every run leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any, TypeVar
+
+from connector.sync.apply import Applied, apply
+from connector.sync.context import Context
+from connector.sync.decide import Decided, decide
+from connector.sync.plan import Planned, plan
+from connector.sync.pull import Pulled, pull
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class SyncReport:
+    """What one sync came to; `applied` is None when there was nothing to write."""
+
+    pulled: Pulled
+    decided: Decided
+    planned: Planned
+    applied: Applied | None
+
+
+def run(ctx: Context, kind: str, step: Callable[[int], T], summary: Callable[[T], dict[str, Any]]) -> T:
+    """Do one step as a run: begun, ended and summed up in the store, whatever becomes of it."""
+    run_id = ctx.store.begin_run(kind, ctx.clock())
+    try:
+        result = step(run_id)
+    except BaseException as error:
+        ctx.store.end_run(run_id, "failed", {"error": str(error) or type(error).__name__}, ctx.clock())
+        raise
+    ctx.store.end_run(run_id, "done", summary(result), ctx.clock())
+    return result
+
+
+def sync(
+    ctx: Context, run_id: int, *, as_of: date | None = None, force: str | None = None, full: bool = False
+) -> SyncReport:
+    """Pull, decide, plan and apply, touching only what has changed."""
+    pulled = pull(ctx, str(run_id), full=full)
+    decided = decide(ctx, run_id, as_of=as_of)
+    planned = plan(ctx, run_id, everybody=decided.everybody)
+    applied = None if planned.plan.empty else apply(ctx, run_id, planned, force=force)
+    return SyncReport(pulled, decided, planned, applied)
+
+
+def pulled_summary(result: Pulled) -> dict[str, Any]:
+    """The figures of a pull."""
+    return {
+        "rows": sum(each.rows for each in result.objects),
+        "changed": result.changed,
+        "rejected": sum(each.rejected for each in result.objects),
+        "unavailable": [table for table, _ in result.unavailable],
+        "calls": result.calls,
+    }
+
+
+def decided_summary(result: Decided) -> dict[str, Any]:
+    """The figures of a run of decisions."""
+    return {
+        "as_of": result.as_of.isoformat(),
+        "partners": result.partners,
+        "changed": len(result.changed),
+        "first": result.first,
+        "gone": result.gone,
+        "outcomes": dict(sorted(result.outcomes.items())),
+    }
+
+
+def planned_summary(result: Planned) -> dict[str, Any]:
+    """The figures of a plan."""
+    return {"fingerprint": result.plan.fingerprint, "refusal": result.refusal, **asdict(result.plan.summary)}
+
+
+def applied_summary(result: Applied) -> dict[str, Any]:
+    """The figures of an apply."""
+    return {"plan": result.plan_id, "outcomes": result.counts, "calls": result.calls}
+
+
+def sync_summary(result: SyncReport) -> dict[str, Any]:
+    """The figures of a whole sync."""
+    return {
+        "pulled": pulled_summary(result.pulled),
+        "decided": decided_summary(result.decided),
+        "planned": planned_summary(result.planned),
+        "applied": applied_summary(result.applied) if result.applied else None,
+    }

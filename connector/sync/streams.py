@@ -1,0 +1,95 @@
+"""How far each read of the CRM has come, kept in the mirror beside the rows that it brought.
+
+A cursor in another file could be ahead of the rows after a crash, or survive a mirror that was deleted.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from connector.mirror import Mirror
+
+EVERYBODY = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One read's place. `began` and `attempt` belong to a full read that has not ended yet."""
+
+    fingerprint: str = ""
+    cursor: datetime | None = None
+    full_at: datetime | None = None
+    reconciled_at: datetime | None = None
+    began: datetime | None = None
+    attempt: str = ""  # fingerprint of the unfinished full read
+
+    @staticmethod
+    def load(mirror: Mirror, key: str) -> Stream:
+        """The stream's place; a new one when it was never read."""
+        kept = mirror.get_meta(f"stream:{key}")
+        if kept is None:
+            return Stream()
+        said = json.loads(kept)
+        moments = {
+            name: datetime.fromisoformat(said[name]) if said.get(name) else None
+            for name in ("cursor", "full_at", "reconciled_at", "began")
+        }
+        return Stream(said["fingerprint"], **moments, attempt=said["attempt"])
+
+    def save(self, mirror: Mirror, key: str) -> None:
+        """Keep the place; called only after the rows up to it are stored."""
+        moments = {
+            name: moment.isoformat() if moment else None
+            for name, moment in (
+                ("cursor", self.cursor),
+                ("full_at", self.full_at),
+                ("reconciled_at", self.reconciled_at),
+                ("began", self.began),
+            )
+        }
+        said = {"fingerprint": self.fingerprint, **moments, "attempt": self.attempt}
+        mirror.set_meta(f"stream:{key}", json.dumps(said, sort_keys=True))
+
+    def finished(self, *, cursor: datetime, at: datetime) -> Stream:
+        """After a full read: everything up to `cursor` is stored."""
+        return replace(
+            self, fingerprint=self.attempt, cursor=cursor, full_at=at, reconciled_at=at, began=None, attempt=""
+        )
+
+
+class Marks:
+    """A set of partners that some step must still look at, kept until that step's results are stored."""
+
+    def __init__(self, mirror: Mirror, name: str) -> None:
+        self._mirror, self._key = mirror, f"marks:{name}"
+
+    def read(self) -> set[str] | None:
+        """The partners' ids; None means everybody."""
+        kept = self._mirror.get_meta(self._key)
+        if kept is None:
+            return set()
+        return None if kept == EVERYBODY else set(json.loads(kept))
+
+    def add(self, ids: set[str] | None) -> None:
+        """Add partners; None is everybody."""
+        now = self.read()
+        if now is None or ids == set():
+            return
+        self.replace(None if ids is None else now | ids)
+
+    def replace(self, ids: set[str] | None) -> None:
+        """Keep exactly these; None is everybody."""
+        kept = EVERYBODY if ids is None else json.dumps(sorted(ids)) if ids else None
+        self._mirror.set_meta(self._key, kept)
+
+
+def to_decide(mirror: Mirror) -> Marks:
+    """Partners about whom something new arrived."""
+    return Marks(mirror, "decide")
+
+
+def to_plan(mirror: Mirror) -> Marks:
+    """Partners whose records may not yet hold what was decided."""
+    return Marks(mirror, "plan")
