@@ -61,7 +61,8 @@ class ContenderFailed(RuntimeError):
     """A contender ended without telling its result."""
 
 
-def _high_water_mb() -> float:
+def high_water_mb() -> float:
+    """The most memory that this process ever had, in megabytes."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024 / 1e6
@@ -83,7 +84,7 @@ def report(work: Callable[[], dict[str, object]]) -> None:
     told = {
         "wall_s": time.perf_counter() - wall,
         "cpu_s": _cpu_seconds() - cpu,
-        "peak_mb": _high_water_mb(),
+        "peak_mb": high_water_mb(),
         "checks": checks,
         "modules": sorted(name for name in sys.modules if name != "__main__"),
     }

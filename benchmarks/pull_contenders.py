@@ -11,6 +11,7 @@ import io
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
@@ -19,6 +20,11 @@ import requests
 
 from benchmarks import measure, rows
 from benchmarks.measure import Target
+
+if TYPE_CHECKING:
+    from simple_salesforce import Salesforce
+
+    from connector.crm.salesforce.auth import SalesforceConnection
 
 VERSION = "67.0"
 MAPPING = Path(__file__).with_name("opportunities.toml")
@@ -78,14 +84,10 @@ def pmom(target: Target) -> dict[str, object]:
     from connector.core.records import table
     from connector.crm.base import ReadRequest
     from connector.crm.salesforce.adapter import SalesforceCRM
-    from connector.crm.salesforce.auth import SalesforceConnection
     from connector.mapping import to_canonical
     from connector.mirror import Mirror
 
-    connection = SalesforceConnection(
-        f"https://{target.host}", "benchmark", client_secret="benchmark", ca_file=str(target.ca_file)
-    )
-    crm = SalesforceCRM(connection)
+    crm = SalesforceCRM(connection(target))
     fieldmap = mapping_file.load(MAPPING)
     with Mirror.open(target.folder / "pulled.duckdb") as mirror:
         for read in reads.reads(fieldmap, {"Opportunity": crm.schema("Opportunity")}):
@@ -101,7 +103,17 @@ def pmom(target: Target) -> dict[str, object]:
     return _counted(target, "opportunities")
 
 
-def _salesforce(target: Target):  # type: ignore[no-untyped-def]
+def connection(target: Target, **settings: int) -> SalesforceConnection:
+    """How the connector reaches the server."""
+    from connector.crm.salesforce.auth import SalesforceConnection
+
+    return SalesforceConnection(
+        f"https://{target.host}", "benchmark", client_secret="benchmark", ca_file=str(target.ca_file), **settings
+    )
+
+
+def salesforce(target: Target) -> Salesforce:
+    """simple-salesforce on a session that trusts the server's certificate."""
     from simple_salesforce import Salesforce
 
     return Salesforce(
@@ -111,13 +123,13 @@ def _salesforce(target: Target):  # type: ignore[no-untyped-def]
 
 def simple_query_all(target: Target) -> dict[str, object]:
     """simple-salesforce `query_all`: a list of dictionaries, nothing stored, nothing typed."""
-    records = _salesforce(target).query_all(SOQL)["records"]
+    records = salesforce(target).query_all(SOQL)["records"]
     return {"rows": len(records)}
 
 
 def _bulk_rows(target: Target) -> Iterator[list[dict[str, str]]]:
     # `wait` is 5 s unless told: the server has its answer at once, so the wait would only flatter the others.
-    for text in _salesforce(target).bulk2.Opportunity.query(SOQL, max_records=PAGE_ROWS, wait=0):
+    for text in salesforce(target).bulk2.Opportunity.query(SOQL, max_records=PAGE_ROWS, wait=0):
         yield list(csv.DictReader(io.StringIO(text, newline="")))
 
 
@@ -143,7 +155,7 @@ def simple_bulk_csv_stored(target: Target) -> dict[str, object]:
 
 def _pages(target: Target) -> Iterator[list[dict[str, object]]]:
     page: list[dict[str, object]] = []
-    for record in _salesforce(target).query_all_iter(SOQL):
+    for record in salesforce(target).query_all_iter(SOQL):
         record.pop("attributes", None)
         page.append(record)
         if len(page) == 2_000:

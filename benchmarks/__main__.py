@@ -1,0 +1,82 @@
+"""`python -m benchmarks [pull|writes|decide|all]`: measure, print tables, and write benchmarks/RESULTS.md.
+
+RESULTS.md is only written by `all` at full size, so that a quick look never overwrites figures that can be relied on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table as Grid
+
+from benchmarks import decide, pull, report, writes
+from benchmarks.report import Report
+
+RESULTS = Path(__file__).with_name("RESULTS.md")
+PARTS = ("pull", "writes", "decide")
+ROWS = 200_000
+
+
+def _arguments(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("part", nargs="?", default="all", choices=(*PARTS, "all"))
+    parser.add_argument("--rows", type=int, default=ROWS, help="Opportunities of the pull")
+    parser.add_argument("--rounds", type=int, default=5, help="counted runs of each contender")
+    parser.add_argument("--quick", action="store_true", help="everything small, once: does it run at all?")
+    return parser.parse_args(argv)
+
+
+def measured(part: str, rows: int, rounds: int, *, quick: bool, console: Console) -> Report:
+    """Run the parts one after another; nothing else should run beside them."""
+    found = Report()
+    with console.status("") as status:
+        for name in PARTS if part == "all" else (part,):
+            _part(found, name, rows, rounds, quick, lambda what, name=name: status.update(f"{name}: {what}"))  # type: ignore[misc]
+    return found
+
+
+def _part(found: Report, name: str, rows: int, rounds: int, quick: bool, say: pull.Say) -> None:
+    command = f"python -m benchmarks {name} --rows {rows} --rounds {rounds}" + (" --quick" if quick else "")
+    if name == "pull":
+        found.add(*report.pull_table(pull.compare(rows, rounds, say, slow=not quick), command))
+        sizes = (rows // 4, rows) if quick else (rows // 4, rows, rows * 4)
+        found.add(*report.growth_table(pull.growth(sizes, say), command))
+    elif name == "writes":
+        found.add(*report.write_table(writes.compare(writes.PARTNERS, rounds, say), command))
+    else:
+        say("making a mirror")
+        found.add(*report.decide_table(decide.run(0.01 if quick else 1.0, 1 if quick else min(rounds, 3)), command))
+
+
+def _print(found: Report, console: Console) -> None:
+    for table in found.tables:
+        grid = Grid(*table.columns, title=table.title)
+        for row in table.rows:
+            grid.add_row(*row)
+        console.print(grid)
+        for note in table.notes:
+            console.print(f"  {note}", highlight=False)
+    targets = Grid("target", "found", "", title="Targets")
+    for target in found.targets:
+        targets.add_row(target.promise, target.found, "[green]met" if target.met else "[red]not met")
+    console.print(targets)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Measure and report; 0 when every target is met, 1 when one is not (with --quick: always 0)."""
+    given = _arguments(sys.argv[1:] if argv is None else argv)
+    console = Console(width=max(Console().width, 150))  # a table that is cut says nothing
+    rows, rounds = (min(given.rows, 10_000), 1) if given.quick else (given.rows, given.rounds)
+    found = measured(given.part, rows, rounds, quick=given.quick, console=console)
+    _print(found, console)
+    if given.part == "all" and not given.quick:
+        report.write(found, RESULTS)
+        console.print(f"written: benchmarks/{RESULTS.name}")
+    return 0 if given.quick or all(target.met for target in found.targets) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,42 @@
+"""How many API calls 10,000 changed partners cost, and how long they take, beside simple-salesforce."""
+
+from __future__ import annotations
+
+from benchmarks import measure
+from benchmarks.measure import ContenderFailed, Cost
+from benchmarks.prerendered import running
+from benchmarks.pull import Row, Say, medians
+from benchmarks.write_contenders import CONTENDERS, ONE_BY_ONE
+
+PARTNERS = 10_000
+JOB, COLLECTIONS = "pmom, one ingest job", "pmom, collections of 200"
+PEER, EACH = "simple-salesforce bulk2.update", "simple-salesforce, one call a record"
+MODULE = "benchmarks.write_contenders"
+_SETUP = ("versions", "token", "describe", "identity", "limits")
+
+
+def of_the_write(cost: Cost) -> int:
+    """Calls that the write itself cost: a process signs in and describes an object once, however much it writes."""
+    return sum(count for kind, count in cost.calls_by_kind.items() if kind not in _SETUP)
+
+
+def compare(count: int, rounds: int, say: Say) -> list[tuple[Row, int]]:
+    """Every contender's medians and the calls of its write alone."""
+    runs: dict[str, list[Cost]] = {name: [] for name in CONTENDERS}
+    with running(count, fields=("Id",), rest=False) as server:
+        rehearsals = {}
+        for name in CONTENDERS:
+            say(f"rehearsal: {name}")
+            rehearsals[name] = measure.run(MODULE, name, server)
+        for turn in range(rounds):
+            for name in CONTENDERS:
+                say(f"round {turn + 1} of {rounds}: {name}")
+                runs[name].append(measure.run(MODULE, name, server, rehearsals[name]))
+    found = []
+    for name, costs in runs.items():
+        wanted = min(count, ONE_BY_ONE) if name == EACH else count
+        for cost in costs:
+            if cost.checks != {"records": wanted, "outcomes": wanted}:
+                raise ContenderFailed(f"{name} wrote {cost.checks} of {wanted}")
+        found.append((medians(costs, wanted), max(of_the_write(cost) for cost in costs)))
+    return found
