@@ -288,6 +288,10 @@ class CRM(Protocol):
         """A stable name of the org or portal and the connecting user; proves that the credentials work."""
         ...
 
+    def user_id(self) -> str:
+        """The id of the user as whom the connector writes: what others changed last is not ours."""
+        ...
+
     def now(self) -> datetime:
         """The CRM's own clock, UTC: cursors are bounded by it, not by this machine's."""
         ...

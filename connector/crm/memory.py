@@ -72,6 +72,10 @@ class MemoryCRM:
         """Always the same."""
         return "memory"
 
+    def user_id(self) -> str:
+        """Always the same."""
+        return "memory-user"
+
     def now(self) -> datetime:
         """The clock."""
         return self.now_at

@@ -60,6 +60,7 @@ def pull(ctx: Context, run: str, *, full: bool = False, refresh: bool = False, r
     schemas = {name: ctx.crm.schema(name) for name in ctx.fieldmap.objects()}
     planned = reads(ctx.fieldmap, schemas)
     _note_absent(ctx, planned, schemas, result)
+    ctx.mirror.set_meta("user", ctx.crm.user_id())
     now = ctx.crm.now()
     for read in planned:
         schema = schemas[read.object] or _schema_named(schemas, read.object)

@@ -70,12 +70,19 @@ class SalesforceCRM:
         except Refusal as error:
             if error.status != 403:  # the limits need a permission of their own; the header tells them as well
                 raise
-        token = self.wire.tokens.token()
-        org, user = token.org, token.user
-        if not (org and user):
-            claims = self.wire.raw("GET", "/services/oauth2/userinfo", kind="identity").json()
-            org, user = str(claims["organization_id"]), str(claims["user_id"])
+        org, user = self._who()
         return f"salesforce {org} {user}"
+
+    def user_id(self) -> str:
+        """The id of the user as whom the connector writes."""
+        return self._who()[1]
+
+    def _who(self) -> tuple[str, str]:
+        token = self.wire.tokens.token()
+        if token.org and token.user:
+            return token.org, token.user
+        claims = self.wire.raw("GET", "/services/oauth2/userinfo", kind="identity").json()
+        return str(claims["organization_id"]), str(claims["user_id"])
 
     def now(self) -> datetime:
         """The org's clock to the second, UTC, asked for anew each time: it costs no request of the budget."""
