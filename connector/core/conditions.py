@@ -51,12 +51,12 @@ def _live(decision: Decision, motion: str) -> tuple[LiveItem, ...]:
 
 def _stop(decision: Decision) -> bool | None:
     """Demand generation is live although the confidence gap or the quote-to-close gate speaks against it."""
-    if not _live(decision, DEMAND_GEN) or DEMAND_GEN in decision.allowed_motions:
+    if not _live(decision, DEMAND_GEN):
         return None if decision.stale else False
     gate = decision.gate(Gate.VELOCITY)
     gap = decision.symptom_result(Symptom.CONFIDENCE)
     if decision.shows(Symptom.CONFIDENCE) or (gate is not None and gate.verdict is Verdict.FAIL):
-        return True
+        return DEMAND_GEN not in decision.allowed_motions
     unsure = (gate is not None and gate.verdict is Verdict.INSUFFICIENT) or (
         gap is not None and gap.presence is Presence.INSUFFICIENT
     )

@@ -345,10 +345,10 @@ class _Maker:
 
 
 def business_days_after(day: date, days: int) -> date:
-    """The day that many weekdays later; holidays are not known."""
-    weeks, rest = divmod(days, 5)
-    later = day + timedelta(weeks=weeks)
-    while rest > 0 or later.weekday() >= 5:
-        later += timedelta(days=1)
-        rest -= later.weekday() < 5
-    return later
+    """The day that many weekdays later; a weekend counts as the Friday before it. Holidays are not known."""
+    over = max(day.weekday() - 4, 0)
+    if over and days == 0:
+        return day + timedelta(days=3 - over)
+    start = day - timedelta(days=over)
+    weekends = (start.weekday() + days) // 5
+    return start + timedelta(days=days + 2 * weekends)
