@@ -49,9 +49,9 @@ def _session(target: Target) -> requests.Session:
     return session
 
 
-def _counted(target: Target, table: str) -> dict[str, object]:
+def _counted(target: Target, table: str, file: str = "pulled.duckdb") -> dict[str, object]:
     """What the file holds, asked on a fresh connection after the work is measured to be there."""
-    with duckdb.connect(str(target.folder / "pulled.duckdb"), read_only=True) as base:
+    with duckdb.connect(str(target.folder / file), read_only=True) as base:
         found = base.execute(f"SELECT count(DISTINCT id), sum(amount)::DECIMAL(30, 2) FROM {table}").fetchone()
     assert found is not None
     return {"rows": found[0], "total": str(found[1])}
@@ -78,29 +78,33 @@ def lower_bound(target: Target) -> dict[str, object]:
     return _counted(target, "pulled")
 
 
-def pmom(target: Target) -> dict[str, object]:
-    """The connector: adapter, mapping and mirror; describes the object, chooses the transport, keeps its place."""
-    from connector.config import mapping_file, reads
-    from connector.core.records import table
-    from connector.crm.base import ReadRequest
-    from connector.crm.salesforce.adapter import SalesforceCRM
-    from connector.mapping import to_canonical
-    from connector.mirror import Mirror
+_CONFIG = """
+[workspace]
+dir = "{folder}"
+[salesforce]
+instance_url = "https://{host}"
+client_id = "benchmark"
+client_secret_file = "{folder}/secret"
+ca_file = "{ca_file}"
+[mapping]
+salesforce = "{mapping}"
+"""
 
-    crm = SalesforceCRM(connection(target))
-    fieldmap = mapping_file.load(MAPPING)
-    with Mirror.open(target.folder / "pulled.duckdb") as mirror:
-        for read in reads.reads(fieldmap, {"Opportunity": crm.schema("Opportunity")}):
-            for name, source in read.feeds:
-                mirror.begin_full(name, source.name)
-            for page in crm.read(ReadRequest(read.object, read.fields, read.where, deleted=False)):
-                for name, source in read.feeds:
-                    mapped = to_canonical(page.rows, source, table(name))
-                    mirror.append(name, source.name, mapped.rows, token=page.resume or "")
-            for name, source in read.feeds:
-                mirror.finish_full(name, source.name)
-    crm.close()
-    return _counted(target, "opportunities")
+
+def pmom(target: Target) -> dict[str, object]:
+    """The connector's own pull, from reading its config file to the closed mirror."""
+    from connector import wiring
+    from connector.sync.pull import pull
+
+    config = target.folder / "config.toml"
+    said = {"folder": target.folder, "host": target.host, "ca_file": target.ca_file, "mapping": MAPPING}
+    config.write_text(_CONFIG.format_map(said))
+    secret = target.folder / "secret"
+    secret.touch(mode=0o600)
+    secret.write_text("benchmark")
+    with wiring.opened(config) as context:
+        pull(context, "benchmark")
+    return _counted(target, "opportunities", "mirror.duckdb")
 
 
 def connection(target: Target, **settings: int) -> SalesforceConnection:
