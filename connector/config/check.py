@@ -169,8 +169,10 @@ def _near(lack: Lack, schemas: Schemas) -> str:
         return ""
     schema = schemas.get(lack.object)
     names = [field.name for field in schema.fields] if schema is not None else []
-    close = difflib.get_close_matches(lack.field.lower(), [name.lower() for name in names], n=1, cutoff=0.75)
-    found = next((name for name in names if close and name.lower() == close[0]), None)
+    lower = {name.lower(): name for name in names}
+    wanted = lack.field.lower().split(" or ")
+    close = [near for word in wanted for near in difflib.get_close_matches(word, lower, n=1, cutoff=0.75)]
+    found = lower[close[0]] if close else None
     return f"Did you mean {found}? " if found else ""
 
 

@@ -42,7 +42,10 @@ class Missing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Lack:
-    """One thing that a source names and the CRM does not have. `fatal`: the source cannot be read without it."""
+    """One thing that a source names and the CRM does not have. `fatal`: the source cannot be read without it.
+
+    `field` is the name as the mapping has it; where none of several fields is there, "A or B".
+    """
 
     missing: Missing
     object: str
@@ -128,8 +131,11 @@ def lacks(source: Source, schemas: Schemas) -> tuple[Lack, ...]:
         required = canonical.column(rule.column).required
         wrong = _rule_lacks(rule, source, schema, schemas)
         gone = bool(rule.fields) and len(wrong) == len(rule.fields)
-        if gone or (wrong and any(lack.missing is Missing.KIND for lack in wrong)):
-            found += [replace(lack, fatal=gone and required) for lack in wrong]
+        kinds = [lack for lack in wrong if lack.missing is Missing.KIND]
+        if kinds:
+            found += [replace(lack, fatal=gone and required) for lack in kinds]
+        elif gone:
+            found.append(replace(wrong[0], field=" or ".join(rule.fields), fatal=required))
     return tuple(found)
 
 
