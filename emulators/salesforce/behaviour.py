@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from emulators.salesforce import storage
+from emulators.salesforce import loading, storage
 from emulators.salesforce.access import PERMISSION_OBJECTS
 from emulators.salesforce.clock import parse_instant, stored
 from emulators.salesforce.errors import DmlError
@@ -52,10 +52,13 @@ def lookup(org: Org, object_name: str, where: str, *values: object) -> dict[str,
     return next(storage.rows(org.connection(), obj, where, *values), None)
 
 
-def _system_insert(org: Org, object_name: str, values: dict[str, Any], user_id: str) -> str:
-    from emulators.salesforce.org import Actor
-
-    return org.insert(object_name, values, Actor(user_id, system=True))
+def _write_plainly(change: Change, object_name: str, values: dict[str, Any]) -> None:
+    """A row of the org's own making, in storage form, by the user of the change."""
+    org = change.org
+    obj = org.schema.object(object_name)
+    if obj is not None:
+        by = {"CreatedById": change.actor.user_id, "LastModifiedById": change.actor.user_id}
+        loading.load_raw(org, obj, [{"Id": org.new_id(object_name), **by, **values}])
 
 
 def _currency(change: Change) -> None:
@@ -117,7 +120,7 @@ def _pushed(old: str, new: str) -> bool:
 
 
 def _opportunity_history(change: Change) -> None:
-    if change.org.schema.object("OpportunityHistory") is None or not change.changed(*HISTORY_FIELDS):
+    if not change.changed(*HISTORY_FIELDS):
         return
     row, old = change.row, change.old or {}
     names = ("StageName", "Amount", "CloseDate", "Probability", "ExpectedRevenue", "ForecastCategory")
@@ -127,7 +130,7 @@ def _opportunity_history(change: Change) -> None:
         values.update(PrevAmount=old.get("Amount"), PrevCloseDate=old.get("CloseDate"))
     if "currencyisocode" in change.obj.fields:
         values["CurrencyIsoCode"] = row.get("CurrencyIsoCode")
-    _system_insert(change.org, "OpportunityHistory", values, change.actor.user_id)
+    _write_plainly(change, "OpportunityHistory", values)
 
 
 def _activity_account(change: Change) -> None:
@@ -222,21 +225,14 @@ def _partner_rows(change: Change) -> None:
         "ReversePartnerId": row["Id"],
     }
     if row.get("OpportunityId"):
-        _view(change, "OpportunityPartner", forward)
+        _write_plainly(change, "OpportunityPartner", forward)
     if reverse_id is not None:
         org.connection().execute(
             "UPDATE o_partner SET f_reversepartnerid = ? WHERE f_id = ?", (reverse_id, row["Id"])
         )
-        _view(change, "Partner", reverse)
-        _view(change, "AccountPartner", forward)
-        _view(change, "AccountPartner", reverse)
-
-
-def _view(change: Change, object_name: str, row: dict[str, Any]) -> None:
-    obj = change.org.schema.object(object_name)
-    if obj is not None:
-        kept = {name: value for name, value in row.items() if obj.field(name) is not None}
-        _system_insert(change.org, object_name, kept, change.actor.user_id)
+        _write_plainly(change, "Partner", reverse)
+        _write_plainly(change, "AccountPartner", forward)
+        _write_plainly(change, "AccountPartner", reverse)
 
 
 def _reverse_role(org: Org, role: object) -> object:
@@ -300,7 +296,7 @@ def _sum_claims(org: Org, name: str, key: str, parent: str) -> None:
 
 
 def _campaign_statuses(change: Change) -> None:
-    if change.old is not None or change.org.schema.object("CampaignMemberStatus") is None:
+    if change.old is not None:
         return
     for place, (label, default, responded) in enumerate((("Sent", True, False), ("Responded", False, True)), start=1):
         values = {
@@ -310,7 +306,7 @@ def _campaign_statuses(change: Change) -> None:
             "IsDefault": default,
             "HasResponded": responded,
         }
-        _system_insert(change.org, "CampaignMemberStatus", values, change.actor.user_id)
+        _write_plainly(change, "CampaignMemberStatus", values)
 
 
 def _campaign_member(change: Change) -> None:

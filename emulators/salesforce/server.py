@@ -286,7 +286,8 @@ class _Handler(BaseHTTPRequestHandler):
         headers["Vary"] = "Accept-Encoding"
         empty = response.status in (204, 304) or self.command == "HEAD"
         self.send_response_only(response.status, _phrase(response.status))
-        self.send_header("Date", self.date_time_string())
+        now = self.server.emulator.org.clock.now()  # the org's clock: clients bound their cursors by this header
+        self.send_header("Date", self.date_time_string(now.timestamp()))
         for name, value in headers.items():
             self.send_header(name, value)
         if response.status not in (204, 304):
