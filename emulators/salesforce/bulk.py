@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-from dataclasses import asdict
 from typing import Any
 
 from emulators.salesforce import bulk_ingest, bulk_query
@@ -35,8 +33,6 @@ def routes(router: Router) -> None:
     router.add("DELETE", f"{_ROOT}/ingest/{{job}}", delete_ingest)
     router.add("PUT", f"{_ROOT}/ingest/{{job}}/batches", upload)
     router.add("GET", f"{_ROOT}/ingest/{{job}}/{{which}}", ingest_results)
-    router.add("GET", "/__emulator__/bulk", show_settings, session=False)
-    router.add("POST", "/__emulator__/bulk", change_settings, session=False)
 
 
 def _new(org: Org, request: Request, kind: str, body: dict[str, Any], **rest: Any) -> Job:
@@ -148,7 +144,7 @@ def query_results(request: Request, org: Org) -> Response:
         "Sforce-Locator": page.locator,
         "Sforce-NumberOfRecords": str(page.rows),
     }
-    return _packed(request, page.body, headers)
+    return Response(200, page.body, headers)
 
 
 def _rows_wanted(request: Request, usual: int) -> int:
@@ -158,12 +154,6 @@ def _rows_wanted(request: Request, usual: int) -> int:
     if not text.isdigit() or int(text) < 1:
         raise ApiError("INVALID_INPUT", f"maxRecords: {text} is not a positive number")
     return int(text)
-
-
-def _packed(request: Request, body: bytes, headers: dict[str, str]) -> Response:
-    if "gzip" in request.headers.get("accept-encoding", ""):
-        return Response(200, gzip.compress(body, 1, mtime=0), headers | {"Content-Encoding": "gzip"})
-    return Response(200, body, headers)
 
 
 def result_pages(request: Request, org: Org) -> Response:
@@ -290,7 +280,7 @@ def ingest_results(request: Request, org: Org) -> Response:
     if job.state not in ("JobComplete", "Failed", "Aborted"):
         raise ApiError("INVALIDJOBSTATE", f"Results of {job.state} Job are not available")
     jobs.wait(org, job.id)
-    return _packed(request, bulk_ingest.results(org, job, which), {"Content-Type": "text/csv"})
+    return Response(200, bulk_ingest.results(org, job, which), {"Content-Type": "text/csv"})
 
 
 def delete_ingest(request: Request, org: Org) -> Response:
@@ -302,19 +292,3 @@ def delete_ingest(request: Request, org: Org) -> Response:
 def list_ingests(request: Request, org: Org) -> Response:
     """All ingest jobs."""
     return _listed(request, org, INGEST)
-
-
-# -- control plane ------------------------------------------------------------------------------------------------
-
-
-def show_settings(request: Request, org: Org) -> Response:
-    """The settings of bulk jobs."""
-    return json_response(asdict(jobs.settings(org)))
-
-
-def change_settings(request: Request, org: Org) -> Response:
-    """Change some of them."""
-    try:
-        return json_response(asdict(jobs.configure(org, **request.json())))
-    except TypeError as bad:
-        raise ApiError("INVALID_INPUT", str(bad)) from None

@@ -28,6 +28,7 @@ REPLACED = frozenset(
 _MEMOIZED = frozenset({"boolean", "picklist", "multipicklist", "date", "int", "double", "currency", "percent"})
 _MEMO_LIMIT = 20_000
 _STORED_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z")
+_DELETIONS = "INSERT OR IGNORE INTO e_deleted SELECT ?, f_id, f_systemmodstamp, 0 FROM {} WHERE f_isdeleted = 1"
 Convert = Callable[[str], Stored]
 
 
@@ -66,6 +67,8 @@ def load_folder(org: Org, folder: str | Path) -> dict[str, int]:
             if sheet.obj.name.lower() in REPLACED:
                 connection.execute(f"DELETE FROM {table(sheet.obj)}")
             counts[sheet.obj.name] = org.load_raw(sheet.obj.name, _rows(sheet))
+            if sheet.obj.field("IsDeleted"):
+                connection.execute(_DELETIONS.format(table(sheet.obj)), (sheet.obj.name,))
     return counts
 
 

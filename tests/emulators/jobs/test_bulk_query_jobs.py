@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import json
 from pathlib import Path
@@ -118,14 +117,6 @@ def test_delimiter_and_line_ending_are_as_asked(filled: Org, call: Any) -> None:
     query = "SELECT Name, Industry FROM Account ORDER BY Name LIMIT 1"
     job = done(call, query, columnDelimiter="PIPE", lineEnding="CRLF")
     assert call("GET", f"jobs/query/{job}/results").body == b'"Name"|"Industry"\r\n"Account 000"|"Technology"\r\n'
-
-
-def test_results_are_packed_when_the_caller_takes_gzip(filled: Org, call: Any) -> None:
-    job = done(call)
-    plain = call("GET", f"jobs/query/{job}/results")
-    packed = call("GET", f"jobs/query/{job}/results", headers={"Accept-Encoding": "gzip, deflate"})
-    assert packed.headers["Content-Encoding"] == "gzip"
-    assert gzip.decompress(packed.body) == plain.body
 
 
 def test_results_in_another_version_are_a_conflict(filled: Org, call: Any) -> None:

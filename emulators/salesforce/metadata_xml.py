@@ -1,0 +1,141 @@
+"""What a deployment package holds: its files, its package.xml, and their XML with the place of every element."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import dataclass, field
+from xml.parsers import expat
+
+NAMESPACE = "http://soap.sforce.com/2006/04/metadata"
+MOST_FILES = 10_000
+MOST_UNZIPPED = 600_000_000
+
+
+class BadXml(Exception):
+    """A file that is no well-formed XML of ours, with the place."""
+
+    def __init__(self, problem: str, line: int = 1, column: int = 1) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.line = line
+        self.column = column
+
+
+class BadPackage(Exception):
+    """The zip as a whole cannot be deployed."""
+
+
+@dataclass(slots=True)
+class Node:
+    """One element; names without prefix, places counted from 1."""
+
+    tag: str
+    line: int
+    column: int
+    text: str = ""
+    children: list[Node] = field(default_factory=list)
+    namespace: str = ""
+
+    def all(self, tag: str) -> list[Node]:
+        """The children of that name."""
+        return [child for child in self.children if child.tag == tag]
+
+    def first(self, tag: str) -> Node | None:
+        """The first child of that name."""
+        return next((child for child in self.children if child.tag == tag), None)
+
+    def get(self, tag: str, default: str = "") -> str:
+        """The text of the first child of that name."""
+        found = self.first(tag)
+        return default if found is None else found.text.strip()
+
+
+def parse(body: bytes) -> Node:
+    """The root element. BadXml when the text is not well-formed or declares entities."""
+    parser = expat.ParserCreate(namespace_separator=" ")
+    stack: list[Node] = [Node("", 1, 1)]
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        namespace, _, tag = name.rpartition(" ")
+        node = Node(tag, parser.CurrentLineNumber, parser.CurrentColumnNumber + 1, namespace=namespace)
+        stack[-1].children.append(node)
+        stack.append(node)
+
+    def end(name: str) -> None:
+        stack.pop()
+
+    def text(piece: str) -> None:
+        stack[-1].text += piece
+
+    def refuse(*_: object) -> None:
+        raise BadXml("Error parsing file: DOCTYPE is disallowed", parser.CurrentLineNumber, 1)
+
+    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = start, end, text
+    parser.StartDoctypeDeclHandler = refuse
+    try:
+        parser.Parse(body, True)
+    except expat.ExpatError as bad:
+        problem = f"Error parsing file: {expat.ErrorString(bad.code)}"
+        raise BadXml(problem, bad.lineno, bad.offset + 1) from None
+    return stack[0].children[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A package: files by path inside it, members by metadata type, and what is to be removed."""
+
+    files: dict[str, bytes]
+    members: dict[str, tuple[str, ...]]
+    version: str
+    removals: dict[str, tuple[str, ...]]
+
+    def names(self, kind: str) -> frozenset[str]:
+        """The members of a type, in lower case."""
+        return frozenset(member.lower() for member in self.members.get(kind, ()))
+
+
+def open_package(body: bytes) -> Package:
+    """The package in a zip. BadPackage for no zip, too much in it, or no package.xml; BadXml for a bad one."""
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(body))
+        infos = [info for info in archive.infolist() if not info.is_dir()]
+        if len(infos) > MOST_FILES or sum(info.file_size for info in infos) > MOST_UNZIPPED:
+            raise BadPackage(f"The package exceeds {MOST_FILES} files or {MOST_UNZIPPED // 1_000_000} MB unzipped")
+        files = {info.filename: archive.read(info) for info in infos}
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError):
+        raise BadPackage("Bad zip file: it cannot be opened") from None
+    manifest = next((name for name in files if name.rpartition("/")[2] == "package.xml"), None)
+    if manifest is None:
+        raise BadPackage("No package.xml found")
+    root = manifest[: -len("package.xml")]
+    inside = {name[len(root) :]: text for name, text in files.items() if name.startswith(root)}
+    members, version = _members(inside["package.xml"])
+    return Package(inside, members, version, _removals(inside))
+
+
+def _members(body: bytes) -> tuple[dict[str, tuple[str, ...]], str]:
+    root = parse(body)
+    if root.tag != "Package" or root.namespace != NAMESPACE:
+        raise BadXml("Error parsing file: the root element must be Package of the metadata namespace", root.line)
+    members: dict[str, tuple[str, ...]] = {}
+    for types in root.all("types"):
+        name = types.get("name")
+        if not name:
+            raise BadXml("Error parsing file: types without name", types.line, types.column)
+        found = tuple(member.text.strip() for member in types.all("members"))
+        members[name] = members.get(name, ()) + found
+    version = root.get("version")
+    if not version:
+        raise BadXml("Required field is missing: version", root.line, root.column)
+    return members, version
+
+
+def _removals(files: dict[str, bytes]) -> dict[str, tuple[str, ...]]:
+    gone: dict[str, tuple[str, ...]] = {}
+    for name in ("destructiveChangesPre.xml", "destructiveChanges.xml", "destructiveChangesPost.xml"):
+        if name in files:
+            for types in parse(files[name]).all("types"):
+                found = tuple(member.text.strip() for member in types.all("members"))
+                gone[types.get("name")] = gone.get(types.get("name"), ()) + found
+    return gone
