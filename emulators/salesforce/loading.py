@@ -53,13 +53,16 @@ def load_raw(org: Org, obj: ObjectType, rows: Iterable[Mapping[str, Any]]) -> in
         f"VALUES ({', '.join('?' * len(kept))})"
     )
     names = [field.name for field in kept]
-    flags = {field.name for field in kept if field.type == "boolean"}
+    flags = [place for place, field in enumerate(kept) if field.type == "boolean"]
     facts = Facts(org)
     count, batch = 0, []
     with org.transaction() as connection:
         for row in rows:
             full = complete(facts, obj, row)
-            batch.append([_plain(full.get(name), name in flags) for name in names])
+            values = [None if (value := full.get(name)) == "" else value for name in names]
+            for place in flags:
+                values[place] = 1 if values[place] else 0
+            batch.append(values)
             if len(batch) >= _BATCH:
                 connection.executemany(sql, batch)
                 count, batch = count + len(batch), []
@@ -69,20 +72,12 @@ def load_raw(org: Org, obj: ObjectType, rows: Iterable[Mapping[str, Any]]) -> in
     return count + len(batch)
 
 
-def _plain(value: Any, flag: bool) -> Any:
-    if flag:
-        return int(bool(value))
-    return None if value == "" else int(value) if isinstance(value, bool) else value
-
-
 def complete(facts: Facts, obj: ObjectType, row: Mapping[str, Any]) -> dict[str, Any]:
     """The row with what a loader may leave out: id, audit fields, owner, names and flags that the org derives."""
     org, full = facts.org, dict(row)
     if not full.get("Id"):
         full["Id"] = facts.next_id(obj)
-    created = (
-        full.get("CreatedDate") or full.get("LastModifiedDate") or full.get("SystemModstamp") or org.clock.stamp()
-    )
+    created = full.get("CreatedDate") or full.get("LastModifiedDate") or full.get("SystemModstamp") or facts.now
     modified = full.get("LastModifiedDate") or created
     filled: dict[str, Any] = {
         "CreatedDate": created,
@@ -110,6 +105,7 @@ class Facts:
         self._stages: dict[str, tuple[int, int, float, str, str]] | None = None
         self._closed: frozenset[str] | None = None
         self.currency = org.corporate_currency
+        self.now = org.clock.stamp()
         self._ids: list[str] = []
 
     def next_id(self, obj: ObjectType) -> str:

@@ -20,9 +20,9 @@ FIELD_KEYS = (
 OBJECT_KEYS = (
     "actionOverrides activateable childRelationships compactLayoutable createable custom customSetting deletable "
     "deprecatedAndHidden feedEnabled fields hasSubtypes isSubtype keyPrefix label labelPlural layoutable "
-    "listviewable lookupLayoutable mergeable mruEnabled name namedLayoutInfos networkScopeFieldName queryable recordTypeInfos "
-    "replicateable retrieveable searchLayoutable searchable sobjectDescribeOption supportedScopes triggerable "
-    "undeletable updateable urls"
+    "listviewable lookupLayoutable mergeable mruEnabled name namedLayoutInfos networkScopeFieldName queryable "
+    "recordTypeInfos replicateable retrieveable searchLayoutable searchable sobjectDescribeOption "
+    "supportedScopes triggerable undeletable updateable urls"
 )
 
 
