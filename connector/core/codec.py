@@ -20,6 +20,7 @@ T = TypeVar("T")
 _Turn = Callable[[Any], Any]
 _UNION = type(int | None)
 _TAG = "~"  # names the class where a field may hold one of several
+_VALUE = "="  # holds the text of one that is no dataclass
 
 
 def to_json(value: Any) -> str:
@@ -82,7 +83,14 @@ def _pack_union(options: tuple[Any, ...]) -> _Turn:
         only = _packer(options[0])
         return lambda value: None if value is None else only(value)
     turns = {option: _packer(option) for option in options}
-    return lambda value: None if value is None else {_TAG: type(value).__name__, **turns[type(value)](value)}
+
+    def pack(value: Any) -> Any:
+        if value is None or isinstance(value, str | int):
+            return value
+        packed = turns[type(value)](value)
+        return {_TAG: type(value).__name__, **(packed if isinstance(packed, dict) else {_VALUE: packed})}
+
+    return pack
 
 
 def _pack_tuple(hints: tuple[Any, ...]) -> _Turn:
@@ -128,7 +136,13 @@ def _unpack_union(options: tuple[Any, ...]) -> _Turn:
         only = _unpacker(options[0])
         return lambda kept: None if kept is None else only(kept)
     turns = {option.__name__: _unpacker(option) for option in options}
-    return lambda kept: None if kept is None else turns[kept[_TAG]](kept)
+
+    def unpack(kept: Any) -> Any:
+        if not isinstance(kept, dict):
+            return kept
+        return turns[kept[_TAG]](kept.get(_VALUE, kept))
+
+    return unpack
 
 
 def _unpack_tuple(hints: tuple[Any, ...]) -> _Turn:

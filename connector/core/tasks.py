@@ -194,8 +194,7 @@ def _is_ready(episode: Episode, rules: TaskRules, as_of: date) -> bool:
         return False
     if episode.quiet_until is not None and episode.quiet_until > as_of:
         return False
-    held = episode.runs >= rules.hold_runs or (as_of - episode.began).days >= rules.hold_days
-    return held or episode.type == OVERRIDE
+    return episode.runs >= rules.hold_runs or (as_of - episode.began).days >= rules.hold_days
 
 
 def _closures(
