@@ -251,7 +251,7 @@ class Settings(BaseSettings):
         text = read_text(path)
         data = parse_toml(text, path)
         lines = line_numbers(text)
-        refused = tuple(_secrets_in_file(data, path, lines))
+        refused = (*_secrets_in_file(data, path, lines), *_whole_tables())
         if refused:
             raise misconfigured(refused, path)
         base = path.resolve().parent
@@ -318,6 +318,14 @@ def _secrets_in_file(data: Mapping[str, Any], path: Path, lines: Mapping[Key, in
                 key = (table, name)
                 fix = f"Delete it here and set {_variable(key)} instead, or name a file with {name}_file."
                 yield Problem(f"{path}:{lines.get(key, 0)}", dotted(key), "a secret may not stand in this file", fix)
+
+
+def _whole_tables() -> Iterator[Problem]:
+    """Variables that name a table instead of a setting in it."""
+    for table, part in _tables().items():
+        if os.environ.get(_variable((table,))):
+            fix = f"Set a setting of it, such as {_variable((table, next(iter(part.model_fields))))}."
+            yield Problem(f"environment variable {_variable((table,))}", "", f"[{table}] is a table", fix)
 
 
 def _secrets_dir(

@@ -169,6 +169,13 @@ def test_a_misspelt_variable_in_a_known_table_is_refused(tmp_path: Path, monkeyp
     assert SECRET not in text
 
 
+def test_a_variable_that_names_a_whole_table_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PMOM_LOG", "debug")
+    assert complaint(tmp_path, "") == (
+        "environment variable PMOM_LOG: [log] is a table. Set a setting of it, such as PMOM_LOG__LEVEL."
+    )
+
+
 def test_variables_that_set_nothing_are_found() -> None:
     strange = unknown_variables(
         {"PMOM_SYNK__OVERLAP_MINUTES": "1", "PMOM_SYNC__RECONCILE_DAYS": "1", "PMOM_CONFIG": ""}
