@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from emulators.salesforce.catalog import custom_object
+from emulators.salesforce import catalog
 from emulators.salesforce.errors import DmlError
 from emulators.salesforce.org import Org
-from emulators.salesforce.schema import FieldType, ObjectType, PicklistValue
+from emulators.salesforce.schema import FieldType, ObjectType, PicklistValue, Schema
 from emulators.salesforce.storage import has_column, table
 from emulators.salesforce.values import Stored, to_stored
 
@@ -32,7 +32,7 @@ _DELETIONS = "INSERT OR IGNORE INTO e_deleted SELECT ?, f_id, f_systemmodstamp, 
 Convert = Callable[[str], Stored]
 
 
-class BadFile(Exception):
+class BadFile(ValueError):
     """A file that does not fit the org; says which file, line and column, what was found and what to do."""
 
 
@@ -42,14 +42,15 @@ class Sheet:
 
     path: Path
     obj: ObjectType
-    fields: tuple[FieldType, ...]
+    fields: tuple[FieldType | None, ...]  # None: of a feature that the org was made without
 
 
 def load_folder(org: Org, folder: str | Path) -> dict[str, int]:
     """Load every `<sObject>.csv` of the folder; -> rows by object name.
 
     `fields.json`, when there, first makes the custom objects and fields that the files speak of. Headers are checked
-    before anything is loaded; a bad row undoes everything but the fields. Sub-folders are left alone.
+    before anything is loaded; a bad row undoes everything but the fields. Sub-folders are left alone, and so are files
+    and columns of features that the org was made without.
     """
     root = Path(folder)
     if not root.is_dir():
@@ -57,7 +58,9 @@ def load_folder(org: Org, folder: str | Path) -> dict[str, int]:
     declared = root / "fields.json"
     if declared.is_file():
         declare(org, json.loads(declared.read_text(encoding="utf-8")), declared)
-    sheets = [_sheet(org, path) for path in sorted(root.glob("*.csv"))]
+    everything = catalog.load()
+    found = (_sheet(org, path, everything) for path in sorted(root.glob("*.csv")))
+    sheets = [sheet for sheet in found if sheet is not None]
     sheets.sort(key=lambda sheet: sheet.obj.name.lower() not in REPLACED)  # later files may be completed from them
     if not sheets:
         raise BadFile(f"{root}: holds no .csv file")
@@ -72,8 +75,10 @@ def load_folder(org: Org, folder: str | Path) -> dict[str, int]:
     return counts
 
 
-def _sheet(org: Org, path: Path) -> Sheet:
-    obj = org.schema.object(path.stem)
+def _sheet(org: Org, path: Path, everything: Schema) -> Sheet | None:
+    obj, full = org.schema.object(path.stem), everything.object(path.stem)
+    if obj is None and full is not None:
+        return None
     if obj is None:
         raise BadFile(
             f"{path.name}: this org has no object {path.stem}; rename the file or declare it in fields.json"
@@ -85,15 +90,17 @@ def _sheet(org: Org, path: Path) -> Sheet:
             raise BadFile(f"{path.name}, line 1: {bad}") from None
     if not header:
         raise BadFile(f"{path.name}, line 1: no header; the first line must name the fields")
-    fields = tuple(_field(path, obj, name) for name in header)
+    fields = tuple(_field(path, obj, full, name) for name in header)
     for at, field in enumerate(fields):
-        if field in fields[:at]:
+        if field is not None and field in fields[:at]:
             raise BadFile(f"{path.name}, line 1, column {field.name}: given twice; keep one")
     return Sheet(path, obj, fields)
 
 
-def _field(path: Path, obj: ObjectType, name: str) -> FieldType:
+def _field(path: Path, obj: ObjectType, full: ObjectType | None, name: str) -> FieldType | None:
     field = obj.field(name)
+    if field is None and full is not None and full.field(name) is not None:
+        return None
     if field is None:
         raise BadFile(f"{path.name}, line 1, column {name}: {obj.name} has no such field; remove the column")
     if not has_column(field):
@@ -102,15 +109,20 @@ def _field(path: Path, obj: ObjectType, name: str) -> FieldType:
 
 
 def _rows(sheet: Sheet) -> Iterator[dict[str, Any]]:
-    names = [field.name for field in sheet.fields]
-    converts = [_convert(field) for field in sheet.fields]
+    used = [(at, field) for at, field in enumerate(sheet.fields) if field is not None]
+    names = [field.name for _, field in used]
+    converts = [_convert(field) for _, field in used]
+    places = [at for at, _ in used]
+    width = len(sheet.fields)
     with sheet.path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, strict=True)
         try:
             next(reader)
             for cells in reader:
-                if len(cells) != len(names):
-                    _refuse_width(sheet, reader.line_num, cells, len(names))
+                if len(cells) != width:
+                    _refuse_width(sheet, reader.line_num, cells, width)
+                if len(places) != width:
+                    cells = [cells[at] for at in places]
                 yield {
                     name: convert(cell) for name, convert, cell in zip(names, converts, cells, strict=True) if cell
                 }
@@ -198,7 +210,7 @@ def declare(org: Org, body: dict[str, Any], path: Path) -> None:
     """Make custom objects and fields as `fields.json` has them; everybody may see them. Known ones stay."""
     for name, entry in body.items():
         if "prefix" in entry and org.schema.object(name) is None:
-            org.add_object(custom_object(name, entry["label"], entry["plural"], entry["prefix"]))
+            org.add_object(catalog.custom_object(name, entry["label"], entry["plural"], entry["prefix"]))
         if org.schema.object(name) is None and name != "Activity":
             raise BadFile(f"{path.name}: this org has no object {name}; give it label, plural and prefix to make it")
         known = org.schema.object("Event" if name == "Activity" else name)

@@ -1,25 +1,39 @@
-"""`python -m emulators world FOLDER`: write a generated world as Data Loader files."""
+"""What `python -m emulators world` does: write a generated world into a folder and say what is in it."""
 
 from __future__ import annotations
 
 import argparse
-from datetime import date
+import json
+import sys
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from emulators.world import SIZES, generate
 
 
-def main(arguments: list[str]) -> int:
-    """Write the world; 0 when it is written."""
-    parser = argparse.ArgumentParser(
-        prog="python -m emulators world",
-        description="Writes one CSV an object, fields.json, scenarios.json and after_install/. Same seed, same bytes.",
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    found = argparse.ArgumentParser(
+        prog="python -m emulators world", description="Writes a made-up org as Data Loader files."
     )
-    parser.add_argument("folder", type=Path, help="where the files go; made when absent")
-    parser.add_argument("--size", choices=tuple(SIZES), default="small")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--as-of", type=date.fromisoformat, default=date(2026, 3, 31), metavar="YYYY-MM-DD")
-    said = parser.parse_args(arguments)
-    said.folder.mkdir(parents=True, exist_ok=True)
-    generate(said.seed, said.size, said.as_of, said.folder)
+    found.add_argument("folder", type=Path, help="where the files go; made when absent, must hold no CSV file")
+    found.add_argument("--size", default="small", choices=tuple(SIZES), help="how large (default small)")
+    found.add_argument("--seed", type=int, default=1, metavar="N", help="same seed, same bytes (default 1)")
+    found.add_argument(
+        "--as-of", type=date.fromisoformat, default=None, metavar="DAY", help="the world's today (default: today)"
+    )
+    return found
+
+
+def main(arguments: list[str]) -> int:
+    """Write the world; 2 when the folder already holds one."""
+    options = parser().parse_args(arguments)
+    folder: Path = options.folder
+    if folder.is_dir() and any(folder.glob("*.csv")):
+        sys.stderr.write(f"emulators world: {folder} already holds CSV files; name an empty folder\n")
+        return 2
+    generate(options.seed, options.size, options.as_of or datetime.now(UTC).date(), folder)
+    told = json.loads((folder / "scenarios.json").read_text(encoding="utf-8"))
+    names = ("seed", "size", "as_of", "rows")
+    sys.stdout.write(json.dumps({"folder": str(folder)} | {name: told[name] for name in names}) + "\n")
     return 0

@@ -97,3 +97,17 @@ def test_a_loaded_org_can_be_opened_again(org: Org, tmp_path: Path) -> None:
     assert opportunity is not None
     assert opportunity.field("Partner__c") is not None
     assert again.connection().execute("SELECT count(*) FROM o_opportunity").fetchone()[0] > 500
+
+
+def test_a_world_loads_into_an_org_without_some_features(tmp_path: Path) -> None:
+    bare = Org.open(tmp_path / "bare.db", load(without=("prm", "quotes", "multicurrency")))
+    counts = load_folder(bare, generate(1, "tiny", date(2026, 3, 31), tmp_path / "world"))
+    assert counts["Opportunity"] > 500
+    assert not {"Quote", "PartnerFundClaim", "DatedConversionRate"} & set(counts)
+
+
+def test_deleted_rows_of_a_file_are_told_as_deletions(org: Org, tmp_path: Path) -> None:
+    text = "Id,Name,IsDeleted,SystemModstamp\n0018G00000000a1QAA,x,true,2026-01-02T03:04:05.000Z\n"
+    load_folder(org, write(tmp_path / "csv", "Account", text))
+    row = org.connection().execute("SELECT object, id, at, hard FROM e_deleted").fetchone()
+    assert tuple(row) == ("Account", "0018G00000000a1QAA", "2026-01-02T03:04:05.000Z", 0)

@@ -20,6 +20,7 @@ from emulators.world import generate
 from emulators.world.calendar import TIME_ZONE
 from emulators.world.fields import FIELDS
 from emulators.world.ids import PREFIXES
+from emulators.world.program import main
 from emulators.world.sheets import COLUMNS
 
 AS_OF = date(2026, 3, 31)
@@ -177,3 +178,12 @@ def test_the_smallest_world_has_every_decision_and_every_lever(tmp_path: Path) -
         "Sustain", "Stop Campaigns + Technical Shadowing", "With-Partner Thought Leadership", "Re-recruit", "Onboard",
     }  # fmt: skip
     assert {story["owner_role"] for story in told} >= {"PAM", "PMM", None}
+
+
+def test_the_command_writes_a_world_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = [str(tmp_path / "world"), "--size", "tiny", "--seed", "3", "--as-of", "2026-03-31"]
+    assert main(arguments) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["size"], told["seed"], told["as_of"]) == ("tiny", 3, "2026-03-31")
+    assert main(arguments) == 2
+    assert "name an empty folder" in capsys.readouterr().err
