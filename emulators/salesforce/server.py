@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-import importlib
 import secrets
 import socket
 import ssl
@@ -18,7 +17,20 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
-from emulators.salesforce import collections_, composite, control, describe, oauth, query, rest, tls, usage
+from emulators.salesforce import (
+    bulk,
+    collections_,
+    composite,
+    control,
+    describe,
+    metadata,
+    oauth,
+    query,
+    replication,
+    rest,
+    tls,
+    usage,
+)
 from emulators.salesforce.clock import stored
 from emulators.salesforce.errors import ApiError, DmlError, not_found
 from emulators.salesforce.faults import Kind, Rule
@@ -107,12 +119,8 @@ def build_router(login: oauth.Login) -> Router:
     """Every route of the org; the more special ones come first."""
     router = Router()
     oauth.routes(router, login)
-    for name in ("bulk", "metadata", "replication"):
-        with contextlib.suppress(ModuleNotFoundError):
-            importlib.import_module(f"emulators.salesforce.{name}").routes(router)
-    for module in (usage, query, collections_, describe, rest):
+    for module in (bulk, metadata, replication, usage, query, collections_, describe, composite, rest):
         module.routes(router)
-    composite.routes(router)
     return router
 
 
