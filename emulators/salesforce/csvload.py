@@ -49,8 +49,8 @@ def load_folder(org: Org, folder: str | Path) -> dict[str, int]:
     """Load every `<sObject>.csv` of the folder; -> rows by object name.
 
     `fields.json`, when there, first makes the custom objects and fields that the files speak of. Headers are checked
-    before anything is loaded; a bad row undoes everything but the fields. Sub-folders are left alone, and so are files
-    and columns of features that the org was made without.
+    before anything is loaded; a bad row undoes everything but the fields. Sub-folders are left alone, and so
+    are files and columns of features that the org was made without.
     """
     root = Path(folder)
     if not root.is_dir():
