@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.config.fieldmap import ColumnRule, How, Predicate, Source, Unlisted
@@ -408,12 +408,14 @@ def mapped_as_sets(mapped: Mapped) -> tuple[Any, ...]:
     )
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.lists(ROW, max_size=20))
 def test_every_row_is_a_record_a_rejection_or_a_deletion(rows: list[dict[str, Any]]) -> None:
     mapped = to_canonical(mixed(rows), MIXED, table("opportunities"))
     assert mapped.rows.num_rows + len(mapped.rejections) + len(mapped.deleted_ids) == len(rows)
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.lists(ROW, max_size=12).flatmap(lambda rows: st.tuples(st.just(rows), st.permutations(range(len(rows))))))
 def test_the_order_of_rows_changes_nothing(pair: tuple[list[dict[str, Any]], list[int]]) -> None:
     rows, order = pair
@@ -423,6 +425,7 @@ def test_the_order_of_rows_changes_nothing(pair: tuple[list[dict[str, Any]], lis
     assert mapped_as_sets(one_way) == mapped_as_sets(other_way)
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.lists(ROW, max_size=12), st.integers(0, 12))
 def test_two_pages_give_what_one_gives(rows: list[dict[str, Any]], cut: int) -> None:
     named = [row | {"Id": f"r{at}"} for at, row in enumerate(rows)]

@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.config.mapping_file import load_named
@@ -138,6 +138,7 @@ def test_what_is_left_empty_clears_the_field() -> None:
     assert keepable("Quotes_Counted", 7) == 7
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.text(max_size=60), st.integers(1, 40))
 def test_cleaning_twice_changes_nothing_more(text: str, length: int) -> None:
     once = clean(text, length)
