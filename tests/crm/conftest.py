@@ -113,8 +113,8 @@ def _handler(org: Callable[[], ScriptedOrg]) -> type[BaseHTTPRequestHandler]:
                 self.close_connection = True
                 return
             content = reply.content()
-            self.send_response(reply.status)
-            for name, value in reply.headers.items():
+            self.send_response_only(reply.status)
+            for name, value in ({"Date": self.date_time_string()} | reply.headers).items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()

@@ -90,7 +90,27 @@ def test_values_go_out_the_same_by_json_and_csv() -> None:
     assert [(json_value(value), csv_value(value)) for value, _, _ in cases] == [(a, b) for _, a, b in cases]
 
 
-@pytest.mark.parametrize("value", [datetime.fromisoformat("2026-01-02T00:00:00"), Decimal("NaN"), Decimal("Infinity")])
+@pytest.mark.parametrize(
+    ("value", "right"),
+    [
+        ("0015100000000bA", True),
+        ("00151000000000bAAA", True),
+        ("001510000000Ab1AAM", False),
+        ("001510000000AB1", True),
+        ("00151000000000", False),
+        ("00151000000000b!AA", False),
+        ("00151000000000zzAA", False),
+        ("", False),
+    ],
+)
+def test_an_id_is_told_from_what_cannot_be_one(value: str, right: bool) -> None:
+    assert soql.is_id(value) is right
+
+
+NAIVE = datetime.fromisoformat("2026-01-02T00:00:00")
+
+
+@pytest.mark.parametrize("value", [NAIVE, Decimal("NaN"), Decimal("Infinity")])
 def test_a_value_that_means_nothing_is_not_sent(value: object) -> None:
     with pytest.raises(ValueError, match=r"instant|number"):
         json_value(value)  # type: ignore[arg-type]

@@ -104,13 +104,23 @@ class BulkIngest:
         if first.action is Action.UPSERT:
             body["externalIdFieldName"] = first.key_field
         # A job whose creation was answered to nobody stays open and empty, and expires; so it may be sent again.
-        job = str(self._wire.json("POST", "jobs/ingest", kind="bulk", payload=body, idempotent=True)["id"])
-        self._ledger.put(key, json.dumps({"job": job, "made": self._clock()}))
-        self._wire.raw(
-            "PUT", f"jobs/ingest/{job}/batches", kind="bulk", data=content, headers={"Content-Type": "text/csv"}
-        )
+        for last in (False, True):
+            job = str(self._wire.json("POST", "jobs/ingest", kind="bulk", payload=body, idempotent=True)["id"])
+            self._ledger.put(key, json.dumps({"job": job, "made": self._clock()}))
+            try:
+                self._upload(job, content)
+                break
+            except Refusal:
+                # The upload was sent twice after a lost answer, and a job takes one only: begin with another job.
+                if last or self._state(job)["state"] != "Open":
+                    raise
+                self._patch(job, "Aborted")
         self._patch(job, "UploadComplete")
         return job
+
+    def _upload(self, job: str, content: bytes) -> None:
+        path, headers = f"jobs/ingest/{job}/batches", {"Content-Type": "text/csv"}
+        self._wire.raw("PUT", path, kind="bulk", data=content, headers=headers)
 
     def _patch(self, job: str, state: str) -> None:
         try:

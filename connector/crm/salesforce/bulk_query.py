@@ -52,7 +52,7 @@ class BulkPage:
 def page_rows(fields: Sequence[Field], most: int) -> int:
     """Rows a page so that wide objects stay within PAGE_BYTES."""
     width = sum(max(20, (each.length or 0) // 16) for each in fields)
-    return max(2_000, min(most, PAGE_BYTES // max(1, width)))
+    return min(most, max(2_000, PAGE_BYTES // max(1, width)))
 
 
 class BulkQuery:

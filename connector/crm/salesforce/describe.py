@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,6 +43,11 @@ NOT_IN_BULK = frozenset(
         "undecidedeventrelation",
     }
 )
+DERIVED = re.compile(
+    r"NumberOf(Leads|ConvertedLeads|Contacts|Responses|Opportunities|WonOpportunities)|Amount(All|Won)Opportunities"
+    r"|Hierarchy\w+|Total(Approved|Reimbursed|Allocated)\w+|LastActivityDate|\w+InDays|LastLoginDate"
+)
+"""Standard fields that the org computes without calling them calculated: they change without a new modstamp."""
 FRESH = 300.0  # seconds for which a describe is taken as it is; afterwards the org is asked whether it changed
 
 
@@ -158,7 +164,7 @@ def _field(raw: dict[str, Any]) -> Field:
         nullable=bool(raw.get("nillable", True)),
         createable=bool(raw.get("createable")),
         updateable=bool(raw.get("updateable")),
-        calculated=bool(raw.get("calculated")),
+        calculated=_computed(raw),
         unique_key=bool(raw.get("idLookup") or raw.get("externalId")),
         length=(raw.get("length") or None) if kind is Kind.TEXT else None,
         scale=raw.get("scale", 0) if number else None,
@@ -167,3 +173,8 @@ def _field(raw: dict[str, Any]) -> Field:
         multiple=raw["type"] == "multipicklist",
         references=tuple(raw.get("referenceTo") or ()),
     )
+
+
+def _computed(raw: dict[str, Any]) -> bool:
+    derived = not raw.get("updateable") and DERIVED.fullmatch(raw["name"]) is not None
+    return derived or bool(raw.get("calculated"))

@@ -13,6 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from connector.core.records import Kind
 from connector.crm.base import Filter, JobLedger, Page, Progress, ReadRequest, arrow_type
 from connector.crm.salesforce import soql
 from connector.crm.salesforce.bulk_query import BulkQuery, JobLost
@@ -154,7 +155,8 @@ class Reader:
         wanted = [visible(self._describer, object_name, name) for name in fields]
         columns = list({each.name: each for each in [*wanted, key]}.values())
         head = soql.select([each.name for each in columns], object_name, [f"{key.name} IN ()"])
-        records = list(self._picked(head, list(dict.fromkeys(keys))))
+        distinct = [each for each in dict.fromkeys(keys) if key.kind is not Kind.ID or soql.is_id(each)]
+        records = list(self._picked(head, distinct)) if distinct else []
         rows, _ = json_page(records, columns)
         return pa.table(
             [rows.column(each.name) for each in wanted] or {},
@@ -163,7 +165,7 @@ class Reader:
 
     def _picked(self, head: str, keys: list[str]) -> Iterator[dict[str, Any]]:
         room = soql.URI_LIMIT - soql.uri_length(head)
-        if len(keys) and len(list(soql.chunks(keys, room, IDS_A_QUERY))) <= 1:
+        if len(list(soql.chunks(keys, room, IDS_A_QUERY))) <= 1:
             yield from self._all(self.ask(_filled(head, keys)))
             return
         queries = [_filled(head, run) for run in soql.chunks(keys, soql.QUERY_LIMIT - len(head), IDS_A_QUERY)]

@@ -15,12 +15,24 @@ URI_LIMIT = 16_000  # bytes; the org refuses a request line and headers beyond 1
 QUERY_LIMIT = 100_000  # characters of one SOQL text
 
 _ESCAPES = {"\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f"}
+_CHECK = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 _SIGNS = {Op.EQ: "=", Op.NE: "!=", Op.GE: ">=", Op.LT: "<"}
 
 
 def text(value: str) -> str:
     """A quoted string literal."""
     return "'" + "".join(_ESCAPES.get(char, char) for char in value) + "'"
+
+
+def is_id(value: str) -> bool:
+    """Whether the text can be a record id; one that cannot makes the org refuse the whole query."""
+    if not (value.isascii() and value.isalnum()) or len(value) not in (15, 18):
+        return False
+    # The last three characters tell which of each five letters are capitals, so that ids survive case folding.
+    bits = [
+        sum(1 << at for at, char in enumerate(value[start : start + 5]) if char.isupper()) for start in (0, 5, 10)
+    ]
+    return len(value) == 15 or value[15:].upper() == "".join(_CHECK[each] for each in bits)
 
 
 def instant(value: datetime) -> str:

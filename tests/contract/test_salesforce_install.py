@@ -1,0 +1,87 @@
+"""Installing into a fresh org: what is announced, what is made, and what stops it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from connector.core.records import Kind
+from connector.crm.base import Action, FieldSpec, StepStatus, Write, WriteStatus
+from connector.crm.salesforce.adapter import SalesforceCRM
+
+SPECS = (
+    FieldSpec("Account", "Score", "Score", Kind.NUMBER, "0 to 100.", precision=5, scale=2),
+    FieldSpec("Account", "Why", "Why", Kind.TEXT, "Reasons.", long=True, length=2_000),
+    FieldSpec("Account", "Lever", "Lever", Kind.TEXT, "Levers.", options=("a", "b"), multiple=True),
+    FieldSpec("Account", "Checked", "Checked", Kind.BOOL, "By a person.", human=True),
+    FieldSpec("Opportunity", "Credit", "Credit", Kind.MONEY, "Money."),
+    FieldSpec("Opportunity", "Sourced_By", "Sourced by", Kind.ID, "Partner.", references="Account"),
+    FieldSpec("Task", "Task_Key", "Task key", Kind.TEXT, "Key.", length=64, unique_key=True),
+    FieldSpec("PartnerFundRequest", "Lane", "Lane", Kind.TEXT, "Lane.", length=40),
+)
+PERMISSION = "permission set PMOM_Integration"
+
+
+@pytest.fixture
+def fresh(start_emulator: Callable[..., Any]) -> Any:
+    return start_emulator("--without", "prm")
+
+
+def connect(emulator: Any) -> SalesforceCRM:
+    return SalesforceCRM(emulator.connection())
+
+
+def by_name(steps: Any) -> dict[str, StepStatus]:
+    return {step.name: step.status for step in steps}
+
+
+@pytest.mark.slow
+def test_an_install_is_announced_made_usable_and_then_found(fresh: Any) -> None:
+    crm = connect(fresh)
+    would = by_name(crm.install(SPECS, dry_run=True))
+    skipped = "PartnerFundRequest.PMOM_Lane__c"
+    names = [f"{spec.object}.PMOM_{spec.name}__c" for spec in SPECS]
+    assert would == {name: StepStatus.WOULD_CREATE for name in [*names, PERMISSION]} | {skipped: StepStatus.SKIPPED}
+    assert crm.schema("Account").field("PMOM_Score__c") is None
+    did = by_name(crm.install(SPECS, dry_run=False))
+    assert did == {name: StepStatus.CREATED for name in [*names, PERMISSION]} | {skipped: StepStatus.SKIPPED}
+    calls = crm.usage().calls
+    again = by_name(crm.install(SPECS, dry_run=False))
+    assert set(again.values()) == {StepStatus.PRESENT, StepStatus.SKIPPED}
+    assert crm.usage().calls - calls <= 12
+    task = Write("t", "Task", Action.UPSERT, (("Subject", "s"),), key_field="PMOM_Task_Key__c", key="k1")
+    assert [each.status for each in crm.write([task, replace(task, ref="t2")])] == [WriteStatus.APPLIED] * 2
+    lever = crm.schema("Account").field("PMOM_Lever__c")
+    assert (lever.options, lever.restricted, lever.multiple) == (("a", "b"), True, True)
+    assert not crm.schema("Account").field("PMOM_Checked__c").updateable
+    crm.close()
+
+
+@pytest.mark.slow
+def test_another_field_of_that_name_stops_the_install_and_nothing_is_made(fresh: Any) -> None:
+    crm = connect(fresh)
+    text = FieldSpec("Account", "Score", "Score", Kind.TEXT, "Somebody's own.", length=20)
+    crm.install([text], dry_run=False)
+    for dry_run in (True, False):
+        steps = crm.install(SPECS, dry_run=dry_run)
+        clash = next(step for step in steps if step.name == "Account.PMOM_Score__c")
+        assert (clash.status, "exists as string; Number is needed" in clash.detail) == (StepStatus.CLASH, True)
+    assert crm.schema("Account").field("PMOM_Why__c") is None
+    crm.close()
+
+
+@pytest.mark.slow
+def test_a_value_that_a_picklist_lacks_is_added(fresh: Any) -> None:
+    crm = connect(fresh)
+    spec = SPECS[2]
+    crm.install([spec], dry_run=False)
+    wider = replace(spec, options=("a", "b", "c"))
+    assert by_name(crm.install([wider], dry_run=True))["Account.PMOM_Lever__c"] is StepStatus.WOULD_CHANGE
+    assert by_name(crm.install([wider], dry_run=False))["Account.PMOM_Lever__c"] is StepStatus.CHANGED
+    crm.close()
+    later = connect(fresh)
+    assert later.schema("Account").field("PMOM_Lever__c").options == ("a", "b", "c")
+    later.close()
