@@ -56,11 +56,12 @@ class Deal:
 class Money:
     """What a campaign cost and asked for; None is a record that was never made."""
 
-    claimed: Decimal | None = None  # paid claims
+    claimed: Decimal | None = None  # one claim, in `claim_status`
     approved: Decimal | None = None  # approved request
     total: Decimal | None = None  # ActualCost, the partner's share included
     budgeted: Decimal | None = None
     currency: str = "USD"
+    claim_status: str = "Paid"
 
 
 @dataclass(slots=True)
@@ -269,7 +270,7 @@ class Builder:
     def _claim(self, partner: str, request: tuple[str, str], title: str, at: datetime, money: Money) -> None:
         self.add(
             "PartnerFundClaim", min(at, self.calendar.at(1)), IsDeleted="false", Title=title,
-            Amount=_money(money.claimed), Status="Paid", RequestId=request[0],
+            Amount=_money(money.claimed), Status=money.claim_status, RequestId=request[0],
             AllocationId=request[1], BudgetId=self.staff["budget"],
             ChannelPartnerId=partner, OwnerId=self.staff["pmm1"], CurrencyIsoCode=money.currency,
         )  # fmt: skip

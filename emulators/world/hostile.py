@@ -94,7 +94,7 @@ HOSTILE = (
            Expect(velocity="Insufficient Evidence", proof="Insufficient Evidence",
                   decision="Pilot Only", symptom=None, lever=None), quotes=(0, 0), campaigns=(), meetings=0),
     Recipe("no_amounts", "no deal has an amount: unknown, not zero",
-           Expect(proof=None, decision=None, symptom=None, lever=None), no_amounts=True),
+           Expect(market_fit=None, proof=None, decision=None, symptom=None, lever=None), no_amounts=True),
     Recipe("no_spend_at_all", "three campaigns, none of which cost anything",
            Expect(proof="Insufficient Evidence", decision="Pilot Only"),
            campaigns=(Funded(50000, 0, 140), Funded(50000, 0, 190), Funded(50000, 0, 240))),

@@ -22,7 +22,8 @@ class Funded:
     spend: int | str | None
     ended: int
     currency: str = "USD"  # of the spend
-    approved: int | None = None
+    approved: int | None = None  # of a request without a claim
+    claim: str = "Paid"  # status of the claim
     budgeted: int | None = None
     empty_amounts: int = 0  # of the deals, how many have no amount
     deals: int = 3
@@ -201,6 +202,7 @@ def _campaign(partner: Partner, number: int, funded: Funded) -> None:
     money = Money(
         claimed=claimed, approved=None if funded.approved is None else Decimal(funded.approved),
         total=None if claimed is None else claimed * 2, currency=funded.currency,
+        claim_status=funded.claim,
         budgeted=Decimal(funded.budgeted if funded.budgeted is not None else 20000),
     )  # fmt: skip
     name = f"Campaign {number} of {partner.recipe.key}"
