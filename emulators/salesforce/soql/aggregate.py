@@ -39,14 +39,14 @@ class AggregatePlan:
     sql: str
     values: dict[str, object]
     keys: tuple[str, ...]
-    renders: tuple[Render, ...]
+    renders: tuple[Render | None, ...]
     columns: tuple[ResultColumn, ...]
 
     def record(self, row: Row) -> Record:
         """One group as JSON."""
         record: Record = {"attributes": {"type": "AggregateResult"}}
         for key, render, value in zip(self.keys, self.renders, row, strict=False):
-            record[key] = None if value is None else render(value)
+            record[key] = value if value is None or render is None else render(value)
         return record
 
 
@@ -68,7 +68,7 @@ class _Groups:
         query, soql = self.query, self.compiler.soql
         self.refuse_windows()
         keys: list[str] = []
-        renders: list[Render] = []
+        renders: list[Render | None] = []
         columns: list[ResultColumn] = []
         outputs: list[Value] = []
         for item in query.items:
@@ -112,7 +112,7 @@ class _Groups:
             refuse_unless(groupable(value.field), self.scope, value, "grouped")
         return value
 
-    def output(self, item: SelectField) -> tuple[Value, Render, FieldType | None]:
+    def output(self, item: SelectField) -> tuple[Value, Render | None, FieldType | None]:
         operand = item.operand
         if isinstance(operand, Call) and operand.name == "FORMAT":
             assert operand.argument is not None

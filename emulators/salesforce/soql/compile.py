@@ -215,7 +215,7 @@ class Compiler:
         self.inner += 1
         scope = self.scope(query, entity, f"s{self.inner}_")
         value = field_value(scope, operand)
-        self._check_inner_field(left, value, entity)
+        self._check_inner_field(left, value, entity, len(scope.steps(operand)) - 1, self._targets(c, left, outer))
         self._refuse_nesting(query)
         where = self.where(query, scope)
         return f"(SELECT {value.sql} FROM {scope.source}{scope.joins} WHERE {where} AND {value.sql} IS NOT NULL)"
@@ -237,19 +237,25 @@ class Compiler:
                 raise malformed(self.soql, position, f"unexpected token: '{word}'")
         return item.operand
 
-    def _check_inner_field(self, left: Value, value: Value, entity: ObjectType) -> None:
+    def _targets(self, c: Comparison, left: Value, outer: Scope) -> set[str]:
+        """The types whose ids the left operand of an inner select holds."""
+        assert left.field is not None
+        assert isinstance(c.left, Path)
+        if left.field.type == "id" and not left.field.reference_to:
+            return {outer.column(c.left).entity.name}
+        return set(left.field.reference_to)
+
+    def _check_inner_field(self, left: Value, value: Value, entity: ObjectType, hops: int, outer: set[str]) -> None:
         assert value.field is not None
         if value.kind is not ValueKind.ID:
             text = (
                 f"Entity '{entity.name}': semi join sub-selects can only query id fields, cannot use: '{value.label}'"
             )
             raise malformed(self.soql, value.position, text)
-        if "." in value.label.removeprefix(entity.name + "."):
+        if hops:
             text = f"The inner select field '{value.label}' cannot have more than one level of relationships"
             raise malformed(self.soql, value.position, text)
         inner = {entity.name} if value.field.type == "id" else set(value.field.reference_to)
-        assert left.field is not None
-        outer = set(left.field.reference_to)
         if outer and inner and "Name" not in outer | inner and not outer & inner:
             text = (
                 f"The selected field '{value.label}' in the subquery and the left operand field in the where "

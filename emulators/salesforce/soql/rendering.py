@@ -13,11 +13,6 @@ from emulators.salesforce.soql.operands import ValueKind
 Render = Callable[[Any], Any]
 
 
-def as_is(value: Any) -> Any:
-    """Text, numbers, dates: the stored form is the JSON form."""
-    return value
-
-
 def _boolean(value: Any) -> bool:
     return bool(value)
 
@@ -37,9 +32,9 @@ _RENDERS: dict[ValueKind, Render] = {
 }
 
 
-def render_for(kind: ValueKind) -> Render:
-    """The JSON form of values of that kind."""
-    return _RENDERS.get(kind, as_is)
+def render_for(kind: ValueKind) -> Render | None:
+    """The JSON form of values of that kind; None where it is the stored form."""
+    return _RENDERS.get(kind)
 
 
 def formatter(context: Context, kind: ValueKind, field: FieldType | None) -> Render:

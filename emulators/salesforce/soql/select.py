@@ -171,7 +171,7 @@ class SelectList:
         render = formatter(scope.context, kind, column.field) if format_it else render_for(kind)
         self._add_rendered(path, alias, sql, render, column)
 
-    def _add_rendered(self, path: Path, alias: str | None, sql: str, render: Render, column: Column) -> None:
+    def _add_rendered(self, path: Path, alias: str | None, sql: str, render: Render | None, column: Column) -> None:
         steps = self._scope.steps(path)
         cell = Cell(self._index(sql), render)
         if alias is None:

@@ -39,14 +39,15 @@ class ResultColumn:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One value at an index of the row."""
+    """One value at an index of the row; `render` is None where the stored form is the JSON form."""
 
     index: int
-    render: Render
+    render: Render | None
 
     def build(self, row: Row, _: Children) -> Any:
         """The JSON value."""
-        return self.render(row[self.index])
+        value = row[self.index]
+        return value if self.render is None else self.render(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,12 @@ class Shape:
         name = self.type_name if self.types is None else self.types.get(record_id[:3], self.type_name)
         record: Record = {"attributes": {"type": self.type_name, "url": f"{self.url_base}{name}/{record_id}"}}
         for key, member in self.members.items():
-            record[key] = member.build(row, children)
+            # plain cells are most of the work of a large answer: no call for them
+            if type(member) is Cell:
+                value = row[member.index]
+                record[key] = value if member.render is None else member.render(value)
+            else:
+                record[key] = member.build(row, children)
         return record
 
 
