@@ -73,6 +73,29 @@ def story(decision: Decision) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def brief(decision: Decision) -> str:
+    """Why, in a few words for one line of a table: what the deciding gates saw, and the symptom when there is one."""
+    if decision.excluded or decision.stale:
+        return why(decision)
+    deciding = {code.partition(".")[0] for code in decision.reasons}
+    gates = [_in_short(gate) for gate in decision.gates if gate.gate.value in deciding]
+    seen = [_shown_by(result) for result in decision.symptoms if result.presence is Presence.PRESENT]
+    return "; ".join(words for words in (*_override(decision), *gates, *seen) if words)
+
+
+def _in_short(gate: GateResult) -> str:
+    if gate.verdict is Verdict.NOT_APPLICABLE:
+        return ""
+    if gate.value is None or gate.threshold is None or gate.verdict is Verdict.INSUFFICIENT:
+        if gate.verdict is Verdict.INSUFFICIENT:
+            counted = f" ({gate.n} of {gate.needed})" if gate.needed else ""
+            return f"{gate.code.lower().replace('_', ' ')}{counted}"
+        return f"fits {_listed(gate.matched)}" if gate.matched else f"not in {_listed(gate.wanted)}"
+    if gate.gate is Gate.VELOCITY:
+        return f"{percent(gate.value, gate.threshold)} of {gate.n} quoted deals won"
+    return f"{gate.value.text(1, threshold=gate.threshold)}:1 over {gate.n} campaigns"
+
+
 def headline(decision: Decision) -> str:
     """The decision in one sentence."""
     if decision.outcome is Outcome.PILOT:

@@ -189,8 +189,19 @@ def _overlap(goal: tuple[_Around, ...], home: tuple[str, ...]) -> tuple[str, ...
     return tuple(code.code for code in goal if not mine.isdisjoint(code.meets))
 
 
-@lru_cache(maxsize=64)
+_in_force: tuple[rules.MarketFitGate, date, tuple[_GoalInForce, ...]] | None = None
+
+
 def _goals_in_force(gate: rules.MarketFitGate, as_of: date) -> tuple[_GoalInForce, ...]:
+    """The goals of the day; the last answer is kept by identity, as hashing a taxonomy costs more than the gate."""
+    global _in_force
+    kept = _in_force
+    if kept is None or kept[0] is not gate or kept[1] != as_of:
+        kept = _in_force = (gate, as_of, _compiled_goals(gate, as_of))
+    return kept[2]
+
+
+def _compiled_goals(gate: rules.MarketFitGate, as_of: date) -> tuple[_GoalInForce, ...]:
     taxonomy = {name.casefold(): tuple(code.casefold() for code in codes) for name, codes in gate.regions}
     return tuple(
         _GoalInForce(
@@ -230,21 +241,26 @@ def track_record(facts: PartnerFacts, gate: rules.TrackRecordGate, as_of: date) 
     pipeline = sum((campaign.pipeline for campaign in counted), Decimal(0))
     spend = sum((campaign.spend for campaign in counted), Decimal(0))
     thin = _thin_track_record(counted, left_out, gate)
-    result = GateResult(
+    ratio = Ratio(pipeline, spend) if spend > 0 and thin != FX_RATE_MISSING else None
+    met = sum(1 for campaign in counted if _reaches(campaign, gate.ratio))
+    passes = not thin and _passes(ratio, met, len(counted), gate)
+    pooled = ratio is not None and ratio.reaches(gate.ratio)
+    agree = pooled == (met == len(counted))
+    return GateResult(
         gate=Gate.TRACK_RECORD,
-        verdict=Verdict.INSUFFICIENT,
-        code=thin,
+        verdict=Verdict.INSUFFICIENT if thin else Verdict.PASS if passes else Verdict.FAIL,
+        code=thin or ("RATIO_REACHED" if passes else "RATIO_MISSED"),
         policy_key=_TRACK_RECORD_KEYS.get(thin, "track_record.rule"),
-        value=Ratio(pipeline, spend) if spend > 0 and thin != FX_RATE_MISSING else None,
+        value=ratio,
         threshold=gate.ratio,
         n=len(counted),
         needed=gate.campaigns,
-        met=sum(1 for campaign in counted if _reaches(campaign, gate.ratio)),
+        met=met,
+        confidence=Confidence.NONE if thin else Confidence.HIGH if agree else Confidence.LOW,
         evidence=tuple(campaign.campaign_id for campaign in counted),
         left_out=left_out,
         missing="dated exchange rates" if thin == FX_RATE_MISSING else "",
     )
-    return result if thin else _judge_track_record(result, gate)
 
 
 _TRACK_RECORD_KEYS = {
@@ -287,16 +303,10 @@ def _reaches(campaign: CampaignReturn, ratio: Decimal) -> bool:
     return campaign.spend > 0 and campaign.pipeline >= ratio * campaign.spend
 
 
-def _judge_track_record(result: GateResult, gate: rules.TrackRecordGate) -> GateResult:
-    met, pooled = result.met or 0, result.value is not None and result.value.reaches(gate.ratio)
-    passes = {"pooled": pooled, "each": met == result.n, "k_of_n": met >= gate.k}[gate.rule]
-    agree = pooled == (met == result.n)
-    return replace(
-        result,
-        verdict=Verdict.PASS if passes else Verdict.FAIL,
-        code="RATIO_REACHED" if passes else "RATIO_MISSED",
-        confidence=Confidence.HIGH if agree else Confidence.LOW,
-    )
+def _passes(ratio: Ratio | None, met: int, counted: int, gate: rules.TrackRecordGate) -> bool:
+    if gate.rule == "pooled":
+        return ratio is not None and ratio.reaches(gate.ratio)
+    return met >= (counted if gate.rule == "each" else gate.k)
 
 
 def combine(
