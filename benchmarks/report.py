@@ -65,8 +65,14 @@ def machine() -> tuple[str, ...]:
     """The class of machine and the version of everything that was measured; no name of the machine."""
     megabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     kind = f"{os.cpu_count()} cores ({platform.machine()}), {megabytes:.0f} GB of memory, {platform.system()}"
-    libraries = (f"{name} {importlib.metadata.version(name)}" for name in VERSIONS)
-    return kind, f"Python {platform.python_version()}", *libraries
+    return kind, f"Python {platform.python_version()}", *(f"{name} {_version(name)}" for name in VERSIONS)
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
 
 
 def _times(ratio: float) -> str:

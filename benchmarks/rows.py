@@ -110,7 +110,7 @@ def _texts(words: int, empty: float, length: int, *, breaks: bool = False) -> Ma
         joined = (" ".join(rng.choice(_WORDS, words)) for _ in range(1000))
         pool: list[str | None] = [f'{text}, "{i}"'[:length] for i, text in enumerate(joined)]
         if breaks:
-            pool[0] = "first line\nsecond line, after a break"
+            pool[:10] = [f"first line\nsecond line, after break {i}" for i in range(10)]
         at = rng.integers(0, len(pool), n)
         at[rng.random(n) < empty] = len(pool)
         return _from_pool([*pool, None], at)
