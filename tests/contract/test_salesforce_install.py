@@ -44,10 +44,10 @@ def test_an_install_is_announced_made_usable_and_then_found(fresh: Any) -> None:
     would = by_name(crm.install(SPECS, dry_run=True))
     skipped = "PartnerFundRequest.PMOM_Lane__c"
     names = [f"{spec.object}.PMOM_{spec.name}__c" for spec in SPECS]
-    assert would == {name: StepStatus.WOULD_CREATE for name in [*names, PERMISSION]} | {skipped: StepStatus.SKIPPED}
+    assert would == dict.fromkeys([*names, PERMISSION], StepStatus.WOULD_CREATE) | {skipped: StepStatus.SKIPPED}
     assert crm.schema("Account").field("PMOM_Score__c") is None
     did = by_name(crm.install(SPECS, dry_run=False))
-    assert did == {name: StepStatus.CREATED for name in [*names, PERMISSION]} | {skipped: StepStatus.SKIPPED}
+    assert did == dict.fromkeys([*names, PERMISSION], StepStatus.CREATED) | {skipped: StepStatus.SKIPPED}
     calls = crm.usage().calls
     again = by_name(crm.install(SPECS, dry_run=False))
     assert set(again.values()) == {StepStatus.PRESENT, StepStatus.SKIPPED}

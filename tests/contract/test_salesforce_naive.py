@@ -88,7 +88,7 @@ def test_a_row_that_was_locked_for_a_moment_is_written(sf: Any, naive: Any) -> N
 def test_null_clears_a_field_through_bulk(sf: Any, naive: Any) -> None:
     """Row 12: the bare client writes an empty cell for None, which the org takes for "leave it"."""
     made = [sf.add("Account", Name=name, Website="old.example") for name in "abc"]
-    naive.bulk2.Account.update(records=[{"Id": each, "Website": None} for each in made])
+    naive.bulk2.Account.update(records=[{"Id": each, "Website": None} for each in made], wait=0)
     kept = sf.crm.fetch("Account", made, ("Website",)).column("Website").to_pylist()
     assert kept == ["old.example"] * 3
     writes = [Write(each, "Account", Action.UPDATE, (("Website", None),), id=each) for each in made]
@@ -131,7 +131,7 @@ def test_a_session_that_ends_during_a_bulk_download_is_renewed(sf: Any, naive: A
     query = f"SELECT Id, Name FROM Account WHERE SystemModstamp >= {stamp(sf, 0)}"
     sf.emulator.faults(expire)
     with pytest.raises(SalesforceError, match="Session expired"):
-        list(naive.bulk2.Account.query(query, max_records=5))
+        list(naive.bulk2.Account.query(query, max_records=5, wait=0))
     sf.emulator.faults(expire)
     ledger = MemoryLedger()
     crm = sf.open(ledger, rest_rows=3, bulk_page_rows=5)

@@ -18,7 +18,8 @@ from typing import Any
 import psutil
 import pytest
 
-from connector.crm.base import Filter, MemoryLedger, Op, Page, ReadRequest
+from connector.crm.base import Action, Filter, MemoryLedger, Op, Page, ReadRequest, Write
+from connector.crm.salesforce.adapter import SalesforceCRM
 from connector.errors import BudgetExhausted, Misconfigured
 
 ROWS = 25
@@ -28,7 +29,11 @@ RESULTS = {"method": "GET", "path": "jobs/query/.*/results"}
 @pytest.fixture
 def rows(sf: Any) -> list[str]:
     """Ids of as many accounts as make several small pages; values that CSV must quote."""
-    return [sf.add("Account", Name=f'row {at}, "quoted"\nand broken') for at in range(ROWS)]
+    names = [f'row {at}, "quoted"\nand broken' for at in range(ROWS)]
+    found = sf.crm.write([Write(name, "Account", Action.CREATE, (("Name", name),)) for name in names])
+    by_name = {each.ref: each.id for each in found}
+    sf.emulator.control("reset_calls")
+    return [by_name[name] for name in names]
 
 
 def request(sf: Any, **more: Any) -> ReadRequest:
@@ -38,6 +43,10 @@ def request(sf: Any, **more: Any) -> ReadRequest:
 
 def bulk(sf: Any, ledger: Any = None, **settings: Any) -> Any:
     return sf.open(ledger, **({"rest_rows": 3, "bulk_page_rows": 10} | settings))
+
+
+def creations(name: str, count: int) -> list[Write]:
+    return [Write(f"c{at}", "Account", Action.CREATE, (("Name", f"{name} {at}"),)) for at in range(count)]
 
 
 def ids(pages: list[Page]) -> list[str]:
@@ -166,7 +175,9 @@ def test_a_pull_killed_at_any_moment_ends_with_every_row_once_and_one_job(
     start_emulator: Callable[..., Any], tmp_path: Path
 ) -> None:
     emulator = start_emulator()
-    made = [emulator.control("insert", {"object": "Account", "values": {"Name": f"a{at}"}})["id"] for at in range(60)]
+    crm = SalesforceCRM(emulator.connection())
+    made = [each.id for each in crm.write(creations("a", 60))]
+    crm.close()
     (tmp_path / "pages").mkdir()
     settings = {
         "instance_url": emulator.url,
@@ -199,13 +210,11 @@ def test_a_pull_killed_at_any_moment_ends_with_every_row_once_and_one_job(
 
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_rows(sf: Any) -> None:
-    wide = [f"wide {at:05d} " + "x" * 200 for at in range(400)]
-    for name in wide:
-        sf.add("Account", Name=name)
+    list(sf.crm.write(creations("x" * 200, 1_000)))
     crm = bulk(sf, bulk_page_rows=50)
     process = psutil.Process()
     sizes = []
-    for _ in range(6):
+    for _ in range(4):
         for page in crm.read(request(sf)):
             sizes.append(page.rows.num_rows)
         sizes.append(process.memory_info().rss)

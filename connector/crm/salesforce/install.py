@@ -42,7 +42,9 @@ class Installer:
 
     def install(self, specs: Sequence[FieldSpec], *, dry_run: bool) -> tuple[InstallStep, ...]:
         """What was found and, unless `dry_run`, done; running it again changes nothing."""
-        looked = [self._look(spec) for spec in specs]
+        for name in dict.fromkeys(spec.object for spec in specs):
+            self._describer.get(name, fresh=True)
+        looked = [_look(spec, self._describer.get(spec.object)) for spec in specs]
         steps = tuple(each.step for each in looked)
         clash = any(step.status is StepStatus.CLASH for step in steps)
         present = [each.spec for each in looked if each.step.status is not StepStatus.SKIPPED]
@@ -55,23 +57,6 @@ class Installer:
         access = self._assign()
         self._verify(present)
         return (*(_done(each) for each in looked), access)
-
-    def _look(self, spec: FieldSpec) -> Looked:
-        described = self._describer.get(spec.object, fresh=True)
-        name = f"{spec.object}.{api_name(spec)}"
-        if described is None:
-            found = f"the org has no {spec.object} that this user sees; its fields are left out"
-            return Looked(spec, InstallStep(name, StepStatus.SKIPPED, found))
-        field = described.schema.field(api_name(spec))
-        if field is None:
-            return Looked(spec, InstallStep(name, StepStatus.WOULD_CREATE, metadata_type(spec)))
-        found = described.types[field.name]
-        if found not in DESCRIBED[metadata_type(spec)]:
-            detail = f"exists as {found}; {metadata_type(spec)} is needed. Rename or remove it, then install again"
-            return Looked(spec, InstallStep(name, StepStatus.CLASH, detail))
-        lacks = _lacks(spec, described)
-        status = StepStatus.WOULD_CHANGE if lacks else StepStatus.PRESENT
-        return Looked(spec, InstallStep(name, status, lacks))
 
     def _announced(self, assigned: bool, stopped: bool) -> tuple[InstallStep, ...]:
         if stopped:
@@ -160,6 +145,23 @@ class Installer:
         if lost:
             fix = f"Check that {INTEGRATION} is assigned to the connecting user and that it may edit the objects"
             raise Misconfigured("salesforce install", f"not writable after the deploy: {', '.join(lost)}", fix)
+
+
+def _look(spec: FieldSpec, described: Description | None) -> Looked:
+    name = f"{spec.object}.{api_name(spec)}"
+    if described is None:
+        found = f"the org has no {spec.object} that this user sees; its fields are left out"
+        return Looked(spec, InstallStep(name, StepStatus.SKIPPED, found))
+    field = described.schema.field(api_name(spec))
+    if field is None:
+        return Looked(spec, InstallStep(name, StepStatus.WOULD_CREATE, metadata_type(spec)))
+    found = described.types[field.name]
+    if found not in DESCRIBED[metadata_type(spec)]:
+        detail = f"exists as {found}; {metadata_type(spec)} is needed. Rename or remove it, then install again"
+        return Looked(spec, InstallStep(name, StepStatus.CLASH, detail))
+    lacks = _lacks(spec, described)
+    status = StepStatus.WOULD_CHANGE if lacks else StepStatus.PRESENT
+    return Looked(spec, InstallStep(name, status, lacks))
 
 
 def _usable(spec: FieldSpec, described: Description | None) -> bool:
