@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from decimal import Decimal
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -14,7 +15,8 @@ from rich.text import Text
 from connector.cli.console import plain
 from connector.config.check import CheckReport, Level
 from connector.core.decisions import Decision
-from connector.core.explain import story
+from connector.core.explain import brief, story
+from connector.core.figures import plain as number
 from connector.core.plan import Change, CloseTask, CreateTask, Plan, SetFields
 from connector.core.scorecard import field_named
 from connector.crm.base import InstallStep, Usage
@@ -144,7 +146,7 @@ def partner_rows(ctx: Context) -> list[PartnerRow]:
                 decision.outcome.value,
                 decision.lever.value,
                 owner,
-                ", ".join(decision.reasons),
+                brief(decision),
             )
         )
     return sorted(rows, key=lambda row: (row.outcome, row.name))
@@ -153,8 +155,11 @@ def partner_rows(ctx: Context) -> list[PartnerRow]:
 def partners_table(rows: Sequence[PartnerRow], title: str = "Partners", most: int = MOST_ROWS) -> RenderableType:
     """Decision, lever, owner and why, a partner a row."""
     table = _table(title, "partner", "persona", "decision", "lever", "owner", "why")
+    for column in table.columns:
+        column.no_wrap, column.overflow = True, "ellipsis"
     for row in rows[:most]:
-        table.add_row(*(plain(part) for part in (row.name, row.persona, row.outcome, row.lever, row.owner, row.why)))
+        parts = (_cell(row.name, 28), row.persona, row.outcome, row.lever, row.owner, row.why)
+        table.add_row(*(plain(part) for part in parts))
     return _cut(table, most, len(rows), "partners")
 
 
@@ -175,8 +180,13 @@ def partner_names(ctx: Context) -> dict[str, str]:
 
 
 def _value(value: object) -> str:
-    text = "-" if value is None else str(value)
-    return plain(text if len(text) <= 44 else text[:43] + "…")
+    if isinstance(value, Decimal):
+        return number(value)
+    return plain(_cell("-" if value is None else str(value), 44))
+
+
+def _cell(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
 
 
 def plan_tables(result: Planned, names: Mapping[str, str], most: int = MOST_ROWS) -> RenderableType:
@@ -220,7 +230,7 @@ def _change_rows(change: Change, names: Mapping[str, str]) -> list[tuple[str, st
     return [
         (name, field_named(part.name).label, _value(part.before), _value(part.after))
         for part in change.values
-        if not field_named(part.name).volatile
+        if not field_named(part.name).volatile and part.name != "Why"  # too long for a table; --json shows it
     ]
 
 

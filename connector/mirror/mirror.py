@@ -148,6 +148,18 @@ class Mirror(Notes):
         where = "SELECT token FROM pmom_staging WHERE canonical = ? AND source = ?"
         return self._one(where, [table, source]) or None
 
+    def staged_changes(self, table: str, source: str, most: int) -> list[str] | None:
+        """Ids of rows that finishing the full pull would add, change or drop; None when more than `most`."""
+        self._write_gathered(table, source)
+        known = CANONICAL[table]
+        number = self._feed(known, source)
+        target, name = layout.stored(known, number), layout.staging(known, number)
+        if not self._has(name) or not self._has(target):
+            return None
+        differ = f"(FROM {target} EXCEPT FROM {name}) UNION ALL (FROM {name} EXCEPT FROM {target})"
+        rows = self._con.execute(f"SELECT DISTINCT id FROM ({differ}) ORDER BY id LIMIT {most + 1}").fetchall()
+        return None if len(rows) > most else [row[0] for row in rows]
+
     def finish_full(self, table: str, source: str) -> None:
         """Put the staged rows in the place of the source's rows, all at once; the newest of equal ids stays."""
         self._write_gathered(table, source)
@@ -227,6 +239,10 @@ class Mirror(Notes):
                 "INSERT INTO aliases SELECT ?, unnest(?::VARCHAR[]), unnest(?::VARCHAR[])",
                 [family, list(found), list(found.values())],
             )
+
+    def feeds(self) -> tuple[tuple[str, str], ...]:
+        """Every (canonical table, source) that was ever filled, in a fixed order."""
+        return tuple((table, source) for table, sources in sorted(self._feeds.items()) for source in sorted(sources))
 
     # Questions ---------------------------------------------------------------------------------------------------
 

@@ -108,8 +108,9 @@ def _checked_fields(ctx: Context, changes: list[SetFields]) -> tuple[list[Outcom
     known = names(ctx.crm, ctx.fieldmap)
     target = ctx.fieldmap.write.object_of("partners")
     wanted = sorted({known[part.name] for change in changes for part in change.values})
-    rows = ctx.crm.fetch(target, [change.record_id for change in changes], wanted)
-    there = _by_id(rows, _id_field(ctx, "partners"))
+    id_field = _id_field(ctx, "partners")
+    rows = ctx.crm.fetch(target, [change.record_id for change in changes], [id_field, *wanted])
+    there = _by_id(rows, id_field)
     clear: list[Outcome] = []
     open_changes: list[Change] = []
     for change in changes:
@@ -158,8 +159,9 @@ def _shown(value: Value) -> str:
 def _checked_creations(ctx: Context, changes: list[CreateTask]) -> tuple[list[Outcome], list[Change]]:
     """Tasks whose key the CRM already holds are not made again."""
     target = ctx.fieldmap.write.task
-    rows = ctx.crm.find(target.object, target.key_field, [change.task.key for change in changes], [target.key_field])
     id_field = _id_field(ctx, "tasks")
+    keys = [change.task.key for change in changes]
+    rows = ctx.crm.find(target.object, target.key_field, keys, [id_field, target.key_field])
     found = {str(row[target.key_field.lower()]): str(row[id_field.lower()]) for row in _lowered(rows)}
     clear = [Outcome(c, "unchanged", found[c.task.key]) for c in changes if c.task.key in found]
     return clear, [change for change in changes if change.task.key not in found]
@@ -168,8 +170,9 @@ def _checked_creations(ctx: Context, changes: list[CreateTask]) -> tuple[list[Ou
 def _checked_closures(ctx: Context, changes: list[CloseTask]) -> tuple[list[Outcome], list[Change]]:
     """Tasks that somebody has touched, closed or deleted meanwhile are left alone."""
     target = ctx.fieldmap.write.task
-    rows = ctx.crm.fetch(target.object, [change.closure.id for change in changes], [target.status])
-    there = _by_id(rows, _id_field(ctx, "tasks"))
+    id_field = _id_field(ctx, "tasks")
+    rows = ctx.crm.fetch(target.object, [change.closure.id for change in changes], [id_field, target.status])
+    there = _by_id(rows, id_field)
     clear: list[Outcome] = []
     open_changes: list[Change] = []
     for change in changes:

@@ -8,8 +8,10 @@ import pyarrow as pa
 from pyarrow import compute as pc
 
 from connector.config.fieldmap import FieldMap
+from connector.core.plan import same
 from connector.core.scorecard import FIELDS, ScoreField
 from connector.crm.base import CRM, FieldSpec, arrow_type
+from connector.mirror import Mirror
 
 MACHINE = tuple(field for field in FIELDS if field.object == "partner" and not field.human)
 
@@ -57,3 +59,17 @@ def card_rows(rows: pa.Table, id_field: str, partners: pa.ChunkedArray[Any], crm
         if there is not None:
             columns[field.name] = ours.column(there).cast(arrow_type(field.kind), safe=False)
     return pa.table(columns)
+
+
+def edited_cards(mirror: Mirror, rows: pa.Table) -> set[str]:
+    """Ids of those rows that differ from what the mirror last saw or wrote in the same fields."""
+    fields = [field for field in MACHINE if field.name in rows.column_names and not field.volatile]
+    if not fields:
+        return set()
+    kept = mirror.existing([(field.name, field.kind) for field in fields])
+    held = {row.pop("id"): row for row in kept.to_pylist()}
+    return {
+        row["id"]
+        for row in rows.to_pylist()
+        if any(not same(field, held.get(row["id"], {}).get(field.name), row[field.name]) for field in fields)
+    }

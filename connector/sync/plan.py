@@ -17,6 +17,7 @@ from connector.core.plan import DesiredRecord, Plan, RecordValues, diff, refusal
 from connector.core.scorecard import scorecard
 from connector.core.tasks import ExistingTask, plan_tasks
 from connector.errors import Stale
+from connector.mapping import keepable
 from connector.store.store import DecisionRow
 from connector.sync.cards import MACHINE
 from connector.sync.context import Context
@@ -78,7 +79,8 @@ def waiting(ctx: Context) -> Planned:
 
 
 def _desired(row: DecisionRow, decision: Decision, scored_at: datetime) -> DesiredRecord:
-    values = scorecard(decision, scored_at=scored_at)
+    card = scorecard(decision, scored_at=scored_at)
+    values = tuple((name, keepable(name, value)) for name, value in card)  # else a scrubbed text would never be equal
     return DesiredRecord(row.partner_id, values, decision_id(row.body), "; ".join(decision.reasons))
 
 

@@ -21,9 +21,12 @@ from connector.crm.base import BadCell, ObjectSchema, Page, ReadRequest
 from connector.errors import Misconfigured
 from connector.mapping import Mapped, UnmappedValue, canonical_ids, to_canonical
 from connector.mirror import Rejected
-from connector.sync.cards import card_rows, names
+from connector.sync.cards import card_rows, edited_cards, names
 from connector.sync.context import Context
-from connector.sync.streams import Stream, to_decide
+from connector.sync.streams import Stream, to_decide, to_plan
+
+MOST_FOLLOWED = 10_000
+"""When a full read brings more changed rows than this, everybody is decided again."""
 
 
 @dataclass(slots=True)
@@ -127,11 +130,23 @@ def _full(ctx: Context, read: ObjectRead, stream: Stream, now: datetime, run: st
             ctx.mirror.append(table, source.name, mapped.rows, token=page.resume)
             if table == "partners":
                 _take_cards(ctx, page, source, mapped)
-    for table, source in read.feeds:
-        ctx.mirror.finish_full(table, source.name)
-    to_decide(ctx.mirror).add(None)
+    _finish(ctx, read, first=stream.full_at is None)
     began = stream.began or now
     stream.finished(cursor=began - ctx.pace.holdback, at=began).save(ctx.mirror, read.key)
+
+
+def _finish(ctx: Context, read: ObjectRead, *, first: bool) -> None:
+    """Put what was staged in place; only partners behind rows that differ are decided again."""
+    marks = to_decide(ctx.mirror)
+    for table, source in read.feeds:
+        differ = None if first else ctx.mirror.staged_changes(table, source.name, MOST_FOLLOWED)
+        if differ is None:
+            marks.add(None)
+        else:
+            marks.add(ctx.mirror.affected_partners(table, differ))
+        ctx.mirror.finish_full(table, source.name)
+        if differ:
+            marks.add(ctx.mirror.affected_partners(table, differ))
 
 
 def _resume_token(ctx: Context, read: ObjectRead) -> str | None:
@@ -165,30 +180,46 @@ def _changes(
 
 
 def _store_changes(ctx: Context, table: str, source: Source, mapped: Mapped, done: ObjectPull) -> None:
-    rows = mapped.rows
-    news = _news(ctx, table, rows)
+    news = _news(ctx, table, source, mapped.rows)
     gone = _held(ctx, table, [str(gone) for gone in mapped.deleted_ids.to_pylist()])
     if not news.num_rows and not gone:
         return
-    touched = [*map(str, news.column("id").to_pylist()), *gone]
-    dirty = ctx.mirror.affected_partners(table, touched)
+    touched = [*_different(ctx, table, source, news), *gone]
+    before = ctx.mirror.affected_partners(table, touched)
     ctx.mirror.upsert(table, source.name, news, gone)
-    to_decide(ctx.mirror).add(dirty | ctx.mirror.affected_partners(table, touched))
-    done.changed += news.num_rows
+    to_decide(ctx.mirror).add(before | ctx.mirror.affected_partners(table, touched))
+    done.changed += len(touched) - len(gone)
     done.deleted += len(gone)
 
 
-def _news(ctx: Context, table: str, rows: pa.Table) -> pa.Table:
+def _news(ctx: Context, table: str, source: Source, rows: pa.Table) -> pa.Table:
     """The rows that the mirror does not hold with the same modified stamp."""
     if not rows.num_rows or all(column.name != "modified_at" for column in records.table(table).columns):
         return rows
     ctx.mirror.load("seen", rows.select(["id", "modified_at"]))
     known = ctx.mirror.query(
         f'SELECT DISTINCT s.id FROM seen s JOIN "{table}" t ON t.id = s.id AND t.modified_at = s.modified_at'
+        " WHERE t._source = ?",
+        [source.name],
     )
     if not known.num_rows:
         return rows
     return rows.filter(pc.invert(pc.is_in(rows.column("id"), value_set=known.column("id").combine_chunks())))
+
+
+def _different(ctx: Context, table: str, source: Source, rows: pa.Table) -> list[str]:
+    """Ids of the rows that say something new: the echo of our own write moves the stamp and nothing else."""
+    if not rows.num_rows:
+        return []
+    ctx.mirror.load("seen", rows)
+    names = [f'"{name}"' for name in rows.column_names if name not in ("id", "modified_at")]
+    ours, theirs = ", ".join(f"s.{name}" for name in names), ", ".join(f"t.{name}" for name in names)
+    found = ctx.mirror.query(
+        f'SELECT DISTINCT s.id FROM seen s LEFT JOIN "{table}" t ON t.id = s.id AND t._source = ?'
+        f" WHERE t.id IS NULL OR ({ours}) IS DISTINCT FROM ({theirs}) ORDER BY 1",
+        [source.name],
+    )
+    return [str(value) for value in found.column("id").to_pylist()]
 
 
 def _held(ctx: Context, table: str, ids: list[str]) -> list[str]:
@@ -231,11 +262,12 @@ def _merged_counts(known: list[UnmappedValue], more: Iterable[UnmappedValue]) ->
 
 
 def _take_cards(ctx: Context, page: Page, source: Source, mapped: Mapped) -> None:
-    """Keep what the CRM now shows in the fields of our own."""
+    """Keep what the CRM now shows in the fields of our own; what somebody else wrote there is planned again."""
     id_rule = source.rule("id")
     assert id_rule is not None
     rows = card_rows(page.rows, id_rule.fields[0], mapped.rows.column("id"), names(ctx.crm, ctx.fieldmap))
     if rows.num_rows:
+        to_plan(ctx.mirror).add(edited_cards(ctx.mirror, rows))
         ctx.mirror.patch_scorecards(rows)
 
 

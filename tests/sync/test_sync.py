@@ -1,0 +1,315 @@
+"""Pull, decide, plan and apply hold their laws over a whole org, whatever the CRM."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from connector.errors import Misconfigured, Refused, Stale
+from connector.sync.plan import waiting
+
+if TYPE_CHECKING:
+    from conftest import Office
+
+
+def quoting(office: Office, name: str, *, won: int, of: int) -> str:
+    partner = office.partner(name, PMOM_Partner_Persona__c="VAR")
+    customer = office.customer()
+    for number in range(of):
+        office.deal(partner, won=number < won, AccountId=customer)
+    return partner
+
+
+def test_two_of_ten_won_pass_the_velocity_check_and_one_of_ten_fails_it(office: Office) -> None:
+    passing, failing = quoting(office, "Passing", won=2, of=10), quoting(office, "Failing", won=1, of=10)
+    office.sync()
+    assert office.card(passing)["Gate_Velocity"] == "Pass"
+    assert office.card(failing)["Gate_Velocity"] == "Fail"
+    assert office.card(failing)["Triage_Decision"] == "Fund Enablement Instead"
+    assert "Demand Gen" not in str(office.card(failing)["Allowed_Motions"])
+
+
+def test_nine_quotes_without_a_win_are_thin_evidence_and_no_failure(office: Office) -> None:
+    partner = quoting(office, "Thin", won=0, of=9)
+    office.sync()
+    assert office.card(partner)["Gate_Velocity"] == "Insufficient Evidence"
+
+
+def test_a_second_plan_after_apply_is_empty(office: Office) -> None:
+    quoting(office, "One", won=2, of=10)
+    quoting(office, "Two", won=1, of=12)
+    first = office.sync()
+    assert first.applied is not None
+    assert first.applied.counts == {"applied": 2}
+    assert office.plan().plan.empty
+    again = office.sync()
+    assert again.planned.plan.empty
+    assert again.applied is None
+
+
+def test_the_first_run_makes_no_task(office: Office) -> None:
+    for number in range(30):
+        quoting(office, f"Partner {number}", won=0, of=10)
+    office.sync()
+    assert office.tasks() == []
+
+
+def test_one_changed_deal_decides_and_writes_only_its_partner(office: Office) -> None:
+    winner, other = quoting(office, "Winner", won=1, of=10), quoting(office, "Other", won=1, of=10)
+    office.deal(winner, won=None)
+    office.sync()
+    stamped = office.crm.records["Account"][other].values["SystemModstamp"]
+    deal = next(i for i, r in office.crm.records["Opportunity"].items() if r.values["StageName"] == "Proposal")
+    office.edit("Opportunity", deal, StageName="Closed Won", IsClosed=True, IsWon=True)
+    report = office.sync()
+    assert report.decided.partners == 1
+    assert [change.key for change in report.planned.plan.changes] == [f"fields:{winner}"]
+    assert office.crm.records["Account"][other].values["SystemModstamp"] == stamped
+
+
+def test_the_calls_of_a_sync_do_not_grow_with_the_records(office: Office) -> None:
+    def calls_of_one_change(deal: str) -> int:
+        office.edit("Opportunity", deal, Amount=None)
+        before = office.crm.calls
+        office.sync()
+        return office.crm.calls - before
+
+    partner = quoting(office, "Partner", won=2, of=10)
+    deal = next(iter(office.crm.records["Opportunity"]))
+    office.sync()
+    few = calls_of_one_change(deal)
+    for _ in range(300):
+        office.deal(partner, won=False)
+    office.sync()
+    assert calls_of_one_change(deal) <= few + 1  # one write call where the first change wrote nothing
+
+
+def test_a_record_with_the_cursors_own_stamp_is_not_lost(office: Office) -> None:
+    """`>` on the cursor would skip a record written in the same second as the last one seen."""
+    partner = quoting(office, "Partner", won=2, of=10)
+    office.sync()
+    stamp = office.crm.now_at
+    office.crm.advance(timedelta(minutes=5))
+    office.crm.add(
+        "Opportunity",
+        {
+            "Name": "late twin",
+            "StageName": "Proposal",
+            "Partner__c": partner,
+            "IsClosed": False,
+            "IsWon": False,
+            "SystemModstamp": stamp,
+        },
+    )
+    office.sync()
+    assert office.ctx.mirror.counts()["opportunities"] == 11
+
+
+def test_a_record_that_became_visible_late_is_caught_within_the_overlap(office: Office) -> None:
+    """A cursor at the newest stamp seen would never look back."""
+    partner = quoting(office, "Partner", won=2, of=10)
+    office.sync()
+    office.crm.advance(timedelta(minutes=30))
+    office.sync()
+    late = office.crm.now_at - timedelta(minutes=9)
+    office.crm.add(
+        "Opportunity",
+        {
+            "Name": "late",
+            "StageName": "Proposal",
+            "Partner__c": partner,
+            "IsClosed": False,
+            "IsWon": False,
+            "SystemModstamp": late,
+        },
+    )
+    office.crm.advance(timedelta(minutes=1))
+    office.sync()
+    assert office.ctx.mirror.counts()["opportunities"] == 11
+
+
+def test_rows_of_the_overlap_do_not_count_as_changed(office: Office) -> None:
+    quoting(office, "Partner", won=2, of=10)
+    office.pull()
+    again = office.pull()
+    assert again.changed == 0
+    assert sum(each.rows for each in again.objects) > 0
+
+
+def test_a_deleted_deal_leaves_the_mirror_and_its_partner_is_decided_again(office: Office) -> None:
+    partner = quoting(office, "Partner", won=2, of=10)
+    office.sync()
+    assert office.card(partner)["Gate_Velocity"] == "Pass"
+    deal = next(i for i, r in office.crm.records["Opportunity"].items() if r.values["IsWon"])
+    office.crm.advance(timedelta(minutes=1))
+    office.crm.delete("Opportunity", deal)
+    office.sync()
+    assert office.card(partner)["Gate_Velocity"] == "Insufficient Evidence"
+    assert office.card(partner)["Quotes_Counted"] == 9
+
+
+def test_a_purged_deal_is_found_by_comparing_ids(office: Office) -> None:
+    quoting(office, "Partner", won=2, of=10)
+    office.pull()
+    office.crm.purge("Opportunity", next(iter(office.crm.records["Opportunity"])))
+    assert office.pull().changed == 0
+    office.pull(reconcile=True)
+    assert office.ctx.mirror.counts()["opportunities"] == 9
+
+
+def test_a_merged_partner_brings_its_deals_to_the_survivor(office: Office) -> None:
+    one, two = quoting(office, "One", won=1, of=6), quoting(office, "Two", won=1, of=6)
+    office.sync()
+    office.crm.advance(timedelta(minutes=1))
+    office.crm.delete("Account", two, merged_into=one)
+    office.sync()
+    assert office.card(one)["Quotes_Counted"] == 12
+    assert set(office.ctx.store.latest_decisions()) == {one}
+
+
+def test_somebody_elses_edit_between_plan_and_apply_is_a_conflict(office: Office) -> None:
+    mine, edited = quoting(office, "Mine", won=2, of=10), quoting(office, "Edited", won=1, of=10)
+    office.sync()
+    for partner in (mine, edited):
+        deal = next(
+            i
+            for i, r in office.crm.records["Opportunity"].items()
+            if r.values["Partner__c"] == partner and not r.values["IsWon"]
+        )
+        office.edit("Opportunity", deal, StageName="Closed Won", IsClosed=True, IsWon=True)
+    office.pull()
+    office.decide()
+    planned = office.plan()
+    office.edit("Account", edited, PMOM_Quote_to_Close_Rate__c=99)
+    applied = office.apply(planned, planned.plan.fingerprint)
+    assert applied.counts == {"applied": 1, "conflict": 1}
+    assert office.card(edited)["Quote_to_Close_Rate"] == 99
+    report = office.sync()
+    assert report.applied is not None
+    assert report.applied.complete
+    assert office.card(edited)["Quote_to_Close_Rate"] == 20
+
+
+def test_a_refused_record_is_told_and_tried_again_next_time(office: Office) -> None:
+    locked, free = quoting(office, "Locked", won=2, of=10), quoting(office, "Free", won=2, of=10)
+    office.crm.locked.add(locked)
+    first = office.sync()
+    assert first.applied is not None
+    assert first.applied.counts == {"applied": 1, "failed": 1}
+    assert office.card(free)["Triage_Decision"] is not None
+    office.crm.locked.clear()
+    second = office.sync()
+    assert second.applied is not None
+    assert second.applied.counts == {"applied": 1}
+
+
+def test_a_plan_that_was_applied_by_a_killed_process_is_found_unchanged(office: Office) -> None:
+    quoting(office, "Partner", won=2, of=10)
+    office.pull()
+    office.decide()
+    planned = office.plan()
+    office.apply(planned)
+    again = office.apply(planned)
+    assert again.counts == {"unchanged": 1}
+
+
+def test_a_plan_older_than_the_decisions_is_stale(office: Office) -> None:
+    quoting(office, "Partner", won=2, of=10)
+    office.pull()
+    office.decide()
+    office.plan()
+    assert not waiting(office.ctx).plan.empty
+    office.decide(everybody=True)
+    with pytest.raises(Stale, match="pmom plan"):
+        waiting(office.ctx)
+
+
+def test_planning_before_deciding_says_what_to_do(office: Office) -> None:
+    with pytest.raises(Stale, match="pmom decide"):
+        office.plan()
+
+
+def test_too_many_changed_decisions_are_refused_until_forced(office: Office) -> None:
+    partners = [quoting(office, f"Partner {n}", won=2, of=10) for n in range(12)]
+    office.sync()
+    for partner in partners:
+        office.edit("Account", partner, PMOM_Exclude_From_Scoring__c=True)
+    with pytest.raises(Refused, match="max_changed_share"):
+        office.sync()
+    assert office.card(partners[0])["Gate_Velocity"] == "Pass"
+    planned = office.plan()
+    with pytest.raises(Stale):
+        office.apply(planned, "0" * 16)
+    assert office.apply(planned, planned.plan.fingerprint).complete
+
+
+def test_a_formula_that_changes_without_a_stamp_is_seen_by_a_refresh(office: Office) -> None:
+    partner = quoting(office, "Partner", won=2, of=10)
+    office.sync()
+    office.crm.records["Account"][partner].values["Industry"] = "Retail"  # no SystemModstamp moves
+    assert office.pull().changed == 0
+    office.pull(full=True)
+    found = office.ctx.mirror.query("SELECT industry FROM partners").to_pylist()
+    assert found == [{"industry": "Retail"}]
+
+
+def test_an_object_that_the_org_lacks_is_named_and_the_rest_goes_on(office: Office) -> None:
+    quoting(office, "Partner", won=2, of=10)
+    del office.crm.schemas["Quote"]
+    pulled = office.pull()
+    assert [table for table, _ in pulled.unavailable] == ["quotes"]
+    office.decide()
+
+
+def test_an_org_without_opportunities_is_refused_with_what_to_do(office: Office) -> None:
+    del office.crm.schemas["Opportunity"]
+    with pytest.raises(Misconfigured, match="pmom check"):
+        office.pull()
+
+
+def test_rows_of_a_source_that_disappeared_leave_the_mirror(office: Office) -> None:
+    quoting(office, "Partner", won=2, of=10)
+    office.pull()
+    assert office.ctx.mirror.counts()["quotes"] == 10
+    del office.crm.schemas["Quote"]
+    office.pull()
+    assert office.ctx.mirror.counts()["quotes"] == 0
+
+
+def test_a_pull_that_was_cut_off_goes_on_after_its_last_page(office: Office) -> None:
+    class CutError(Exception):
+        pass
+
+    partner = office.partner("Partner")
+    for _ in range(25):
+        office.deal(partner, won=False)
+    office.crm.page_rows = 10
+    reading = office.crm.read
+
+    def cut(request, progress=None):  # type: ignore[no-untyped-def]
+        for number, page in enumerate(reading(request)):
+            if request.object == "Opportunity" and number == 2:
+                raise CutError
+            yield page
+
+    object.__setattr__(office.ctx, "crm", Cut(office.crm, cut))
+    with pytest.raises(CutError):
+        office.pull()
+    object.__setattr__(office.ctx, "crm", office.crm)
+    pulled = office.pull()
+    opportunities = next(each for each in pulled.objects if each.object == "Opportunity")
+    assert opportunities.mode == "resumed"
+    assert opportunities.rows == 5
+    assert office.ctx.mirror.counts()["opportunities"] == 25
+
+
+class Cut:
+    """A CRM whose reads end in the middle."""
+
+    def __init__(self, crm: object, read: object) -> None:
+        self._crm, self.read = crm, read
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._crm, name)
