@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,11 +13,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-from connector.crm.base import Progress as Report
-from connector.crm.base import no_progress
+Report = Callable[[str, int, int | None], None]
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
+
+
+def _to_nobody(what: str, done: int, total: int | None) -> None:
+    """Report to nobody."""
 
 
 @dataclass(slots=True)
@@ -46,7 +49,7 @@ class Voice:
     def working(self) -> Iterator[Report]:
         """A progress bar with counts and the time left, on a terminal; silence elsewhere."""
         if self.quiet or self.as_json or not err.is_terminal:
-            yield no_progress
+            yield _to_nobody
             return
         bar = Progress(
             SpinnerColumn(),

@@ -6,28 +6,30 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from connector.cli.console import plain
-from connector.config.check import CheckReport, Level
 from connector.core.decisions import Decision
 from connector.core.explain import brief, story
 from connector.core.figures import plain as number
 from connector.core.plan import Change, CloseTask, CreateTask, Plan, SetFields
 from connector.core.scorecard import field_named
-from connector.crm.base import InstallStep, Usage
 from connector.errors import Misconfigured
-from connector.store.store import OutcomeRow, RunRow
-from connector.sync.apply import Applied
-from connector.sync.context import Context
-from connector.sync.decide import Decided
-from connector.sync.plan import Planned
-from connector.sync.pull import ObjectPull, Pulled
-from connector.sync.runs import SyncReport
+
+if TYPE_CHECKING:  # `pmom --help` must not wait for the libraries behind these
+    from connector.config.check import CheckReport
+    from connector.crm.base import InstallStep, Usage
+    from connector.store.store import OutcomeRow, RunRow
+    from connector.sync.apply import Applied
+    from connector.sync.context import Context
+    from connector.sync.decide import Decided
+    from connector.sync.plan import Planned
+    from connector.sync.pull import ObjectPull, Pulled
+    from connector.sync.runs import SyncReport
 
 MOST_ROWS = 40
 """A table for people shows at most so many rows and says how many it left out."""
@@ -48,7 +50,7 @@ def _cut(table: Table, shown: int, total: int, what: str) -> RenderableType:
 
 def has_errors(report: CheckReport) -> bool:
     """Whether the connector cannot work as things are."""
-    return any(finding.level is Level.ERROR for finding in report.findings)
+    return any(finding.level.value == "error" for finding in report.findings)
 
 
 def check_json(report: CheckReport) -> dict[str, Any]:
@@ -70,7 +72,7 @@ def check_tables(report: CheckReport, identity: str, policy: str) -> RenderableT
     for finding in report.findings:
         level = Text(finding.level.value, style=_LEVEL_STYLE.get(finding.level.value, "dim"))
         found.add_row(level, plain(finding.where), plain(finding.key), plain(finding.found), plain(finding.fix))
-    errors = sum(1 for finding in report.findings if finding.level is Level.ERROR)
+    errors = sum(1 for finding in report.findings if finding.level.value == "error")
     verdict = f"{errors} to mend before a pull" if errors else f"Ready: {report.reads} reads a sync"
     head = f"Connected as {plain(identity)}; mapping {plain(report.mapping)}; policy {plain(policy)}."
     return Group(head, "", covered, "", found if report.findings else "No findings.", "", verdict)

@@ -1,1 +1,1 @@
-"""The shell: pull, decide, plan and apply as plain functions over one connection (`pull.pull`, `decide.decide`...)."""
+"""The shell: pull, decide, plan and apply as plain functions over one connection, a module each."""
