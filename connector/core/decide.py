@@ -8,13 +8,14 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from connector.core.decisions import Decision, Outcome, OverrideResult, Previous, Settled
-from connector.core.facts import Override, PartnerFacts
+from connector.core.facts import Override, PartnerFacts, Unknown
 from connector.core.levers import primary, stale_symptoms, symptoms
 from connector.core.ownership import UNCHECKED, People, accountability
 from connector.core.policy import Policy
 from connector.core.triage import allowed_motions, combine, market_fit, stale_gates, track_record, velocity
 from connector.core.verdicts import Confidence, Gate, GateResult, Lever, Presence, Symptom, SymptomResult, Verdict
 
+STALE_SOURCE = "STALE_SOURCE"
 _DECIDING = {Outcome.ENABLE: Gate.VELOCITY, Outcome.DEFER: Gate.MARKET_FIT, Outcome.REWORK: Gate.TRACK_RECORD}
 
 
@@ -24,7 +25,7 @@ def decide(
     """The decision. `previous` is None when the partner was never decided before; `people` checks owners."""
     if facts.excluded:
         return _excluded(facts, policy, as_of, previous, people)
-    if is_stale(facts.freshness, policy, as_of):
+    if is_stale(facts.freshness, policy, as_of) or _misses_a_pull(facts):
         return _stale(facts, policy, as_of, previous, people)
     gates = _gates(facts, policy, as_of, previous)
     found = symptoms(facts, policy, as_of)
@@ -155,7 +156,7 @@ def _stale(facts: PartnerFacts, policy: Policy, as_of: date, previous: Previous 
         symptom=Symptom.INSUFFICIENT,
         lever=previous.lever if previous else Lever.REVIEW,
         confidence=Confidence.NONE,
-        reasons=("STALE_SOURCE",),
+        reasons=(STALE_SOURCE,),
         settled=previous.settled if previous else (),
         stale=True,
     )
@@ -164,6 +165,12 @@ def _stale(facts: PartnerFacts, policy: Policy, as_of: date, previous: Previous 
 def is_stale(freshness: datetime | None, policy: Policy, as_of: date) -> bool:
     """Whether the oldest source was last read more than the policy's hours before the day began."""
     return freshness is not None and freshness < _oldest_allowed(policy.timezone, policy.stale_after_hours, as_of)
+
+
+def _misses_a_pull(facts: PartnerFacts) -> bool:
+    """Whether one of the facts was found stale by itself, though most sources may be fresh."""
+    found = (facts.quotes, facts.footprint, facts.track_record, facts.meetings, facts.won_deals, facts.activity)
+    return any(isinstance(fact, Unknown) and fact.code == STALE_SOURCE for fact in found)
 
 
 @lru_cache(maxsize=64)

@@ -10,6 +10,7 @@ import pytest
 
 from connector.core.decide import decide, is_stale, outcome_named
 from connector.core.decisions import Decision, Outcome, Previous, decision_id
+from connector.core.facts import Unknown
 from connector.core.verdicts import Confidence, Gate, Lever, Symptom, Verdict
 
 
@@ -107,6 +108,13 @@ def test_a_stale_source_decides_nothing_and_keeps_the_last_decision(build: Any, 
     assert {gate.code for gate in decision.gates} == {"STALE_SOURCE"}
     assert decision.settled == before.settled
     assert build.decided(stale, with_goal).outcome is Outcome.INSUFFICIENT
+
+
+def test_one_stale_fact_is_enough_to_keep_the_last_decision(build: Any, with_goal: Any) -> None:
+    before = build.decided(build.good(quotes=build.quotes(0, 40)), with_goal)
+    stale = build.good(activity=Unknown("STALE_SOURCE", "logins: read up to yesterday"))
+    decision = build.decided(stale, with_goal, before.carried())
+    assert (decision.outcome, decision.stale) == (Outcome.ENABLE, True)
 
 
 def test_a_source_is_stale_after_the_policy_s_hours_before_the_day(build: Any, default: Any) -> None:
