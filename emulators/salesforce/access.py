@@ -26,6 +26,7 @@ class Access:
     def __init__(self, org: Org) -> None:
         self._org = org
         self._lock = threading.Lock()
+        self._generation = 0
         self._known: dict[str, tuple[Allows, Allows]] = {}
         self._hidden: dict[tuple[str, str], tuple[bool, bool]] | None = None
         self.changed_at = org.clock.now().replace(microsecond=0)  # of the describes' Last-Modified
@@ -34,6 +35,7 @@ class Access:
         """Permissions or fields have changed."""
         self.changed_at = self._org.clock.now().replace(microsecond=0)
         with self._lock:
+            self._generation += 1
             self._known.clear()
             self._hidden = None
 
@@ -56,22 +58,26 @@ class Access:
                 "INSERT OR REPLACE INTO e_hidden VALUES (?, ?, ?, ?)",
                 (object_name.lower(), field_name.lower(), readable, editable),
             )
-        self.forget()
+            self._org.rights_changed()
 
     def _hidden_fields(self) -> dict[tuple[str, str], tuple[bool, bool]]:
         hidden = self._hidden
         if hidden is None:
             rows = self._org.connection().execute("SELECT object, field, readable, editable FROM e_hidden")
+            generation = self._generation
             hidden = {(row[0], row[1]): (bool(row[2]), bool(row[3])) for row in rows}
-            self._hidden = hidden
+            if generation == self._generation:
+                self._hidden = hidden
         return hidden
 
     def _rules(self, user_id: str) -> tuple[Allows, Allows]:
         known = self._known.get(user_id)
         if known is None:
+            generation = self._generation
             known = self._make(user_id)
             with self._lock:
-                self._known[user_id] = known
+                if generation == self._generation:
+                    self._known[user_id] = known
         return known
 
     def _make(self, user_id: str) -> tuple[Allows, Allows]:

@@ -30,7 +30,7 @@ def before(change: Change) -> None:
 def after(change: Change) -> None:
     """Write what follows from the record that was just stored."""
     if change.obj.name.lower() in PERMISSION_OBJECTS:
-        change.org.access.forget()
+        change.org.rights_changed()
     follow = _AFTER.get(change.obj.name)
     if follow is not None:
         follow(change)
@@ -39,7 +39,7 @@ def after(change: Change) -> None:
 def after_delete(org: Org, obj: ObjectType, row: dict[str, Any]) -> None:
     """Undo what hung on the record that was just deleted."""
     if obj.name.lower() in PERMISSION_OBJECTS:
-        org.access.forget()
+        org.rights_changed()
     if obj.name in ("Partner", "OpportunityPartner", "AccountPartner"):
         _remove_partner_rows(org, row)
 
@@ -323,6 +323,12 @@ def _campaign_member(change: Change) -> None:
         row["FirstRespondedDate"] = str(row["LastModifiedDate"])[:10]
     row["Type"] = "Contact" if row.get("ContactId") else "Lead"
     row["LeadOrContactId"] = row.get("ContactId") or row.get("LeadId")
+    person = lookup(org, str(row["Type"]), "f_id = ?", row["LeadOrContactId"]) or {}
+    for name in ("FirstName", "LastName", "Name", "Title", "Email", "Phone", "MobilePhone"):
+        row[name] = person.get(name)
+    account = lookup(org, "Account", "f_id = ?", person.get("AccountId")) or {}
+    row["CompanyOrAccount"] = person.get("Company") or account.get("Name")
+    row["LeadOrContactOwnerId"] = person.get("OwnerId")
 
 
 def _one_member(change: Change) -> None:

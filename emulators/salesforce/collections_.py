@@ -80,16 +80,13 @@ def delete(request: Request, org: Org) -> Response:
     """`?ids=a,b&allOrNone=`."""
     ids = [part.strip() for part in request.query.get("ids", "").split(",") if part.strip()]
     _check_count(len(ids))
-    prefixes = {obj.key_prefix: obj.name for obj in reversed(org.schema.objects.values()) if obj.deletable}
 
     def write(text: str) -> Write:
         def one() -> Result:
             record_id = to18(text)
             if record_id is None:
                 raise DmlError("MALFORMED_ID", f"malformed id {text}")
-            if record_id[:3] not in prefixes:
-                raise DmlError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
-            org.delete(prefixes[record_id[:3]], record_id, request.actor())
+            org.delete(_owner_of(org, record_id), record_id, request.actor())
             return _done(record_id)
 
         return one
@@ -194,6 +191,14 @@ def _type(org: Org, record: dict[str, Any]) -> str:
     if obj is None or org.access.hidden_object(name):
         raise DmlError("INVALID_TYPE", f"sObject type '{name}' is not supported.")
     return obj.name
+
+
+def _owner_of(org: Org, record_id: str) -> str:
+    """The object that holds the record; some prefixes are shared by several objects."""
+    named = [obj.name for obj in org.schema.objects.values() if obj.key_prefix == record_id[:3] and obj.deletable]
+    if not named:
+        raise DmlError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
+    return next((name for name in named if org.get(name, record_id)), named[0])
 
 
 def _done(record_id: str) -> Result:

@@ -68,7 +68,7 @@ def load_raw(org: Org, obj: ObjectType, rows: Iterable[Mapping[str, Any]]) -> in
                 count, batch = count + len(batch), []
         connection.executemany(sql, batch)
     if obj.name.lower() in ("permissionset", "permissionsetassignment", "fieldpermissions"):
-        org.access.forget()
+        org.rights_changed()
     return count + len(batch)
 
 

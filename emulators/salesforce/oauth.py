@@ -93,11 +93,12 @@ class Login:
             user_id, used = self._sessions.get(token, ("", now))
             if not user_id:
                 return None
-            if now - used >= self.app.session_life:
-                del self._sessions[token]
-                return None
-            self._sessions[token] = (user_id, now)
-            return user_id
+            living = now - used < self.app.session_life
+            if living:
+                self._sessions[token] = (user_id, now)
+        if not living:
+            self.revoke(token)
+        return user_id if living else None
 
     def revoke(self, token: str) -> bool:
         """End a session; whether there was one."""

@@ -77,7 +77,7 @@ class Org:
             connection.execute("PRAGMA synchronous=NORMAL")
             connection.execute("PRAGMA busy_timeout=30000")
             storage.create_own_tables(connection)
-            self._local.connection, self._local.depth = connection, 0
+            self._local.connection, self._local.depth, self._local.undo = connection, 0, []
         return connection
 
     def release(self) -> None:
@@ -101,11 +101,36 @@ class Org:
             except BaseException:
                 for statement in undo:
                     connection.execute(statement)
+                self._undo_beyond(depth)
                 raise
             else:
                 connection.execute(commit)
             finally:
                 self._local.depth = depth
+                if depth == 0:
+                    self._settle()
+
+    def on_undo(self, act: Callable[[], object]) -> None:
+        """Run that when the present transaction or save point is undone: for what is kept in memory."""
+        self._local.undo.append((self._local.depth, act))
+
+    def _undo_beyond(self, depth: int) -> None:
+        undo: list[tuple[int, Callable[[], object]]] = self._local.undo
+        while undo and undo[-1][0] > depth:
+            undo.pop()[1]()
+
+    def _settle(self) -> None:
+        """After the outermost commit or undo: nothing is left to take back, and rights are read anew."""
+        self._local.undo = []
+        if getattr(self._local, "rights_changed", False):
+            self._local.rights_changed = False
+            self.access.forget()
+
+    def rights_changed(self) -> None:
+        """Permissions or fields have changed: for this thread now, for the others when it is committed."""
+        self.connection()
+        self._local.rights_changed = self._local.depth > 0
+        self.access.forget()
 
     def save_point(self) -> Any:
         """A part of a transaction that is undone when an exception leaves it (`with org.save_point(): ...`)."""
@@ -196,8 +221,9 @@ class Org:
             for field in fields:
                 self._remember(connection, obj, field)
             self.schema.objects[obj.name.lower()] = obj
+            self.on_undo(lambda: self.schema.objects.pop(obj.name.lower(), None))
             storage.create_object(connection, obj)
-        self.access.forget()
+            self.rights_changed()
 
     def add_custom_field(self, object_name: str, field: FieldType) -> None:
         """A new field, invisible until a permission set shows it; of Activity it joins Task and Event.
@@ -207,21 +233,31 @@ class Org:
         with self.transaction() as connection:
             for obj in self._bearers(object_name):
                 known = obj.field(field.name)
-                obj.fields[field.name.lower()] = field
+                self._replace_field(obj, field.name, field)
                 self._remember(connection, obj, field)
                 if known is None:
                     storage.add_column(connection, obj, field)
-        self.access.forget()
+            self.rights_changed()
 
     def remove_custom_field(self, object_name: str, name: str) -> None:
         """The field and its values are gone."""
         with self.transaction() as connection:
             for obj in self._bearers(object_name):
-                field = obj.fields.pop(name.lower(), None)
+                field = obj.field(name)
                 if field is not None:
+                    self._replace_field(obj, name, None)
                     storage.drop_column(connection, obj, field)
                     connection.execute("DELETE FROM e_custom_field WHERE object=? AND name=?", (obj.name, field.name))
-        self.access.forget()
+            self.rights_changed()
+
+    def _replace_field(self, obj: ObjectType, name: str, field: FieldType | None) -> None:
+        """Change the schema in memory, so that an undone transaction takes it back."""
+        before = dict(obj.fields)
+        self.on_undo(lambda: setattr(obj, "fields", before))
+        fields = {key: known for key, known in before.items() if field is not None or key != name.lower()}
+        if field is not None:
+            fields[name.lower()] = field
+        obj.fields = fields
 
     def _bearers(self, object_name: str) -> list[ObjectType]:
         if object_name.lower() == "activity":

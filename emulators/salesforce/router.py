@@ -29,7 +29,7 @@ class Request:
     body: bytes = b""  # already gunzipped
     user: str = ""  # the session's user id; empty on routes without a session
     version: str = ""  # "67.0" on routes under /services/data/{version}
-    base_url: str = ""  # scheme://host:port as the caller addressed us
+    base_url: str = ""  # scheme://host:port of this org
 
     @property
     def content_type(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -76,8 +77,16 @@ class Caller:
 Start = Callable[..., Caller]
 
 
+@pytest.fixture(scope="session")
+def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a new org with all features, made once and copied by whoever needs one."""
+    path = tmp_path_factory.mktemp("founded") / "org.db"
+    Org.open(path, catalog.load(), Clock(START, frozen=True), seed=1).release()
+    return path
+
+
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
+def start(tmp_path: Path, founded: Path) -> Iterator[Start]:
     """Start an org; `tls=True` for TLS, `without=[...]` for absent features, `app={...}` for the application."""
     running: list[Caller] = []
 
@@ -89,6 +98,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
         file: str = "org.db",
         frozen: bool = True,
     ) -> Caller:
+        if not without and not (tmp_path / file).exists():
+            shutil.copyfile(founded, tmp_path / file)
         org = Org.open(tmp_path / file, catalog.load(without), Clock(START, frozen=frozen), seed=1)
         known = oauth.App(**{"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, **(app or {})})
         folder = tmp_path if tls else None

@@ -223,3 +223,35 @@ def test_a_currency_must_be_active(caller: Any) -> None:
     values = {"IsoCode": "EUR", "ConversionRate": 0.9, "DecimalPlaces": 2, "IsActive": True}
     caller.org.insert("CurrencyType", values, caller.org.system())
     assert caller.call("POST", "/sobjects/Account", {"Name": "x", "CurrencyIsoCode": "EUR"})[0] == 201
+
+
+def test_an_undone_transaction_takes_its_fields_and_rights_back(caller: Any, granting: Any) -> None:
+    def install() -> None:
+        caller.org.add_custom_field("Account", SCORE)
+        granting(caller.org, caller.org.user_id, "Account.Score__c")
+        assert caller.org.visible(caller.org.user_id)(caller.org.object("Account"), SCORE)
+        raise RuntimeError("undo")
+
+    with pytest.raises(RuntimeError, match="undo"), caller.org.transaction():
+        install()
+    assert caller.org.object("Account").field("Score__c") is None
+    assert not caller.org.visible(caller.org.user_id)(caller.org.object("Account"), SCORE)
+    assert caller.query("SELECT Id FROM PermissionSet") == []
+    caller.org.add_custom_field("Account", SCORE)
+    caller.make("Account", Name="x")
+
+
+def test_a_collection_deletes_a_partner_whatever_view_its_id_came_from(caller: Any) -> None:
+    made = caller.make(
+        "Partner", OpportunityId=deal(caller), AccountToId=caller.make("Account", Name="p"), Role="Consultant"
+    )
+    results = caller.call("DELETE", f"/composite/sobjects?ids={made}")[1]
+    assert results == [{"id": made, "success": True, "errors": []}]
+    assert caller.query("SELECT Id FROM OpportunityPartner") == []
+
+
+def test_a_member_carries_the_persons_name_and_company(caller: Any) -> None:
+    contact = caller.make("Contact", FirstName="A", LastName="B", AccountId=caller.make("Account", Name="Co"))
+    caller.make("CampaignMember", CampaignId=caller.make("Campaign", Name="x"), ContactId=contact)
+    row = caller.query("SELECT Name, CompanyOrAccount, Type FROM CampaignMember")[0]
+    assert (row["Name"], row["CompanyOrAccount"], row["Type"]) == ("A B", "Co", "Contact")

@@ -16,11 +16,12 @@ _OBJECTS = Path(__file__).with_name("objects")
 def load(without: Iterable[str] = ()) -> Schema:
     """The standard schema, less the objects and fields of the features named; ValueError for an unknown feature."""
     absent = {name.strip().lower() for name in without if name.strip()}
-    known = features()
+    objects = _all_objects()
+    known = _features(objects)
     if absent - known:
         raise ValueError(f"unknown feature {', '.join(sorted(absent - known))}; known are {', '.join(sorted(known))}")
     schema = Schema()
-    for obj in _all_objects():
+    for obj in objects:
         if obj.feature not in absent:
             obj.fields = {name: field for name, field in obj.fields.items() if field.feature not in absent}
             schema.objects[obj.name.lower()] = obj
@@ -30,8 +31,11 @@ def load(without: Iterable[str] = ()) -> Schema:
 
 def features() -> frozenset[str]:
     """The names that `--without` takes."""
-    names = {obj.feature for obj in _all_objects()}
-    names |= {field.feature for obj in _all_objects() for field in obj.fields.values()}
+    return _features(_all_objects())
+
+
+def _features(objects: list[ObjectType]) -> frozenset[str]:
+    names = {obj.feature for obj in objects} | {field.feature for obj in objects for field in obj.fields.values()}
     return frozenset(name for name in names if name)
 
 
