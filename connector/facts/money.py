@@ -33,9 +33,8 @@ def dated_rates() -> ir.Table:
     single = known.mutate(nth=ibis.row_number().over(same_start)).filter(_.nth == 0)
     in_order = ibis.window(group_by="code", order_by="from_day")
     until = single.mutate(following=single.from_day.lead().over(in_order))
-    return until.select(
-        "code", "rate", "from_day", to_day=ibis.least(until.end, ibis.coalesce(until.following, until.end))
-    )
+    to_day = ibis.least(until.end, ibis.coalesce(until.following, until.end))
+    return until.select("code", "from_day", to_day=to_day, rate=until.rate.cast("float64"))
 
 
 def converted(table: ir.Table, amount: str, on: Any, corporate: str) -> ir.Table:
@@ -47,12 +46,12 @@ def converted(table: ir.Table, amount: str, on: Any, corporate: str) -> ir.Table
     day = "_day"
     code = "_code"
     dated = table.mutate(**{day: on, code: ibis.coalesce(table["currency"], "")})
-    rates = dated_rates()
+    rates = rows("rates")
     joined = dated.left_join(
         rates, [dated[code] == rates.code, dated[day] >= rates.from_day, dated[day] < rates.to_day]
     )
     own = joined[code].isin(["", corporate])
-    foreign = (joined[amount].cast("float64") / joined["rate"].cast("float64")).cast("decimal(20, 4)")
+    foreign = (joined[amount].cast("float64") / joined["rate"]).cast("decimal(20, 4)")
     value = own.ifelse(joined[amount], foreign)
     lost = joined[amount].notnull() & ~own & joined["rate"].isnull()
     return joined.mutate(value=value, unconverted=lost).drop(day, code, *rates.columns)

@@ -32,6 +32,7 @@ STAGES: dict[str, dict[str, str]] = {
     "aliases": {"family": "string", "id": "string", "survivor": "string"},
     # ids under which a wanted partner appears in records, and the partner that they stand for now
     "wanted": {"id": "string", "partner_id": "string"},
+    "rates": {"code": "string", "from_day": "date", "to_day": "date", "rate": "float64"},
     "linked_accounts": {"account_id": "string", "partner_id": "string", "role": "string"},
     "deals": {
         "partner_id": "string",

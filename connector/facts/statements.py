@@ -11,6 +11,7 @@ from ibis.expr import types as ir
 
 from connector.core.policy import Policy
 from connector.facts import campaigns, links, partners
+from connector.facts.money import dated_rates
 from connector.facts.relations import rows
 
 
@@ -54,6 +55,7 @@ class Statements:
 def statements(wanted: Shape) -> Statements:
     """The SQL of every stage and answer (DuckDB's dialect)."""
     stages = {
+        "rates": dated_rates(),
         "linked_accounts": links.linked_accounts(),
         "deals": links.deals(wanted.closing_roles),
         "wins": partners.wins(wanted.corporate),
