@@ -51,7 +51,7 @@ _DATETIME_WITHOUT_ZONE = re.compile(r"\d{4}-\d{2}-\d{2}[Tt][\d:.]*")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _CURRENCY = re.compile(r"[A-Za-z]{3}\d+\.\d+")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z][A-Za-z0-9_]*)*")
-_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d+)?|\.\d+)")
 _SYMBOL = re.compile(r"<=|>=|!=|<>|[=<>(),*:]")
 _PLAIN_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", '"': '"', "'": "'", "\\": "\\"}
 _WORD = re.compile(r"[A-Za-z0-9_.]")

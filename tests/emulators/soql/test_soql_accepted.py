@@ -67,7 +67,7 @@ ACCOUNTS = [
     ("WHERE AnnualRevenue > 100", "Acme"),
     ("WHERE AnnualRevenue >= 100.0", "Acme, bravo"),
     ("WHERE AnnualRevenue = .5", "Delta 50% off_"),
-    ("WHERE AnnualRevenue < 1.39E8", "bravo, Delta 50% off_"),
+    ("WHERE AnnualRevenue < 139000000.00", "bravo, Delta 50% off_"),
     ("WHERE AnnualRevenue > -1", "Acme, bravo, Delta 50% off_"),
     ("WHERE AnnualRevenue != 100", "Acme, Café Zoë, Delta 50% off_"),
     ("WHERE (NOT AnnualRevenue > 100)", "bravo, Delta 50% off_"),

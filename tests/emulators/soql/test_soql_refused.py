@@ -200,6 +200,8 @@ REFUSED = [
     ("SELECT Id FROM Account WHERE ¦Tier__c > 'gold'", OPERATOR, "invalid operator on multipicklist field"),
     ("SELECT Id FROM Account WHERE ¦Id = 'abc'", OPERATOR, "invalid ID field: abc"),
     ("SELECT Id FROM Account WHERE ¦ParentId IN ('001', '')", OPERATOR, "invalid ID field: 001"),
+    ("SELECT Id FROM Account WHERE AnnualRevenue > 1.39¦E8", MALFORMED, "at character 'E'"),
+    ("SELECT Id FROM Account WHERE AnnualRevenue > 5¦.", MALFORMED, "at character '.'"),
     ("SELECT Id FROM Account WHERE AnnualRevenue > ¦null", MALFORMED, "unexpected token: 'null'"),
     ("SELECT Id FROM Account WHERE AnnualRevenue > ¦USD5", MALFORMED, "unexpected token: 'USD5'"),
     ("SELECT Id FROM Account WHERE ¦NumberOfEmployees > USD5", FIELD, "must be of type int"),
