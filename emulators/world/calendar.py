@@ -12,7 +12,7 @@ _ZONE = ZoneInfo(TIME_ZONE)
 
 def text(at: datetime) -> str:
     """The instant as a Data Loader file keeps it: UTC with milliseconds."""
-    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+    return at.isoformat(timespec="milliseconds")[:23] + "Z"
 
 
 @dataclass(frozen=True, slots=True)
