@@ -301,7 +301,10 @@ class CRM(Protocol):
         ...
 
     def read(self, request: ReadRequest, progress: Progress = no_progress) -> Iterator[Page]:
-        """The matching rows, page by page, in memory that does not grow with their number."""
+        """The matching rows, page by page, in memory that does not grow with their number.
+
+        Where the CRM lost what a read was going on from, it begins anew: a row may come twice, never not at all.
+        """
         ...
 
     def fetch(self, object_name: str, ids: Sequence[str], fields: Sequence[str]) -> pa.Table:

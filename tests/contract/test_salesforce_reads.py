@@ -294,6 +294,14 @@ def test_the_reserve_is_left_to_others(sf: Any, rows: list[str]) -> None:
     assert sf.emulator.control("state", method="GET")["used"] <= 901
 
 
+def test_a_read_that_would_eat_the_reserve_is_not_begun(sf: Any, rows: list[str]) -> None:
+    sf.emulator.control("limits", {"daily_max": 1_000, "used": 893})
+    crm = bulk(sf)
+    with pytest.raises(BudgetExhausted, match="reading 25 rows of Account"):
+        list(crm.read(request(sf)))
+    assert jobs(sf) == 0
+
+
 def test_an_object_that_bulk_refuses_is_read_by_rest(sf: Any) -> None:
     crm = sf.open(rest_rows=1)
     found = [

@@ -158,10 +158,19 @@ def test_an_untrusted_certificate_and_a_silent_host_are_told_plainly(org: Any) -
     with pytest.raises(Misconfigured, match="ca_file"):
         untrusting.json("GET", "thing", kind="query")
     silent = Wire(org.connection(instance_url="https://127.0.0.1:1"))
-    with pytest.raises((Misconfigured, Again), match=r"127\.0\.0\.1:1"):
+    with pytest.raises(Misconfigured, match=r"127\.0\.0\.1:1"):
         silent.json("GET", "thing", kind="query")
     untrusting.close()
     silent.close()
+
+
+def test_a_host_that_is_no_org_is_told_plainly(org: Any, reply: Any) -> None:
+    for answer in (reply(body=b"<html>hello</html>"), reply(404, b"<html>"), reply(body={"a": 1})):
+        org.on("GET", "/services/data$", answer)
+        wire = Wire(org.connection())
+        with pytest.raises(Misconfigured, match="does not answer as a Salesforce org"):
+            wire.json("GET", "thing", kind="query")
+        wire.close()
 
 
 def test_a_jwt_is_signed_for_the_user_and_the_login_host(org: Any) -> None:

@@ -22,7 +22,7 @@ from connector.crm.salesforce.http import Wire
 from connector.errors import GiveUp, Retry
 
 KEPT_BOUNDED = 6 * 86_400.0  # seconds for which a job may be taken up again: results live for seven days
-KEPT_OPEN = 2 * 3600.0  # ... and when nothing bounds the rows by time, for an old answer would pass as a new one
+KEPT_OPEN = 300.0  # ... and where no `until` bounds the rows: an older answer would pass as one of now
 PAGE_BYTES = 64 << 20  # a page is meant to stay below this
 
 

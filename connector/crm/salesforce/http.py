@@ -24,7 +24,7 @@ from simple_salesforce.exceptions import SalesforceError
 from connector.crm.retry import Again, Unanswered, retrying
 from connector.crm.salesforce.auth import SalesforceConnection, Token, TokenProvider, untrusted
 from connector.crm.salesforce.budget import Budget
-from connector.crm.salesforce.faults import SessionExpired, error_of, fault_of
+from connector.crm.salesforce.faults import Refusal, SessionExpired, error_of, fault_of
 from connector.errors import GiveUp, Misconfigured
 
 DATA = "/services/data"
@@ -90,10 +90,20 @@ class Wire:
     def version(self) -> str:
         """The API version in use: the configured one, or the org's latest where that is older."""
         if self._version is None:
-            offered = self.open_call(DATA).json()
-            latest = max(Decimal(str(each["version"])) for each in offered)
+            latest = max(self._offered())
             self._version = f"{min(latest, Decimal(self.connection.api_version)):.1f}"
         return self._version
+
+    def _offered(self) -> list[Decimal]:
+        where = "salesforce.instance_url"
+        fix = "Set it to the org's My Domain and check the network and the proxy"
+        try:
+            return [Decimal(str(each["version"])) for each in self.open_call(DATA).json()]
+        except Again as error:
+            raise Misconfigured(where, str(error), fix) if self._date is None else error from error
+        except (Refusal, ValueError, TypeError, KeyError, ArithmeticError) as error:
+            found = f"{self.connection.instance_url} does not answer as a Salesforce org does"
+            raise Misconfigured(where, found, fix) from error
 
     def path(self, path: str) -> str:
         """The absolute path of a resource."""
@@ -227,10 +237,7 @@ class Wire:
             return untrusted(self.connection.instance_url)
         if _never_sent(error):
             host = self.connection.instance_url
-            if self._date is None:
-                fix = "Check instance_url, the network and the proxy"
-                return Misconfigured("salesforce.instance_url", f"nothing answers at {host}", fix)
-            return Again(f"{where}: cannot connect to {host}", tries=4)
+            return Again(f"{where}: nothing answers at {host}", tries=4)
         return _lost(f"{where}: the connection broke ({type(error).__name__})", idempotent)
 
     def _hear(self, response: requests.Response | None) -> None:

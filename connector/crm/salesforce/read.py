@@ -25,7 +25,8 @@ from connector.crm.salesforce.question import Place, Question, place_of, questio
 from connector.errors import GiveUp, Misconfigured
 
 STARTS = 3  # how often a read begins anew when its job or its server-side cursor is lost
-IDS_A_QUERY = 2_000  # one REST page
+REST_PAGE = 2_000  # rows
+IDS_A_QUERY = REST_PAGE
 QUERIES_A_CALL = 5  # of one composite call
 LOCATOR_LOST = ("INVALID_QUERY_LOCATOR", "INVALID_QUERY_CURSOR")
 
@@ -76,10 +77,18 @@ class Reader:
             if not bulk:
                 raise
             first = None  # the sort was too slow, not necessarily the rows
-        if bulk and (first is None or first["totalSize"] > self._wire.connection.rest_rows):
+        many = first is None or first["totalSize"] > self._wire.connection.rest_rows
+        if first is not None:
+            self._afford(question.name, int(first["totalSize"]), bulk=bulk and many)
+        if bulk and many:
             yield from self._job(question, place, progress)
         elif first is not None:
             yield from self._rest(question, place, first, progress)
+
+    def _afford(self, name: str, rows: int, *, bulk: bool) -> None:
+        """BudgetExhausted before a read is begun that the budget will not let end."""
+        calls = 4 + rows // self._wire.connection.bulk_page_rows if bulk else rows // REST_PAGE
+        self._wire.budget.require(calls, f"reading {rows} rows of {name}")
 
     def _rest(
         self, question: Question, place: Place, first: dict[str, Any], progress: Progress
