@@ -94,7 +94,7 @@ Change = SetFields | CreateTask | CloseTask
 class Summary:
     """A plan in numbers."""
 
-    partners: int  # looked at
+    partners: int  # in all
     records_changed: int
     first_decisions: int  # records that had no decision before
     decisions_changed: int  # records whose decision becomes another
@@ -124,10 +124,12 @@ def diff(
     create: Iterable[DesiredTask] = (),
     close: Iterable[TaskClosure] = (),
     restamp: bool = False,
+    partners: int | None = None,
 ) -> Plan:
     """The plan. A record that is not in `existing` counts as empty.
 
     Volatile fields ride along with a real change; with `restamp` a new policy version is a change by itself.
+    `partners` is how many there are in all, when `desired` holds only some: the safety limit is a share of them.
     """
     there = {record.record_id: dict(record.values) for record in existing}
     wanted = sorted(desired, key=lambda record: record.record_id)
@@ -139,7 +141,7 @@ def diff(
     created = tuple(CreateTask(task) for task in sorted(create, key=lambda task: task.key))
     closed = tuple(CloseTask(closure) for closure in sorted(close, key=lambda closure: closure.key))
     changes: tuple[Change, ...] = (*fields, *created, *closed)
-    return Plan(changes, fingerprint(changes), _summary(len(wanted), fields, len(created), len(closed)))
+    return Plan(changes, fingerprint(changes), _summary(partners or len(wanted), fields, len(created), len(closed)))
 
 
 def _set_fields(there: Mapping[str, Value], wanted: DesiredRecord, restamp: bool) -> SetFields | None:

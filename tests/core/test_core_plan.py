@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
+from connector.core.codec import from_json, to_json
 from connector.core.plan import (
     CloseTask,
     CreateTask,
     DesiredRecord,
     FieldChange,
+    Plan,
     RecordValues,
     SetFields,
     diff,
@@ -135,6 +137,29 @@ def changed(total: int, number: int, before: str | None = "Fund Demand Gen") -> 
 )
 def test_too_many_changed_decisions_are_refused(default: Any, total: int, number: int, refused: bool) -> None:
     assert (refusal(changed(total, number), default.limits) is not None) is refused
+
+
+def test_a_partial_plan_is_measured_against_all_partners(default: Any) -> None:
+    existing = [had(f"p{n}", Triage_Decision="Hold") for n in range(12)]
+    desired = [want(f"p{n}", Triage_Decision="Pilot Only") for n in range(12)]
+    assert refusal(diff(existing, desired), default.limits) is not None
+    assert refusal(diff(existing, desired, partners=48), default.limits) is None
+    assert refusal(diff(existing, desired, partners=47), default.limits) is not None
+
+
+def test_a_plan_is_the_same_after_a_turn_as_text() -> None:
+    values: dict[str, Value] = {
+        "Symptom": "None",
+        "Quotes_Counted": 3,
+        "Quote_to_Close_Rate": Decimal("20.0"),
+        "Lever_Since": date(2026, 6, 30),
+        "Scored_At": NOON,
+        "Evidence_URL": None,
+    }
+    closure = TaskClosure("k2", "t2", "over")
+    plan = diff([had("p1", Evidence_URL="x", Scored_At=NOON)], [want("p1", **values)], create=[TASK], close=[closure])
+    assert from_json(Plan, to_json(plan)) == plan
+    assert to_json(from_json(Plan, to_json(plan))) == to_json(plan)
 
 
 def test_first_decisions_are_no_change(default: Any) -> None:
