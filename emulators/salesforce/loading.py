@@ -22,7 +22,7 @@ def found_org(org: Org) -> None:
     names: dict[str, str] = {}
     with org.transaction():
         for path in sorted(_FOUNDING.glob("*.json")):
-            for group in json.loads(path.read_text()):
+            for group in json.loads(path.read_text(encoding="utf-8")):
                 obj = org.schema.object(group["object"])
                 if obj is not None:
                     load_raw(org, obj, [_named(org, obj, row, names) for row in group["rows"]])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from emulators.salesforce.schema import FieldType, ObjectType, Schema
@@ -66,11 +67,17 @@ def custom_object(name: str, label: str, label_plural: str, key_prefix: str) -> 
 
 
 def _all_objects() -> list[ObjectType]:
-    return [_object(path) for path in sorted(_OBJECTS.glob("*.json"))]
+    return [replace(obj, fields=dict(obj.fields)) for obj in _read()]
+
+
+@cache
+def _read() -> tuple[ObjectType, ...]:
+    """The files as they are; read once, so nobody may change these objects."""
+    return tuple(_object(path) for path in sorted(_OBJECTS.glob("*.json")))
 
 
 def _object(path: Path) -> ObjectType:
-    body = json.loads(path.read_text())
+    body = json.loads(path.read_text(encoding="utf-8"))
     fields: dict[str, FieldType] = {item["name"].lower(): field_from(item) for item in body.pop("fields")}
     return ObjectType(**body, fields=fields)
 
