@@ -72,7 +72,7 @@ class TaskClosure:
 
 @dataclass(frozen=True, slots=True)
 class TaskPlan:
-    """What to make, what to close, and what to remember once that was applied."""
+    """What to make, what to close, and what the next run must remember."""
 
     create: tuple[DesiredTask, ...]
     close: tuple[TaskClosure, ...]
@@ -101,7 +101,8 @@ def plan_tasks(
     """The tasks to make and close. `state` is None on the first run, which makes none.
 
     With `complete` false `decisions` holds only some partners: the others' episodes stay as they are, and nothing
-    that needs all of them (cohorts, digests, data gaps) is made. Keep `state` only once the tasks were applied.
+    that needs all of them (cohorts, digests, data gaps) is made. The returned state may be
+    kept whether or not the plan is applied: what was not made is asked for again under the same key.
     """
     found = tuple(sorted(decisions, key=lambda decision: decision.partner_id))
     conditions = {(c.type, c.subject): c for d in found for c in partner_conditions(d, policy, as_of)}
