@@ -25,7 +25,9 @@ REPLACED = frozenset(
 )
 """Set-up tables of which every org has its own: a file of one replaces what the org was founded with."""
 
-_MEMOIZED = frozenset({"boolean", "picklist", "multipicklist", "date", "int", "double", "currency", "percent"})
+_MEMOIZED = frozenset(
+    {"boolean", "picklist", "multipicklist", "date", "int", "double", "currency", "percent", "reference"}
+)
 _MEMO_LIMIT = 20_000
 _STORED_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z")
 _DELETIONS = "INSERT OR IGNORE INTO e_deleted SELECT ?, f_id, f_systemmodstamp, 0 FROM {} WHERE f_isdeleted = 1"
@@ -147,18 +149,19 @@ def _convert(field: FieldType) -> Convert:
     """The field's conversion; few different values are remembered, ids and free text are not."""
     if field.type in ("string", "textarea", "url", "phone", "email", "combobox"):
         return _text_of(field)
-    if field.type in ("id", "reference"):
+    if field.type == "id":
         return lambda cell: cell if _right_id(cell) else to_stored(field, cell)
     if field.type == "datetime":
         return _instant_of(field)
     if field.type not in _MEMOIZED:
         return lambda cell: to_stored(field, cell)
     memo: dict[str, Stored] = {}
+    linked = field.type == "reference"
 
     def convert(cell: str) -> Stored:
         if cell in memo:
             return memo[cell]
-        value = to_stored(field, cell)
+        value = cell if linked and _right_id(cell) else to_stored(field, cell)
         if len(memo) < _MEMO_LIMIT:
             memo[cell] = value
         return value

@@ -132,8 +132,8 @@ def _carry_out(org: Org, deployment: Deployment) -> None:
         deployment.status, deployment.error = "Failed", str(bad)
         return
     except BadXml as bad:
-        where = {"line": bad.line, "column": bad.column}
-        deployment.components = [asdict_of(Component("", "package.xml", "package.xml", bad.problem, **where))]
+        blamed = Component("", "package.xml", "package.xml", bad.problem, line=bad.line, column=bad.column)
+        deployment.components = [asdict_of(blamed)]
         deployment.status = "Failed"
         return
     failed = [component for component in plan.components if component.failed]
@@ -200,7 +200,8 @@ def _told(instant: str) -> str:
 
 
 def _details(deployment: Deployment, done: bool) -> dict[str, Any]:
-    good, bad = [], []
+    good: list[dict[str, Any]] = []
+    bad: list[dict[str, Any]] = []
     for component in deployment.components:
         failed = bool(component["problem"]) and not component["warning"]
         (bad if failed else good).append(_message(deployment, component, not failed))
