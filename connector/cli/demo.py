@@ -225,7 +225,7 @@ def _settings(folder: Path, world: Path, org: dict[str, Any]) -> Path:
     secret.touch(mode=0o600)
     secret.write_text(str(org["client_secret"]), encoding="utf-8")
     goal = "".join(f"{key} = {json.dumps(about['goals'][key])}\n" for key in ("regions", "verticals"))
-    goal = f'\n[[market_fit.goals]]\nname = "Q1"\nstart = 2026-01-01\nend = 2026-04-01\n{goal}'
+    goal = f'\n[[market_fit.goals]]\nname = "First half"\nstart = 2026-01-01\nend = 2026-07-01\n{goal}'
     (folder / "policy.toml").write_text(
         f'extends = "default"\nname = "demo"\ntimezone = "{about["time_zone"]}"\n{goal}', encoding="utf-8"
     )

@@ -58,7 +58,8 @@ def plan(ctx: Context, run_id: int, *, everybody: bool = True) -> Planned:
         people=people(ctx),
         complete=chosen is None,
     )
-    made = diff(_existing(ctx, chosen), desired, create=tasks.create, close=tasks.close)
+    partners = ctx.mirror.counts()["partners"]
+    made = diff(_existing(ctx, chosen), desired, create=tasks.create, close=tasks.close, partners=partners)
     kept = ctx.store.save_plan(run_id, made.fingerprint, to_json(made), ctx.clock())
     ctx.store.set_state(TASK_STATE, tasks.state.to_json())
     if made.empty:

@@ -112,11 +112,13 @@ def _due(last: datetime | None, every: timedelta, now: datetime) -> bool:
 
 def _full(ctx: Context, read: ObjectRead, stream: Stream, now: datetime, run: str, result: Pulled) -> None:
     """Read everything; a full read that a crash cut off goes on after its last stored page."""
-    resume = _resume_token(ctx, read) if stream.attempt == read.fingerprint and stream.began else None
+    again = stream.attempt == read.fingerprint and stream.began is not None
+    resume = _resume_token(ctx, read) if again else None
     done = ObjectPull(read.object, "resumed" if resume else "full")
     result.objects.append(done)
     if resume is None:
-        stream = replace(stream, attempt=read.fingerprint, began=now)
+        # The CRM may take up the job of the attempt that was cut off: the cursor must not be set after its beginning.
+        stream = replace(stream, attempt=read.fingerprint, began=stream.began if again else now)
         stream.save(ctx.mirror, read.key)
         for table, source in read.feeds:
             ctx.mirror.begin_full(table, source.name)
