@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from hashlib import sha256
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -29,10 +30,11 @@ from connector.core.facts import (
 from connector.core.policy import Policy
 from connector.facts import taxonomy
 from connector.facts.benchmark import Benchmark, matched_medians
+from connector.facts.narrow import MOST_PARTNERS, Narrowing
 from connector.facts.readiness import Readiness, readiness
 from connector.facts.relations import STAGES
 from connector.facts.sources import Tables
-from connector.facts.statements import shape, statements
+from connector.facts.statements import Statements, shape, statements
 from connector.facts.windows import Windows, calendar, moments, windows
 
 _CHUNK = 1_000
@@ -54,7 +56,8 @@ def compute(
     """The facts of every live partner, or of the named ones, in the order of their ids.
 
     Ids of partners that were merged away stand for their survivors; unknown ids are left out. `as_of` is aware.
-    All questions are asked before this returns; what remains is to turn columns into records.
+    All questions are asked before this returns; what remains is to turn columns into records. The direct deals
+    that partners are compared with are those of the last computation of all partners on that day.
     """
     spans = windows(policy, as_of)
     ready = readiness(tables, policy, as_of)
@@ -62,14 +65,35 @@ def compute(
     for name, literal in moments(spans).items():
         tables.run(f"SET VARIABLE {name} = {literal}")
     tables.load("calendar", calendar(spans.zone, spans.today.year))
+    tables.run(f"CREATE OR REPLACE TEMP TABLE rates AS {questions.rates}")
+    _pool_direct_deals(tables, questions.direct, f"{spans.today} {questions.direct}", anew=partner_ids is None)
     _want(tables, partner_ids)
-    for name, sql in questions.stages:
-        tables.run(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")
-    answers = {name: tables.query(sql) for name, sql in questions.answers}
-    for name in STAGES:
-        if name != "aliases":
-            tables.run(f"DROP TABLE temp.{name}")
-    return _records(answers, _Day(policy, spans, ready))
+    few = partner_ids is not None and len(partner_ids) <= MOST_PARTNERS
+    return _records(_ask(tables, questions, proxy=ready.proxy, few=few), _Day(policy, spans, ready))
+
+
+def _ask(tables: Tables, questions: Statements, *, proxy: bool, few: bool) -> dict[str, pa.Table]:
+    narrowing = Narrowing(tables)
+    try:
+        if few:
+            narrowing.make(proxy=proxy)
+        for name, sql in questions.stages:
+            tables.run(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")
+        return {name: tables.query(sql) for name, sql in questions.answers}
+    finally:
+        narrowing.drop()
+        for name in STAGES:
+            if name not in ("aliases", "direct"):
+                tables.run(f"DROP TABLE IF EXISTS temp.{name}")
+
+
+def _pool_direct_deals(tables: Tables, sql: str, key: str, *, anew: bool) -> None:
+    """The deals to compare with: taken at every computation of all partners, and kept for the rest of the day."""
+    digest = sha256(key.encode()).hexdigest()
+    known = tables.query("SELECT getvariable('direct_of') AS digest").column("digest")[0].as_py()
+    if anew or known != digest:
+        tables.run(f"CREATE OR REPLACE TEMP TABLE direct AS {sql}")
+        tables.run(f"SET VARIABLE direct_of = '{digest}'")
 
 
 def _want(tables: Tables, partner_ids: Sequence[str] | None) -> None:

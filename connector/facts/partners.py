@@ -62,7 +62,7 @@ def meetings() -> ir.Table:
         deals.select(subject=deals.opportunity_id, partner_id=deals.partner_id),
         accounts.select(subject=accounts.account_id, partner_id=accounts.partner_id),
         wanted.select(subject=wanted.id, partner_id=wanted.partner_id),
-        distinct=True,
+        distinct=False,
     )
     events = rows("meetings")
     held = events.filter(
@@ -132,7 +132,7 @@ def mix() -> ir.Table:
 
 
 def direct_wins(corporate: str) -> ir.Table:
-    """Won new business without a partner, in strata of the wanted partners' wins: `segment`, `product`, `units`."""
+    """Won new business of the last year on which no partner stands: `segment`, `product`, `units`."""
     opportunities = rows("opportunities")
     won = opportunities.filter(
         yes(opportunities.is_won),
@@ -141,18 +141,23 @@ def direct_wins(corporate: str) -> ir.Table:
         _new(opportunities["type"]),
         opportunities.amount.notnull(),
     ).select("id", "account_id", "amount", "currency", "close_date", "product", "segment")
-    known = survivor(won, "account_id")
+    alone = without_partner(won)
+    priced = survivor(converted(alone, "amount", alone.close_date, corporate).filter(_.value.notnull()), "account_id")
     accounts = rows("accounts").select(customer=_.id, size=_.segment)
-    joined = known.left_join(accounts, known.account_id == accounts.customer)
-    filled = joined.mutate(
-        segment=ibis.coalesce(joined["segment"], joined["size"], ""), product=ibis.coalesce(joined["product"], "")
+    joined = priced.left_join(accounts, priced.account_id == accounts.customer)
+    return joined.select(
+        segment=ibis.coalesce(joined["segment"], joined["size"], ""),
+        product=ibis.coalesce(joined["product"], ""),
+        units=(joined["value"] * 10_000).cast("int64"),
     )
-    placed = filled.select("id", "account_id", "amount", "currency", "close_date", "segment", "product")
+
+
+def matched() -> ir.Table:
+    """The direct deals in strata where a wanted partner has wins."""
+    direct = rows("direct")
     strata = rows("mix").select(known_segment=_.segment, known_product=_.product).distinct()
-    alike = [placed.segment == strata.known_segment, placed["product"] == strata.known_product]
-    alone = without_partner(placed.join(strata, alike).select(*placed.columns))
-    priced = converted(alone, "amount", alone.close_date, corporate).filter(_.value.notnull())
-    return priced.select("segment", "product", units=(priced.value * 10_000).cast("int64"))
+    alike = [direct.segment == strata.known_segment, direct["product"] == strata.known_product]
+    return direct.join(strata, alike).select("segment", "product", "units")
 
 
 def footprint(share: Decimal) -> ir.Table:

@@ -45,17 +45,21 @@ def shape(policy: Policy, *, proxy: bool) -> Shape:
 
 @dataclass(frozen=True, slots=True)
 class Statements:
-    """SQL: `stages` fill temporary tables in this order; `answers` are read, in the order of partner ids."""
+    """SQL: `stages` fill temporary tables in this order; `answers` are read, in the order of partner ids.
+
+    `rates` comes before all of them, and `direct` makes the pool of direct deals that partners are compared with.
+    """
 
     stages: tuple[tuple[str, str], ...]
     answers: tuple[tuple[str, str], ...]
+    rates: str
+    direct: str
 
 
 @lru_cache(maxsize=16)
 def statements(wanted: Shape) -> Statements:
     """The SQL of every stage and answer (DuckDB's dialect)."""
     stages = {
-        "rates": dated_rates(),
         "linked_accounts": links.linked_accounts(),
         "deals": links.deals(wanted.closing_roles),
         "wins": partners.wins(wanted.corporate),
@@ -74,10 +78,11 @@ def statements(wanted: Shape) -> Statements:
         "left_out": campaigns.left_out(),
         "live": campaigns.live(wanted.corporate),
         "mix": rows("mix").order_by("partner_id", "segment", "product"),
-        "direct": partners.direct_wins(wanted.corporate),
+        "direct": partners.matched(),
         "profiles": partners.profiles(),
     }
-    return Statements(_compiled(stages), _compiled(answers))
+    shared = dict(_compiled({"rates": dated_rates(), "direct": partners.direct_wins(wanted.corporate)}))
+    return Statements(_compiled(stages), _compiled(answers), **shared)
 
 
 def _by_partner(relation: ir.Table) -> ir.Table:

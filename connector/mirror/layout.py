@@ -23,6 +23,17 @@ FAMILIES = {"partners": "company", "accounts": "company", "contacts": "contact"}
 ASSOCIATIONS = frozenset({"partner_links", "account_links", "meetings", "touches", "campaign_members"})
 """Tables in which two feeds may tell different things about the same source record: both rows stay."""
 
+LOOKED_UP = {
+    "opportunities": ("id", "account_id", "campaign_id"),
+    "partner_links": ("partner_id", "opportunity_id"),
+    "registrations": ("partner_id",),
+    "quotes": ("opportunity_id",),
+    "stage_history": ("opportunity_id",),
+    "meetings": ("related_id",),
+    "accounts": ("id",),
+}
+"""Columns of large tables by which a few partners' rows are found; see `Mirror.index`."""
+
 _SQL_TYPES = {
     Kind.ID: "VARCHAR",
     Kind.TEXT: "VARCHAR",

@@ -282,6 +282,17 @@ class Mirror(Notes):
         relation = self._con.sql(sql)
         yield from relation.to_arrow_reader(rows)
 
+    def index(self) -> None:
+        """Make the indexes by which a few partners' rows are found at once; a full pull leaves its table without.
+
+        Worth its seconds (about one a million rows) in a process that answers single changes.
+        """
+        for name, columns in layout.LOOKED_UP.items():
+            for number in self._feeds.get(name, {}).values():
+                stored = layout.stored(CANONICAL[name], number)
+                for column in columns:
+                    self._con.execute(f'CREATE INDEX IF NOT EXISTS {stored}_{column} ON {stored} ("{column}")')
+
     # The file ----------------------------------------------------------------------------------------------------
 
     def _prepare(self) -> None:
@@ -312,8 +323,14 @@ class Mirror(Notes):
                 have = [row[0] for row in self._con.execute(f"DESCRIBE {name}").fetchall()]
                 for column in table.columns:
                     if column.name not in have:
+                        self._drop_indexes(name)  # a table with an index takes no column
                         kind = layout.sql_type(column.kind)
                         self._con.execute(f'ALTER TABLE {name} ADD COLUMN "{column.name}" {kind}')
+
+    def _drop_indexes(self, name: str) -> None:
+        indexes = self._con.execute("SELECT index_name FROM duckdb_indexes() WHERE table_name = ?", [name]).fetchall()
+        for (index,) in indexes:
+            self._con.execute(f'DROP INDEX "{index}"')
 
     def _view(self, table: Table) -> str:
         return layout.view(table, sorted(self._feeds.get(table.name, {}).items()))
