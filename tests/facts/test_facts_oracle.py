@@ -578,11 +578,12 @@ def test_the_relations_say_what_a_naive_reading_of_the_rows_says(
     expected = Naive(world, policy).every()
     with Mirror.open(":memory:", threads=1) as mirror:
         fill_mirror(mirror, world)
-        assert list(compute(mirror, policy, AS_OF)) == expected
+        found = list(compute(mirror, policy, AS_OF))
+        assert found == expected
         one = chance.choice(expected)
         assert list(compute(mirror, policy, AS_OF, [one.partner_id])) == [one]
     for rows in world.values():
         chance.shuffle(rows)
     with Mirror.open(":memory:", threads=2) as mirror:
         fill_mirror(mirror, world)
-        assert repr(list(compute(mirror, policy, AS_OF))) == repr(expected)
+        assert repr(list(compute(mirror, policy, AS_OF))) == repr(found)
