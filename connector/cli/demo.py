@@ -119,7 +119,7 @@ def _first_run(voice: Voice, ctx: Context) -> None:
     voice.show("")
     voice.show(show.applied_tables(applied, show.partner_names(ctx)))
     voice.show("")
-    voice.show(show.partners_table(show.partner_rows(ctx), f"Partners as of {decided.as_of}", most=100))
+    voice.show(show.partners_table(show.partner_rows(ctx), f"Partners as of {decided.as_of}", each=7))
     voice.answer(first={"pulled": rows, "outcomes": dict(decided.outcomes), "applied": applied.counts})
 
 

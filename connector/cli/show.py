@@ -6,13 +6,14 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from connector.cli.console import plain
+from connector.cli.console import out, plain
 from connector.core.decisions import Decision
 from connector.core.explain import brief, story
 from connector.core.figures import plain as number
@@ -46,6 +47,11 @@ def _cut(table: Table, shown: int, total: int, what: str) -> RenderableType:
     if total <= shown:
         return table
     return Group(table, Text(f"... and {total - shown} more {what}; --json shows all.", style="dim"))
+
+
+def counted(number: int, thing: str) -> str:
+    """`1 task`, `1,200 tasks`."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def has_errors(report: CheckReport) -> bool:
@@ -154,15 +160,21 @@ def partner_rows(ctx: Context) -> list[PartnerRow]:
     return sorted(rows, key=lambda row: (row.outcome, row.name))
 
 
-def partners_table(rows: Sequence[PartnerRow], title: str = "Partners", most: int = MOST_ROWS) -> RenderableType:
-    """Decision, lever, owner and why, a partner a row."""
+def partners_table(rows: Sequence[PartnerRow], title: str = "Partners", each: int = MOST_ROWS) -> RenderableType:
+    """Decision, lever, owner and why, a partner a row; at most so many of each decision."""
     table = _table(title, "partner", "persona", "decision", "lever", "owner", "why")
-    for column in table.columns:
-        column.no_wrap, column.overflow = True, "ellipsis"
-    for row in rows[:most]:
-        parts = (_cell(row.name, 28), row.persona, row.outcome, row.lever, row.owner, row.why)
-        table.add_row(*(plain(part) for part in parts))
-    return _cut(table, most, len(rows), "partners")
+    table.expand = True
+    widths = (22, 8, 16, 14, 14, None) if out.width >= 110 else (15, 5, 12, 10, 9, None)
+    for column, width in zip(table.columns, widths, strict=True):
+        column.no_wrap, column.overflow, column.width = True, "ellipsis", width
+        column.ratio = 1 if width is None else None
+    shown = 0
+    for _, group in groupby(rows, key=lambda row: row.outcome):
+        for row in islice(group, each):
+            name, owner = _cell(row.name, 30), _cell(row.owner, 20)
+            table.add_row(*(plain(part) for part in (name, row.persona, row.outcome, row.lever, owner, row.why)))
+            shown += 1
+    return _cut(table, shown, len(rows), "partners")
 
 
 def decided_table(result: Decided, rows: Sequence[PartnerRow]) -> RenderableType:
@@ -195,9 +207,10 @@ def plan_tables(result: Planned, names: Mapping[str, str], most: int = MOST_ROWS
     """The plan: numbers first, then the changes."""
     summary = result.plan.summary
     words = (
-        f"{summary.records_changed:,} of {summary.partners:,} partners' records and {summary.fields_changed:,} "
-        f"fields would change ({summary.first_decisions:,} first decisions, {summary.decisions_changed:,} changed); "
-        f"{summary.tasks_created:,} tasks made, {summary.tasks_closed:,} closed."
+        f"{counted(summary.fields_changed, 'field')} on {summary.records_changed:,} of {summary.partners:,} partner "
+        f"records would change ({counted(summary.first_decisions, 'first decision')}, "
+        f"{summary.decisions_changed:,} changed); {counted(summary.tasks_created, 'task')} made, "
+        f"{summary.tasks_closed:,} closed."
     )
     if result.plan.empty:
         return f"Nothing to do: the CRM holds what was decided for {summary.partners:,} partners."
@@ -288,9 +301,9 @@ def problems_json(result: Applied) -> list[dict[str, Any]]:
 def sync_tables(result: SyncReport, names: Mapping[str, str], usage: Usage) -> RenderableType:
     """One sync in a few lines."""
     pulled, decided = result.pulled, result.decided
-    head = f"Pulled {pulled.changed:,} changed rows in {pulled.calls} calls; {_budget(usage)}."
+    head = f"Pulled {counted(pulled.changed, 'changed row')} in {pulled.calls} calls; {_budget(usage)}."
     scope = "everybody" if decided.everybody else "partners with news"
-    middle = f"Decided {decided.partners:,} ({scope}): {len(decided.changed):,} decisions changed."
+    middle = f"Decided {counted(decided.partners, 'partner')} ({scope}), {len(decided.changed):,} of them anew."
     parts: list[RenderableType] = [head, middle, plan_tables(result.planned, names)]
     if result.applied is not None:
         parts += ["", applied_tables(result.applied, names)]

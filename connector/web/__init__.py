@@ -1,0 +1,1 @@
+"""What the connector says over HTTP."""
