@@ -2,82 +2,113 @@
 
 from __future__ import annotations
 
-_DEALS = """
-deal_partners AS (
-  SELECT opportunity_id, partner_id FROM partner_links
-  UNION ALL SELECT opportunity_id, partner_id FROM registrations
-  UNION ALL SELECT o.id, l.partner_id FROM opportunities o
-    JOIN account_links l ON coalesce((SELECT survivor FROM company WHERE company.id = o.account_id), o.account_id)
-      = coalesce((SELECT survivor FROM company WHERE company.id = l.account_id), l.account_id)
-  UNION ALL SELECT o.id, c.partner_id FROM opportunities o JOIN campaign_partners c ON c.campaign_id = o.campaign_id
-)"""
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
-_OWN = "SELECT partner_id FROM {table} WHERE id IN (SELECT id FROM changed)"
-_OF_DEALS = "SELECT partner_id FROM deal_partners WHERE opportunity_id IN ({deals})"
-_DEALS_OF = "SELECT opportunity_id FROM {table} WHERE id IN (SELECT id FROM changed)"
-_OF_COMPANIES = """
-  SELECT id FROM partners WHERE id IN ({ids})
-  UNION ALL SELECT partner_id FROM account_links WHERE account_id IN ({ids})
-"""
-_OF_CAMPAIGNS = "SELECT partner_id FROM campaign_partners WHERE campaign_id IN ({ids})"
-_CHANGED = "SELECT id FROM changed"
-_EVERYBODY = "SELECT id AS partner_id FROM partners"
+Ask = Callable[[str], list[str]]
+"""Runs a question and gives the filled cells of its first column."""
 
 
-def _about(table: str) -> str:
-    """Partners behind the `related_id` of an activity: a deal, an account or the partner itself."""
-    about = f"SELECT related_id FROM {table} WHERE id IN (SELECT id FROM changed)"
-    return _OF_DEALS.format(deals=about) + " UNION ALL " + _OF_COMPANIES.format(ids=about)
+def among(column: str, ids: Iterable[str]) -> str:
+    """The condition that a column holds one of the ids, written out so that an index can be used."""
+    texts = ", ".join("'" + id_.replace("'", "''") + "'" for id_ in sorted(set(ids)))
+    return f"{column} IN ({texts})" if texts else "false"
 
 
-_REQUESTS = "SELECT request_id FROM fund_claims WHERE id IN (SELECT id FROM changed)"
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """The ways from changed rows to partners; ids are given as they stand, before merges are followed."""
 
-RULES: dict[str, str] = {
-    "partners": _CHANGED,
-    "accounts": _OF_COMPANIES.format(ids=_CHANGED)
-    + " UNION ALL "
-    + _OF_DEALS.format(deals=f"SELECT id FROM opportunities WHERE account_id IN ({_CHANGED})"),
-    "opportunities": _OF_DEALS.format(deals=_CHANGED),
-    "partner_links": _OWN.format(table="partner_links"),
-    "account_links": _OWN.format(table="account_links"),
-    "registrations": _OWN.format(table="registrations"),
-    "quotes": _OF_DEALS.format(deals=_DEALS_OF.format(table="quotes")),
-    "stage_history": _OF_DEALS.format(deals=_DEALS_OF.format(table="stage_history")),
-    "meetings": _about("meetings"),
-    "touches": _about("touches") + " UNION ALL " + _OWN.format(table="touches"),
-    "campaigns": _OF_CAMPAIGNS.format(ids=_CHANGED),
-    "campaign_members": _OF_CAMPAIGNS.format(
-        ids=f"SELECT campaign_id FROM campaign_members WHERE id IN ({_CHANGED})"
-    ),
-    "contacts": _OF_COMPANIES.format(ids=f"SELECT account_id FROM contacts WHERE id IN ({_CHANGED})"),
-    "logins": _OWN.format(table="logins"),
-    "fund_requests": _OWN.format(table="fund_requests")
-    + " UNION ALL "
-    + _OF_CAMPAIGNS.format(ids=f"SELECT campaign_id FROM fund_requests WHERE id IN ({_CHANGED})"),
-    "fund_claims": _OWN.format(table="fund_claims")
-    + f" UNION ALL SELECT partner_id FROM fund_requests WHERE id IN ({_REQUESTS})"
-    + " UNION ALL "
-    + _OF_CAMPAIGNS.format(ids=f"SELECT campaign_id FROM fund_requests WHERE id IN ({_REQUESTS})"),
-    "fund_allocations": _OWN.format(table="fund_allocations"),
-    "users": "SELECT id FROM partners WHERE owner_id IN (SELECT id FROM changed)"
-    " OR marketer_id IN (SELECT id FROM changed)",
-    "stages": _EVERYBODY,
-    "exchange_rates": _EVERYBODY,
-    "tasks": f"SELECT related_id FROM tasks WHERE id IN ({_CHANGED})",
+    ask: Ask
+
+    def cells(self, table: str, column: str, ids: Iterable[str], key: str = "id") -> list[str]:
+        """What a column holds in the rows whose key is one of the ids."""
+        condition = among(key, ids)
+        return [] if condition == "false" else self.ask(f"SELECT DISTINCT {column} FROM {table} WHERE {condition}")
+
+    def named(self, table: str, ids: list[str]) -> list[str]:
+        """Partners that the rows themselves name."""
+        return self.cells(table, "partner_id", ids)
+
+    def deals(self, ids: list[str]) -> list[str]:
+        """Partners who stand on the opportunities, on their accounts, or whose campaigns brought them."""
+        on_deal = [*self._linked("partner_links", ids), *self._linked("registrations", ids)]
+        customers = self.cells("opportunities", "account_id", ids)
+        campaigns = self.cells("opportunities", "campaign_id", ids)
+        return [*on_deal, *self.cells("account_links", "partner_id", self.same(customers), "account_id"),
+                *self.campaigns(campaigns)]  # fmt: skip
+
+    def _linked(self, table: str, ids: list[str]) -> list[str]:
+        return self.cells(table, "partner_id", ids, "opportunity_id")
+
+    def companies(self, ids: list[str]) -> list[str]:
+        """The companies themselves, should they be partners, and the partners who stand on them."""
+        known = self.same(ids)
+        return [*known, *self.cells("account_links", "partner_id", known, "account_id")]
+
+    def accounts(self, ids: list[str]) -> list[str]:
+        """Partners of the companies and of their opportunities."""
+        known = self.same(ids)
+        return [*self.companies(known), *self.deals(self.cells("opportunities", "id", known, "account_id"))]
+
+    def campaigns(self, ids: list[str]) -> list[str]:
+        """Partners whose campaigns they are, or who asked money for them."""
+        return [*self.named("campaigns", ids), *self.cells("fund_requests", "partner_id", ids, "campaign_id")]
+
+    def about(self, table: str, ids: list[str]) -> list[str]:
+        """Partners behind the deal, account or partner that an activity was about."""
+        subjects = self.cells(table, "related_id", ids)
+        return [*self.deals(subjects), *self.companies(subjects)]
+
+    def requests(self, ids: list[str]) -> list[str]:
+        """Partners who asked, and those of the campaigns asked for."""
+        return [*self.named("fund_requests", ids), *self.campaigns(self.cells("fund_requests", "campaign_id", ids))]
+
+    def same(self, ids: list[str]) -> list[str]:
+        """The ids with every other id of the same companies, through merges."""
+        now = {*ids, *self.cells("aliases", "survivor", ids)}
+        return sorted(now | set(self.cells("aliases", "id", now, "survivor")))
+
+    def users(self, ids: list[str]) -> list[str]:
+        """Partners whose managers they are."""
+        return [*self.cells("partners", "id", ids, "owner_id"), *self.cells("partners", "id", ids, "marketer_id")]
+
+    def everybody(self, ids: list[str]) -> list[str]:
+        """All partners."""
+        return self.ask("SELECT id FROM partners")
+
+
+RULES: dict[str, Callable[[Follow, list[str]], list[str]]] = {
+    "partners": lambda follow, ids: ids,
+    "accounts": Follow.accounts,
+    "opportunities": Follow.deals,
+    "partner_links": lambda follow, ids: follow.named("partner_links", ids),
+    "account_links": lambda follow, ids: follow.named("account_links", ids),
+    "registrations": lambda follow, ids: follow.named("registrations", ids),
+    "quotes": lambda follow, ids: follow.deals(follow.cells("quotes", "opportunity_id", ids)),
+    "stage_history": lambda follow, ids: follow.deals(follow.cells("stage_history", "opportunity_id", ids)),
+    "meetings": lambda follow, ids: follow.about("meetings", ids),
+    "touches": lambda follow, ids: [*follow.about("touches", ids), *follow.named("touches", ids)],
+    "campaigns": Follow.campaigns,
+    "campaign_members": lambda follow, ids: follow.campaigns(follow.cells("campaign_members", "campaign_id", ids)),
+    "contacts": lambda follow, ids: follow.companies(follow.cells("contacts", "account_id", ids)),
+    "logins": lambda follow, ids: follow.named("logins", ids),
+    "fund_requests": Follow.requests,
+    "fund_claims": lambda follow, ids: [
+        *follow.named("fund_claims", ids),
+        *follow.requests(follow.cells("fund_claims", "request_id", ids)),
+    ],
+    "fund_allocations": lambda follow, ids: follow.named("fund_allocations", ids),
+    "users": Follow.users,
+    "stages": Follow.everybody,
+    "exchange_rates": Follow.everybody,
+    "tasks": lambda follow, ids: follow.cells("tasks", "related_id", ids),
 }
-"""For each canonical table: the partner ids (before merges are followed) behind the ids in `changed`."""
+"""For each canonical table the way from its changed rows to partner ids."""
 
 
-def query(table: str) -> str:
-    """The statement that lists the live partners behind the ids of the temporary table `changed`."""
-    return f"""
-WITH company AS (SELECT id, survivor FROM aliases WHERE family = 'company'),
-campaign_partners AS (
-  SELECT id AS campaign_id, partner_id FROM campaigns UNION ALL SELECT campaign_id, partner_id FROM fund_requests
-), {_DEALS},
-named(id) AS ({RULES[table]})
-SELECT DISTINCT p.id FROM named
-LEFT JOIN company ON company.id = named.id
-JOIN partners p ON p.id = coalesce(company.survivor, named.id)
-ORDER BY p.id
-"""
+def partners(ask: Ask, table: str, ids: list[str]) -> set[str]:
+    """The live partners behind the rows of a table."""
+    follow = Follow(ask)
+    found = RULES[table](follow, ids)
+    return set(follow.cells("partners", "id", follow.same(found)))

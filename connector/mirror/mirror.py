@@ -257,12 +257,10 @@ class Mirror(Notes):
         deleted, ask before the change and again after it.
         """
         wanted = sorted(set(ids))
-        if not wanted:
-            return set()
-        self.load("changed", pa.table({"id": pa.array(wanted, pa.string())}))
-        rows = self._con.execute(affected.query(table)).fetchall()
-        self._con.execute("DROP TABLE changed")
-        return {row[0] for row in rows}
+        return affected.partners(self._cells, table, wanted) if wanted else set()
+
+    def _cells(self, sql: str) -> list[str]:
+        return [row[0] for row in self._con.execute(sql).fetchall() if row[0] is not None]
 
     def run(self, sql: str, values: Sequence[Any] = ()) -> None:
         """Run a statement for its effect; temporary tables last until the mirror is closed."""
