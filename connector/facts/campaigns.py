@@ -9,14 +9,14 @@ from ibis import _
 from ibis.expr import types as ir
 
 from connector.facts.money import converted
-from connector.facts.relations import moment, rows
+from connector.facts.relations import STAGES, moment, rows
 
 NOT_MATURED = "NOT_MATURED"
 SPEND_UNKNOWN = "SPEND_UNKNOWN"
 ZERO_SPEND = "ZERO_SPEND"
 
 
-def _owned() -> ir.Table:
+def owned() -> ir.Table:
     """The wanted partners' campaigns: of the partner named there, else of the only partner who asked money for it."""
     campaigns, wanted, requests = rows("campaigns"), rows("wanted"), rows("fund_requests")
     asked = requests.filter(requests.campaign_id.notnull(), requests.partner_id.notnull())
@@ -32,7 +32,7 @@ def _owned() -> ir.Table:
     )
     known = wanted.select("partner_id", known=wanted.id)
     ours = named.join(known, named.named == known.known)
-    return ours.drop("named", "known")
+    return ours.select(*STAGES["owned"])
 
 
 def _claimed(campaigns: ir.Table, corporate: str) -> ir.Table:
@@ -66,8 +66,8 @@ def _costed(campaigns: ir.Table, corporate: str) -> ir.Table:
 
 def funded(*, vendor_paid: bool, corporate: str) -> ir.Table:
     """One row an ended campaign: its net `spend`, and in `code` why it is left out of the track record, if it is."""
-    owned = _owned()
-    ended = owned.filter(owned.end_date < moment("today"))
+    ours = rows("owned")
+    ended = ours.filter(ours.end_date < moment("today"))
     spends = _claimed(ended, corporate) if vendor_paid else _costed(ended, corporate)
     joined = ended.left_join(spends, ended.id == spends.campaign)
     unknown = ibis.coalesce(joined.blank, 1) > 0
@@ -143,10 +143,8 @@ def _or_zero(column: Any) -> Any:
 def live(corporate: str) -> ir.Table:
     """Campaigns that are planned or running, and fund requests that wait or were granted and are not yet spent."""
     today = moment("today")
-    owned = _owned()
-    running = owned.filter(
-        owned.status.isin(["active", "planned"]), owned.end_date.isnull() | (owned.end_date >= today)
-    )
+    ours = rows("owned")
+    running = ours.filter(ours.status.isin(["active", "planned"]), ours.end_date.isnull() | (ours.end_date >= today))
     campaigns = running.select(
         "partner_id", "id", "name", "motion", "currency",
         kind=ibis.literal("campaign"),

@@ -57,6 +57,18 @@ STAGES: dict[str, dict[str, str]] = {
     },
     "mix": {"partner_id": "string", "segment": "string", "product": "string", "weight": "int64"},
     "direct": {"segment": "string", "product": "string", "units": "int64"},
+    "owned": {
+        "partner_id": "string",
+        "id": "string",
+        "name": "string",
+        "motion": "string",
+        "status": "string",
+        "start_date": "date",
+        "end_date": "date",
+        "budgeted_cost": "decimal(20, 4)",
+        "actual_cost": "decimal(20, 4)",
+        "currency": "string",
+    },
     "funded": {
         "campaign_id": "string",
         "partner_id": "string",

@@ -64,6 +64,7 @@ def statements(wanted: Shape) -> Statements:
         "deals": links.deals(wanted.closing_roles),
         "wins": partners.wins(wanted.corporate),
         "mix": partners.mix(),
+        "owned": campaigns.owned(),
         "funded": campaigns.funded(vendor_paid=wanted.vendor_paid, corporate=wanted.corporate),
     }
     answers = {

@@ -31,6 +31,10 @@ LOOKED_UP = {
     "stage_history": ("opportunity_id",),
     "meetings": ("related_id",),
     "accounts": ("id",),
+    "campaigns": ("id", "partner_id"),
+    "fund_requests": ("id", "partner_id", "campaign_id"),
+    "fund_claims": ("partner_id", "request_id"),
+    "logins": ("partner_id",),
 }
 """Columns of large tables by which a few partners' rows are found; see `Mirror.index`."""
 
