@@ -141,7 +141,7 @@ FIELDS: tuple[ScoreField, ...] = (
         length=1000,
         long=True,
     ),
-    _text("Evidence_URL", "Evidence", "Where the evidence can be seen.", 255),
+    _text("Evidence_URL", "Evidence", "The first record behind the deciding number; `pmom explain` lists all.", 255),
     _plain("Scored_At", "Scored At", "When these fields were last written.", Kind.INSTANT, volatile=True),
     ScoreField(
         object="partner",
@@ -203,6 +203,27 @@ def scorecard(
     if evidence_url is not None and not decision.stale:
         values["Evidence_URL"] = evidence_url
     return tuple((name, values[name]) for name in MACHINE_FIELDS if name in values)
+
+
+_EVIDENCE_TABLES = {
+    Gate.VELOCITY: "opportunities",
+    Gate.MARKET_FIT: "opportunities",
+    Gate.TRACK_RECORD: "campaigns",
+    Symptom.CONFIDENCE: "meetings",
+    Symptom.STRATEGIC: "opportunities",
+}
+
+
+def leading_evidence(decision: Decision) -> tuple[str, str] | None:
+    """Canonical table and id of the first record behind the decision: of a deciding gate, else of the symptom."""
+    deciding = {code.partition(".")[0] for code in decision.reasons}
+    for gate in decision.gates:
+        if gate.gate.value in deciding and gate.evidence:
+            return _EVIDENCE_TABLES[gate.gate], gate.evidence[0]
+    for result in decision.symptoms:
+        if result.symptom is decision.symptom and result.evidence and result.symptom in _EVIDENCE_TABLES:
+            return _EVIDENCE_TABLES[result.symptom], result.evidence[0]
+    return None
 
 
 def _decided(decision: Decision) -> dict[str, Value]:

@@ -191,6 +191,14 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Who:
+    """Where a connection leads, and as whom."""
+
+    tenant: str  # the org's or portal's id
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a CRM can do, as data."""
 
@@ -288,8 +296,8 @@ class CRM(Protocol):
         """A stable name of the org or portal and the connecting user; proves that the credentials work."""
         ...
 
-    def user_id(self) -> str:
-        """The id of the user as whom the connector writes: what others changed last is not ours."""
+    def who(self) -> Who:
+        """The org or portal, and the user as whom the connector writes: what others changed last is not ours."""
         ...
 
     def now(self) -> datetime:

@@ -31,6 +31,7 @@ from connector.crm.base import (
     Scalar,
     StepStatus,
     Usage,
+    Who,
     Write,
     WriteResult,
     WriteStatus,
@@ -61,6 +62,7 @@ class MemoryCRM:
     locked: set[str] = field(default_factory=set)
     records: dict[str, dict[str, MemoryRecord]] = field(default_factory=dict)
     calls: int = 0
+    tenant: str = "memory"
     _next: int = 0
 
     @property
@@ -72,9 +74,9 @@ class MemoryCRM:
         """Always the same."""
         return "memory"
 
-    def user_id(self) -> str:
-        """Always the same."""
-        return "memory-user"
+    def who(self) -> Who:
+        """The tenant given, and always the same user."""
+        return Who(self.tenant, "memory-user")
 
     def now(self) -> datetime:
         """The clock."""

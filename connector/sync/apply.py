@@ -26,6 +26,7 @@ from connector.sync.cards import MACHINE, names
 from connector.sync.context import Context
 from connector.sync.plan import Planned
 from connector.sync.streams import to_plan
+from connector.sync.tenant import claim
 
 CHUNK = 10_000
 """So many changes are checked, written and noted together: a Bulk job or fifty collection calls."""
@@ -65,6 +66,7 @@ class Applied:
 
 def apply(ctx: Context, run_id: int, planned: Planned, *, force: str | None = None) -> Applied:
     """Write the plan. Refused when a safety limit stands against it and `force` is not its fingerprint."""
+    claim(ctx)
     check_allowed(planned.plan, ctx, force)
     before = ctx.crm.usage().calls
     result = Applied(planned.plan_id)

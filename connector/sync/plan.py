@@ -14,7 +14,7 @@ from connector.core.codec import from_json, to_json
 from connector.core.decisions import Decision, decision_id
 from connector.core.episodes import TaskState
 from connector.core.plan import DesiredRecord, Plan, RecordValues, diff, refusal
-from connector.core.scorecard import scorecard
+from connector.core.scorecard import leading_evidence, scorecard
 from connector.core.tasks import ExistingTask, plan_tasks
 from connector.errors import Stale
 from connector.mapping import keepable
@@ -46,7 +46,7 @@ def plan(ctx: Context, run_id: int, *, everybody: bool = True) -> Planned:
         raise Stale("nothing was decided yet: run `pmom pull` and `pmom decide`")
     decisions = [(row, Decision.from_json(row.body)) for row in rows.values()]
     scored_at = ctx.clock().replace(microsecond=0)
-    desired = [_desired(row, decision, scored_at) for row, decision in decisions]
+    desired = [_desired(ctx, row, decision, scored_at) for row, decision in decisions]
     day = max((decision.as_of for _, decision in decisions), default=ctx.today())
     tasks = plan_tasks(
         [decision for _, decision in decisions],
@@ -79,10 +79,16 @@ def waiting(ctx: Context) -> Planned:
     return Planned(row.id, made, refusal(made, ctx.policy.limits))
 
 
-def _desired(row: DecisionRow, decision: Decision, scored_at: datetime) -> DesiredRecord:
-    card = scorecard(decision, scored_at=scored_at)
+def _desired(ctx: Context, row: DecisionRow, decision: Decision, scored_at: datetime) -> DesiredRecord:
+    card = scorecard(decision, scored_at=scored_at, evidence_url=_evidence_url(ctx, decision))
     values = tuple((name, keepable(name, value)) for name, value in card)  # else a scrubbed text would never be equal
     return DesiredRecord(row.partner_id, values, decision_id(row.body), "; ".join(decision.reasons))
+
+
+def _evidence_url(ctx: Context, decision: Decision) -> str | None:
+    evidence = leading_evidence(decision)
+    sources = ctx.fieldmap.of(evidence[0]) if evidence else ()
+    return ctx.crm.record_url(sources[0].object, evidence[1]) if evidence and sources else None
 
 
 def _existing(ctx: Context, chosen: list[str] | None) -> list[RecordValues]:

@@ -24,6 +24,7 @@ from connector.mirror import Rejected
 from connector.sync.cards import card_rows, edited_cards, names
 from connector.sync.context import Context
 from connector.sync.streams import Stream, to_decide, to_plan
+from connector.sync.tenant import claim
 
 MOST_FOLLOWED = 10_000
 """When a full read brings more changed rows than this, everybody is decided again."""
@@ -63,7 +64,7 @@ def pull(ctx: Context, run: str, *, full: bool = False, refresh: bool = False, r
     schemas = {name: ctx.crm.schema(name) for name in ctx.fieldmap.objects()}
     planned = reads(ctx.fieldmap, schemas)
     _note_absent(ctx, planned, schemas, result)
-    ctx.mirror.set_meta("user", ctx.crm.user_id())
+    claim(ctx)
     now = ctx.crm.now()
     for read in planned:
         schema = schemas[read.object] or _schema_named(schemas, read.object)

@@ -26,7 +26,7 @@ def test_a_signed_assertion_is_taken_and_another_keys_is_not(
     certificate.write_bytes(right.public_key().public_bytes(*PUBLIC))
     emulator = start_emulator("--jwt-cert", str(certificate))
     by_secret = SalesforceCRM(emulator.connection())
-    user = by_secret.fetch("User", [by_secret.user_id()], ("Username",)).column("Username").to_pylist()[0]
+    user = by_secret.fetch("User", [by_secret.who().user], ("Username",)).column("Username").to_pylist()[0]
     settings = {"auth": "jwt", "client_secret": None, "username": user}
     by_key = SalesforceCRM(emulator.connection(**settings, private_key=right.private_bytes(*PRIVATE).decode()))
     assert by_key.identity() == by_secret.identity()

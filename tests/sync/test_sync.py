@@ -305,6 +305,18 @@ def test_a_pull_that_was_cut_off_goes_on_after_its_last_page(office: Office) -> 
     assert office.ctx.mirror.counts()["opportunities"] == 25
 
 
+def test_a_workspace_of_one_org_is_refused_for_another(office: Office) -> None:
+    quoting(office, "Partner", won=2, of=10)
+    office.pull()
+    office.decide()
+    planned = office.plan()
+    office.crm.tenant = "another"
+    with pytest.raises(Misconfigured, match="workspace"):
+        office.apply(planned)
+    with pytest.raises(Misconfigured, match="workspace"):
+        office.pull()
+
+
 class Cut:
     """A CRM whose reads end in the middle."""
 

@@ -21,6 +21,7 @@ from connector.crm.base import (
     Progress,
     ReadRequest,
     Usage,
+    Who,
     Write,
     WriteResult,
     no_progress,
@@ -70,19 +71,16 @@ class SalesforceCRM:
         except Refusal as error:
             if error.status != 403:  # the limits need a permission of their own; the header tells them as well
                 raise
-        org, user = self._who()
-        return f"salesforce {org} {user}"
+        who = self.who()
+        return f"salesforce {who.tenant} {who.user}"
 
-    def user_id(self) -> str:
-        """The id of the user as whom the connector writes."""
-        return self._who()[1]
-
-    def _who(self) -> tuple[str, str]:
+    def who(self) -> Who:
+        """The org and the integration user; costs no call where the token tells them."""
         token = self.wire.tokens.token()
         if token.org and token.user:
-            return token.org, token.user
+            return Who(token.org, token.user)
         claims = self.wire.raw("GET", "/services/oauth2/userinfo", kind="identity").json()
-        return str(claims["organization_id"]), str(claims["user_id"])
+        return Who(str(claims["organization_id"]), str(claims["user_id"]))
 
     def now(self) -> datetime:
         """The org's clock to the second, UTC, asked for anew each time: it costs no request of the budget."""
