@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -32,7 +32,6 @@ from connector.facts import taxonomy
 from connector.facts.benchmark import Benchmark, matched_medians
 from connector.facts.narrow import MOST_PARTNERS, Narrowing
 from connector.facts.readiness import Readiness, readiness
-from connector.facts.relations import STAGES
 from connector.facts.sources import Tables
 from connector.facts.statements import Statements, shape, statements
 from connector.facts.windows import Windows, calendar, moments, windows
@@ -64,7 +63,8 @@ def compute(
     questions = statements(shape(policy, proxy=ready.proxy))
     for name, literal in moments(spans).items():
         tables.run(f"SET VARIABLE {name} = {literal}")
-    tables.load("calendar", calendar(spans.zone, spans.today.year))
+    of_year = f"{spans.zone} {spans.today.year}"
+    _keep(tables, "calendar", of_year, lambda: tables.load("calendar", calendar(spans.zone, spans.today.year)))
     tables.run(f"CREATE OR REPLACE TEMP TABLE rates AS {questions.rates}")
     _pool_direct_deals(tables, questions.direct, f"{spans.today} {questions.direct}", anew=partner_ids is None)
     _want(tables, partner_ids)
@@ -82,18 +82,23 @@ def _ask(tables: Tables, questions: Statements, *, proxy: bool, few: bool) -> di
         return {name: tables.query(sql) for name, sql in questions.answers}
     finally:
         narrowing.drop()
-        for name in STAGES:
-            if name not in ("aliases", "direct"):
-                tables.run(f"DROP TABLE IF EXISTS temp.{name}")
+        for name, _ in () if few else questions.stages:
+            tables.run(f"DROP TABLE IF EXISTS temp.{name}")
 
 
 def _pool_direct_deals(tables: Tables, sql: str, key: str, *, anew: bool) -> None:
     """The deals to compare with: taken at every computation of all partners, and kept for the rest of the day."""
+    make = f"CREATE OR REPLACE TEMP TABLE direct AS {sql}"
+    _keep(tables, "direct", key, lambda: tables.run(make), anew=anew)
+
+
+def _keep(tables: Tables, kept: str, key: str, make: Callable[[], None], *, anew: bool = False) -> None:
+    """Make a table that outlives this computation, unless it is there and was made for the same key."""
     digest = sha256(key.encode()).hexdigest()
-    known = tables.query("SELECT getvariable('direct_of') AS digest").column("digest")[0].as_py()
-    if anew or known != digest:
-        tables.run(f"CREATE OR REPLACE TEMP TABLE direct AS {sql}")
-        tables.run(f"SET VARIABLE direct_of = '{digest}'")
+    made_for = tables.query(f"SELECT getvariable('{kept}_of') AS digest").column("digest")[0].as_py()
+    if anew or made_for != digest:
+        make()
+        tables.run(f"SET VARIABLE {kept}_of = '{digest}'")
 
 
 def _want(tables: Tables, partner_ids: Sequence[str] | None) -> None:
