@@ -61,10 +61,15 @@ class Voice:
             transient=True,
         )
         tasks: dict[str, Any] = {}
+        kinds: dict[str, tuple[int, int | None]] = {}
 
         def report(what: str, done: int, total: int | None) -> None:
             if what not in tasks:
+                for other in [name for name, (at, end) in kinds.items() if end is None or at >= end]:
+                    bar.remove_task(tasks.pop(other))  # what is over makes room
+                    del kinds[other]
                 tasks[what] = bar.add_task(escape(what), total=total)
+            kinds[what] = (done, total)
             bar.update(tasks[what], completed=done, total=total)
 
         with bar:

@@ -78,6 +78,7 @@ def _decide_some(ctx: Context, run_id: int, day: date, chosen: list[str] | None,
     changed: list[DecisionRow] = []
     restated: list[DecisionRow] = []
     seen: set[str] = set()
+    total = ctx.mirror.counts()["partners"] if chosen is None else len(chosen)
     for facts in compute(ctx.mirror, ctx.policy, moment(ctx, day), chosen):
         seen.add(facts.partner_id)
         earlier = before.get(facts.partner_id)
@@ -90,7 +91,7 @@ def _decide_some(ctx: Context, run_id: int, day: date, chosen: list[str] | None,
             changed.append(row)
         elif earlier.body != body:
             restated.append(row)
-        ctx.progress("partners decided", len(seen), len(chosen) if chosen is not None else None)
+        ctx.progress("partners decided", len(seen), total)
     gone = sorted(set(before) - seen)
     to_plan(ctx.mirror).add(None if chosen is None else seen)
     ctx.store.record_decisions(run_id, day, changed, restated, gone=gone)
