@@ -30,14 +30,17 @@ class _Gathered:
 
     pages: list[pa.Table] = field(default_factory=list)
     token: str | None = None
+    rows: int = 0
+    bytes: int = 0
 
     def add(self, rows: pa.Table, token: str | None) -> None:
         self.pages.append(rows)
+        self.rows += rows.num_rows
+        self.bytes += rows.nbytes
         self.token = token if token is not None else self.token
 
     def full(self) -> bool:
-        rows = sum(page.num_rows for page in self.pages)
-        return rows >= _WRITE_ROWS or sum(page.nbytes for page in self.pages) >= _WRITE_BYTES
+        return self.rows >= _WRITE_ROWS or self.bytes >= _WRITE_BYTES
 
 
 class Mirror(Notes):
