@@ -1,1 +1,1 @@
-"""What is remembered between runs: cursors, jobs, decisions, plans, outcomes, task bindings, budgets."""
+"""What is remembered between runs: decisions, plans, outcomes, task episodes, server-side jobs."""

@@ -24,15 +24,6 @@ CHUNK = 400  # rows a statement: below SQLite's variable limit for every table h
 
 
 @dataclass(frozen=True, slots=True)
-class Cursor:
-    """How far a stream was read, and which fields and filters that reading had."""
-
-    signature: str
-    position: datetime | None
-    detail: str = "{}"
-
-
-@dataclass(frozen=True, slots=True)
 class RunRow:
     """One run as `pmom runs` lists it."""
 
@@ -164,19 +155,6 @@ class Store:
                 RunRow(r.id, r.kind, r.state, r.started_at, r.finished_at, json.loads(r.summary))
                 for r in db.execute(query)
             )
-
-    def cursor(self, stream: str) -> Cursor | None:
-        """How far the stream was read."""
-        query = sa.select(t.cursors).where(t.cursors.c.connection == self._name, t.cursors.c.stream == stream)
-        with self._begin() as db:
-            row = db.execute(query).one_or_none()
-        return None if row is None else Cursor(row.signature, row.position, row.detail)
-
-    def set_cursor(self, stream: str, cursor: Cursor) -> None:
-        """Advance the stream; called only after its rows are stored."""
-        values = {"signature": cursor.signature, "position": cursor.position, "detail": cursor.detail}
-        with self._begin() as db:
-            self._put(db, t.cursors, {"connection": self._name, "stream": stream}, values)
 
     def state(self, name: str) -> str | None:
         """A named JSON text, such as the task state."""

@@ -53,16 +53,6 @@ runs = sa.Table(
     sa.Column("summary", sa.Text, nullable=False, server_default="{}"),
 )
 
-cursors = sa.Table(
-    "cursors",
-    metadata,
-    sa.Column("connection", sa.String(64), primary_key=True),
-    sa.Column("stream", sa.String(128), primary_key=True),
-    sa.Column("signature", sa.String(64), nullable=False),  # of the fields and filters that were read
-    sa.Column("position", Instant),
-    sa.Column("detail", sa.Text, nullable=False, server_default="{}"),
-)
-
 ledger = sa.Table(
     "ledger",
     metadata,

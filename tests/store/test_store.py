@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from connector.errors import Misconfigured
-from connector.store.store import Cursor, DecisionRow, OutcomeRow, Store
+from connector.store.store import DecisionRow, OutcomeRow, Store
 
 NOON = datetime(2026, 3, 31, 12, tzinfo=UTC)
 
@@ -21,13 +21,6 @@ def store(tmp_path: Path) -> Store:
 
 def decision(partner: str, digest: str) -> DecisionRow:
     return DecisionRow(partner, digest, f'{{"d":"{digest}"}}', "{}")
-
-
-def test_a_cursor_comes_back_as_it_was_set(store: Store) -> None:
-    assert store.cursor("Opportunity") is None
-    store.set_cursor("Opportunity", Cursor("s1", NOON))
-    store.set_cursor("Opportunity", Cursor("s2", NOON + timedelta(microseconds=1)))
-    assert store.cursor("Opportunity") == Cursor("s2", NOON + timedelta(microseconds=1))
 
 
 def test_two_connections_share_a_file_but_not_their_rows(store: Store, tmp_path: Path) -> None:
