@@ -64,7 +64,7 @@ class Workspace(_Part):
 
     @property
     def store(self) -> Path:
-        """Cursors, decisions, plans and outcomes."""
+        """Decisions, plans and outcomes."""
         return self.dir / "store.sqlite"
 
 
@@ -151,7 +151,7 @@ class Sync(_Part):
         default=10, description="Read again what changed so long before the last sync", ge=5, le=1440
     )
     holdback_seconds: int = Field(
-        default=60, description="Leave out what changed so shortly before now", ge=0, le=3600
+        default=60, description="Seconds that the cursor is set before now, for rows seen late", ge=0, le=3600
     )
     calculated_refresh_hours: int = Field(
         default=24, description="Read everything again so often where formulas may change unseen; 0 is never", ge=0
