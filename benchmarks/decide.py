@@ -15,13 +15,15 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from benchmarks import facts, measure
 from connector.config.policy import load
 from connector.core.decide import decide
+from connector.core.facts import PartnerFacts
 from connector.core.policy import Policy
 from connector.core.scorecard import scorecard
 from connector.facts import compute
@@ -31,44 +33,56 @@ DEALS = 30
 _WARM_UP = 5
 
 
-def _decided(mirror: Mirror, policy: Policy, partners: Sequence[str] | None = None) -> Counter[str]:
+def _decided(known: Iterable[PartnerFacts], policy: Policy) -> Counter[str]:
     """Outcome -> partners; every decision is made, put on its score card, and let go, as a run does."""
     outcomes: Counter[str] = Counter()
-    for known in compute(mirror, policy, facts.AS_OF, partners):
-        decision = decide(known, policy, facts.AS_OF.date())
+    for partner in known:
+        decision = decide(partner, policy, facts.AS_OF.date())
         scorecard(decision)
         outcomes[decision.outcome.value] += 1
     return outcomes
 
 
-def _one_deal(mirror: Mirror, policy: Policy, opportunity: str) -> tuple[float, int]:
-    """Seconds and partners: the changed row goes into the mirror, its partners are found and decided anew."""
+PARTS = ("stored", "partners found", "facts", "decided")
+"""What one changed opportunity costs, in its order."""
+
+
+def _one_deal(mirror: Mirror, policy: Policy, opportunity: str) -> list[float]:
+    """Seconds of each of `PARTS`: the changed row goes into the mirror, its partners are found and decided anew."""
     row = mirror.query("SELECT * EXCLUDE (_source) FROM opportunities WHERE id = ?", [opportunity])
-    begun = time.perf_counter()
+    times = [time.perf_counter()]
     mirror.upsert("opportunities", "made", row)
-    outcomes = _decided(mirror, policy, sorted(mirror.affected_partners("opportunities", [opportunity])))
-    return time.perf_counter() - begun, outcomes.total()
+    times.append(time.perf_counter())
+    partners = sorted(mirror.affected_partners("opportunities", [opportunity]))
+    times.append(time.perf_counter())
+    known = list(compute(mirror, policy, facts.AS_OF, partners))
+    times.append(time.perf_counter())
+    _decided(known, policy)
+    times.append(time.perf_counter())
+    return [after - before for before, after in pairwise(times)]
 
 
 def _inside(path: Path) -> dict[str, Any]:
     policy = load("default")
     with Mirror.open(path) as mirror:
         begun = time.perf_counter()
-        outcomes = _decided(mirror, policy)
-        everybody = time.perf_counter() - begun
+        cpu = time.process_time()
+        outcomes = _decided(compute(mirror, policy, facts.AS_OF), policy)
+        everybody, everybody_cpu = time.perf_counter() - begun, time.process_time() - cpu
         peak = measure.high_water_mb()
         sql = "SELECT opportunity_id FROM partner_links ORDER BY hash(id) LIMIT ?"
         deals = [row["opportunity_id"] for row in mirror.query(sql, [DEALS]).to_pylist()]
         ones = [_one_deal(mirror, policy, deal) for deal in deals][_WARM_UP:]
-        seconds = sorted(taken for taken, _ in ones)
+        seconds = sorted(map(sum, ones))
         return {
             "counts": {name: mirror.counts()[name] for name in ("partners", "opportunities", "meetings")},
             "everybody_s": everybody,
+            "everybody_cpu_s": everybody_cpu,
             "peak_mb": peak,
             "outcomes": dict(outcomes),
             "one_deal_ms": 1000 * statistics.median(seconds),
             "one_deal_p95_ms": 1000 * seconds[int(0.95 * len(seconds))],
-            "one_deal_partners": statistics.mean(partners for _, partners in ones),
+            "one_deal_parts_ms": [1000 * statistics.median(part) for part in zip(*ones, strict=True)],
         }
 
 
@@ -86,9 +100,11 @@ def run(scale: float = 1.0, rounds: int = 3) -> dict[str, Any]:
         alone = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
     medians = {
         name: statistics.median(each[name] for each in told)
-        for name in ("everybody_s", "peak_mb", "one_deal_ms", "one_deal_p95_ms", "one_deal_partners")
+        for name in ("everybody_s", "everybody_cpu_s", "peak_mb", "one_deal_ms", "one_deal_p95_ms")
     }
-    return {"counts": told[0]["counts"], "outcomes": told[0]["outcomes"], "facts": alone, "rounds": rounds} | medians
+    parts = [statistics.median(part) for part in zip(*(each["one_deal_parts_ms"] for each in told), strict=True)]
+    kept = {"counts": told[0]["counts"], "outcomes": told[0]["outcomes"], "facts": alone, "rounds": rounds}
+    return kept | medians | {"one_deal_parts_ms": dict(zip(PARTS, parts, strict=True))}
 
 
 if __name__ == "__main__":

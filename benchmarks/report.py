@@ -27,6 +27,11 @@ VERSIONS = (
 FLAT = 1.25
 """Memory counts as flat when the largest pull takes at most so many times the memory of the one before it."""
 
+QUIET = 0.5
+"""Running processes a core, above which wall times say more about the neighbours than about us."""
+
+_LOADED = "wall times and their targets are not to be relied on; compare CPU seconds and calls, and measure again."
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -52,6 +57,7 @@ class Target:
 class Report:
     """Everything that one run of the benchmarks found."""
 
+    load: float = field(default_factory=lambda: os.getloadavg()[0])  # before the first run
     tables: list[Table] = field(default_factory=list)
     targets: list[Target] = field(default_factory=list)
 
@@ -185,11 +191,12 @@ def decide_table(found: dict[str, Any], command: str) -> tuple[Table, list[Targe
     alone = found["facts"]
     lines = (
         ("facts and decisions of everybody", f"{found['everybody_s']:.2f} s", f"{found['peak_mb']:,.0f} MB"),
-        ("of which the facts, their SQL compiled", f"{alone['full_s']:.2f} s", f"{alone['peak_mb']:,.0f} MB"),
-        ("of which compiling the facts' SQL, once a process", f"{alone['compile_s']:.2f} s", ""),
+        ("the same in CPU seconds", f"{found['everybody_cpu_s']:.2f} s", ""),
+        ("the facts alone, their SQL compiled", f"{alone['full_s']:.2f} s", f"{alone['peak_mb']:,.0f} MB"),
+        ("compiling the facts' SQL, once a process", f"{alone['compile_s']:.2f} s", ""),
         ("one changed opportunity, median", f"{found['one_deal_ms']:.0f} ms", ""),
         ("one changed opportunity, 95th percentile", f"{found['one_deal_p95_ms']:.0f} ms", ""),
-        ("of which the facts", f"{alone['one_deal_ms']:.0f} ms", ""),
+        *((f"of which {part}", f"{took:.0f} ms", "") for part, took in found["one_deal_parts_ms"].items()),
     )
     size = ", ".join(f"{counts[name]:,} {name}" for name in ("partners", "opportunities", "meetings"))
     targets = [
@@ -220,6 +227,8 @@ def markdown(report: Report) -> str:
         "",
     ]
     parts += ["## Targets", "", *_grid(("target", "found", ""), [_line(target) for target in report.targets]), ""]
+    if report.load > QUIET * (os.cpu_count() or 1):
+        parts += [f"**The machine was not quiet** (load {report.load:.1f} before the first run): {_LOADED}", ""]
     for table in report.tables:
         parts += [f"## {table.title}", "", f"`{table.command}`", "", *_grid(table.columns, table.rows), ""]
         parts += [*(f"- {note}" for note in table.notes), ""]
