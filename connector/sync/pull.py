@@ -29,6 +29,11 @@ from connector.sync.tenant import claim
 MOST_FOLLOWED = 10_000
 """When a full read brings more changed rows than this, everybody is decided again."""
 
+KEEP_EVERY = 250_000
+"""Rows of a full read after which every feed is written down, so that a crash costs no more than these."""
+
+_NUMBERED = "|"
+
 
 @dataclass(slots=True)
 class ObjectPull:
@@ -114,7 +119,8 @@ def _due(last: datetime | None, every: timedelta, now: datetime) -> bool:
 def _full(ctx: Context, read: ObjectRead, stream: Stream, now: datetime, run: str, result: Pulled) -> None:
     """Read everything; a full read that a crash cut off goes on after its last stored page."""
     again = stream.attempt == read.fingerprint and stream.began is not None
-    resume = _resume_token(ctx, read) if again else None
+    resume, first = _resume_token(ctx, read) if again else (None, 1)
+    kept = 0
     done = ObjectPull(read.object, "resumed" if resume else "full")
     result.objects.append(done)
     if resume is None:
@@ -125,14 +131,19 @@ def _full(ctx: Context, read: ObjectRead, stream: Stream, now: datetime, run: st
             ctx.mirror.begin_full(table, source.name)
             ctx.mirror.forget_rejections(table)
     request = ReadRequest(read.object, read.fields, read.where, deleted=_keeps_merges(read), resume=resume)
-    for page in ctx.crm.read(request, ctx.progress):
+    for number, page in enumerate(ctx.crm.read(request, ctx.progress), start=first):
         done.rows += page.rows.num_rows
+        token = None if page.resume is None else f"{number}{_NUMBERED}{page.resume}"
         for table, source in read.feeds:
             mapped = _mapped(ctx, page, table, source, run, done, result)
             done.changed += mapped.rows.num_rows
-            ctx.mirror.append(table, source.name, mapped.rows, token=page.resume)
+            ctx.mirror.append(table, source.name, mapped.rows, token=token)
             if table == "partners":
                 _take_cards(ctx, page, source, mapped)
+        if done.rows - kept >= KEEP_EVERY:
+            kept = done.rows
+            for table, source in read.feeds:
+                ctx.mirror.staged(table, source.name)  # writes down what was gathered, for every feed alike
     _finish(ctx, read, first=stream.full_at is None)
     began = stream.began or now
     stream.finished(cursor=began - ctx.pace.holdback, at=began).save(ctx.mirror, read.key)
@@ -152,10 +163,14 @@ def _finish(ctx: Context, read: ObjectRead, *, first: bool) -> None:
             marks.add(ctx.mirror.affected_partners(table, differ))
 
 
-def _resume_token(ctx: Context, read: ObjectRead) -> str | None:
-    """Where every feed of the read can go on; None when they cannot go on together."""
-    tokens = {ctx.mirror.staged_token(table, source.name) for table, source in read.feeds}
-    return tokens.pop() if len(tokens) == 1 else None
+def _resume_token(ctx: Context, read: ObjectRead) -> tuple[str | None, int]:
+    """Where the read goes on, and with which page: behind the feed that is least far; the others see rows again."""
+    tokens = [ctx.mirror.staged_token(table, source.name) for table, source in read.feeds]
+    places = [token.partition(_NUMBERED) for token in tokens if token]
+    if len(places) < len(tokens):
+        return None, 1
+    number, _, token = min(places, key=lambda place: int(place[0]))
+    return token, int(number) + 1
 
 
 def _keeps_merges(read: ObjectRead) -> bool:

@@ -301,7 +301,7 @@ def test_a_pull_that_was_cut_off_goes_on_after_its_last_page(office: Office) -> 
     pulled = office.pull()
     opportunities = next(each for each in pulled.objects if each.object == "Opportunity")
     assert opportunities.mode == "resumed"
-    assert opportunities.rows == 5
+    assert opportunities.rows == 5  # of the third page: the first two were stored
     assert office.ctx.mirror.counts()["opportunities"] == 25
 
 
@@ -315,6 +315,37 @@ def test_a_workspace_of_one_org_is_refused_for_another(office: Office) -> None:
         office.apply(planned)
     with pytest.raises(Misconfigured, match="workspace"):
         office.pull()
+
+
+def test_feeds_that_were_stored_unequally_go_on_behind_the_one_that_is_least_far(office: Office) -> None:
+    class CutError(Exception):
+        pass
+
+    partner = office.partner("Partner")
+    for _ in range(35):
+        office.deal(partner, won=False)
+    office.crm.page_rows = 10
+    reading, mirror = office.crm.read, office.ctx.mirror
+
+    def cut(request, progress=None):  # type: ignore[no-untyped-def]
+        for number, page in enumerate(reading(request)):
+            if request.object == "Opportunity" and number == 1:
+                for table, source in mirror.feeds():
+                    mirror.staged(table, source)  # page 1 is on disk for all
+            if request.object == "Opportunity" and number == 3:
+                mirror.staged("opportunities", "opportunities")  # pages 2 and 3 for one of them only
+                mirror._gathered.clear()
+                raise CutError
+            yield page
+
+    object.__setattr__(office.ctx, "crm", Cut(office.crm, cut))
+    with pytest.raises(CutError):
+        office.pull()
+    object.__setattr__(office.ctx, "crm", office.crm)
+    pulled = office.pull()
+    opportunities = next(each for each in pulled.objects if each.object == "Opportunity")
+    assert (opportunities.mode, opportunities.rows) == ("resumed", 25)
+    assert mirror.counts()["opportunities"] == mirror.counts()["partner_links"] == 35
 
 
 class Cut:
