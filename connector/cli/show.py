@@ -184,7 +184,14 @@ def decided_table(result: Decided, rows: Sequence[PartnerRow]) -> RenderableType
         table.add_row(outcome, f"{count:,}")
     scope = "everybody" if result.everybody else "only partners with news"
     words = f"{result.partners:,} decided ({scope}), {len(result.changed):,} changed, {result.gone:,} gone."
-    return Group(table, words, "", partners_table(rows))
+    return Group(table, words, *_staleness(result), "", partners_table(rows))
+
+
+def _staleness(result: Decided) -> list[RenderableType]:
+    if not result.stale:
+        return []
+    words = f"{counted(result.stale, 'partner')} judged on nothing new: the records are too old on {result.as_of}."
+    return [Text(f"{words} Run `pmom pull` first, or see stale_after_hours in the policy.", style="yellow")]
 
 
 def partner_names(ctx: Context) -> dict[str, str]:
@@ -304,7 +311,7 @@ def sync_tables(result: SyncReport, names: Mapping[str, str], usage: Usage) -> R
     head = f"Pulled {counted(pulled.changed, 'changed row')} in {pulled.calls} calls; {_budget(usage)}."
     scope = "everybody" if decided.everybody else "partners with news"
     middle = f"Decided {counted(decided.partners, 'partner')} ({scope}), {len(decided.changed):,} of them anew."
-    parts: list[RenderableType] = [head, middle, plan_tables(result.planned, names)]
+    parts: list[RenderableType] = [head, middle, *_staleness(decided), plan_tables(result.planned, names)]
     if result.applied is not None:
         parts += ["", applied_tables(result.applied, names)]
     return Group(*parts)

@@ -38,6 +38,7 @@ class Decided:
     gone: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     everybody: bool = True
+    stale: int = 0  # partners that keep their earlier decision because the sources are too old
 
 
 def decide(ctx: Context, run_id: int, *, as_of: date | None = None, everybody: bool = False) -> Decided:
@@ -87,6 +88,7 @@ def _decide_some(ctx: Context, run_id: int, day: date, chosen: list[str] | None,
         body = decision.to_json()
         row = DecisionRow(facts.partner_id, digest(decision), body, decision.carried().to_json())
         result.outcomes[decision.outcome.value] += 1
+        result.stale += decision.stale
         if earlier is None or earlier.digest != row.digest:
             changed.append(row)
         elif earlier.body != body:

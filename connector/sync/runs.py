@@ -68,6 +68,7 @@ def decided_summary(result: Decided) -> dict[str, Any]:
         "changed": len(result.changed),
         "first": result.first,
         "gone": result.gone,
+        "stale": result.stale,
         "outcomes": dict(sorted(result.outcomes.items())),
     }
 
