@@ -16,7 +16,7 @@ from connector.core.records import Table
 from connector.errors import Busy, Misconfigured
 from connector.mirror import affected, layout, merges
 from connector.mirror.layout import CANONICAL, FAMILIES
-from connector.mirror.notes import Notes, arrow, numbered, one_transaction
+from connector.mirror.notes import Notes, arrow, numbered, one_transaction, unordered
 
 _WRITE_ROWS = 2 * 122_880
 """Pages are written so many rows at a time: whole row groups go straight to their place, once."""
@@ -65,7 +65,6 @@ class Mirror(Notes):
         where = str(path)
         config: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": memory_limit,
-            "preserve_insertion_order": False,
         }
         if threads is not None:
             config["threads"] = threads
@@ -130,7 +129,7 @@ class Mirror(Notes):
             return
         known = CANONICAL[table]
         name = layout.staging(known, self._feed(known, source))
-        with self._incoming(pa.concat_tables(gathered.pages)), one_transaction(self._con):
+        with self._incoming(pa.concat_tables(gathered.pages)), unordered(self._con), one_transaction(self._con):
             self._con.execute(layout.create(name, known))
             self._con.execute(f"INSERT INTO {name} SELECT * FROM incoming")
             if gathered.token is not None:

@@ -42,6 +42,19 @@ def one_transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
     con.execute("COMMIT")
 
 
+@contextmanager
+def unordered(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Store rows in any order, which takes less memory; questions must not be asked so: they would lose their order.
+
+    (The database gathers an answer from several threads as they come, even one with ORDER BY.)
+    """
+    con.execute("SET preserve_insertion_order = false")
+    try:
+        yield
+    finally:
+        con.execute("SET preserve_insertion_order = true")
+
+
 def arrow(con: duckdb.DuckDBPyConnection, sql: str, values: Sequence[Any] = ()) -> pa.Table:
     """The answer to a question as one Arrow table."""
     with warnings.catch_warnings():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -155,3 +156,15 @@ def test_refused_rows_are_listed_by_run(mirror: Mirror) -> None:
     assert (mirror.rejections("r1"), mirror.rejections()) == ((first,), (first, second))
     mirror.forget_rejections("quotes")
     assert mirror.rejections() == ()
+
+
+def test_an_answer_asked_for_in_order_comes_in_order_whatever_the_number_of_threads(path: Path) -> None:
+    with Mirror.open(path, threads=4) as mirror:
+        page = pa.table({"id": [f"{n * 7919 % 300_000:06}" for n in range(300_000)]})
+        mirror.append("quotes", "a", page, token="1")
+        mirror.finish_full("quotes", "a")
+        sql = "SELECT id, count(*) AS n FROM quotes GROUP BY id ORDER BY id"
+        ids = mirror.query(sql).column("id").to_pylist()
+        streamed = mirror.batches("SELECT id FROM quotes ORDER BY id", 50_000)
+        batches = [batch.column("id").to_pylist() for batch in streamed]
+    assert ids == sorted(ids) == [id_ for batch in batches for id_ in batch]
