@@ -22,15 +22,23 @@ class Benchmark:
     counted: int
 
 
-def matched_medians(mix: pa.Table, direct: pa.Table) -> dict[str, Benchmark]:
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The direct deals by stratum: the place of each (segment, product) in `values`, whose parts are in order."""
+
+    strata: dict[tuple[str, str], int]
+    values: list[np.ndarray[Any, Any]]
+
+
+def matched_medians(mix: pa.Table, pool: Pool) -> dict[str, Benchmark]:
     """For each partner the median of direct deals, weighted so that every stratum has the partner's share of wins.
 
-    `mix` has `partner_id`, `segment`, `product`, `weight` (the partner's wins there); `direct` has `segment`,
-    `product`, `units` (ten-thousandths). Strata without a direct deal cannot be matched and are left out of the
-    mix. Where the weight is split exactly in half between two deals, the median is the middle between them.
+    `mix` has `partner_id`, `segment`, `product`, `weight` (the partner's wins there). Strata without a direct deal
+    cannot be matched and are left out of the mix. Where the weight is split exactly in half between two deals, the
+    median is the middle between them.
     """
-    strata, values = _strata(direct)
-    places = [strata.get(key) for key in zip(*_keys(mix), strict=True)]
+    values = pool.values
+    places = [pool.strata.get(key) for key in zip(*_keys(mix), strict=True)]
     known = [n for n, place in enumerate(places) if place is not None]
     partners = [str(partner) for partner in mix.column("partner_id").take(pa.array(known, pa.int64())).to_pylist()]
     if not known:
@@ -54,21 +62,20 @@ def _keys(table: pa.Table) -> tuple[list[Any], list[Any]]:
     return table.column("segment").to_pylist(), table.column("product").to_pylist()
 
 
-def _strata(direct: pa.Table) -> tuple[dict[tuple[str, str], int], list[np.ndarray[Any, Any]]]:
-    """The number of each stratum, and its deals' values in order."""
-    found: dict[tuple[str, str], int] = {}
+def pooled(direct: pa.Table) -> Pool:
+    """The pool of `segment`, `product`, `units` (ten-thousandths)."""
     if not direct.num_rows:
-        return found, []
+        return Pool({}, [])
     join: Any = pc.binary_join_element_wise
     keys = join(direct.column("segment"), direct.column("product"), "\x1f").combine_chunks()
     names = sorted(pc.unique(keys).to_pylist())
     codes, units = pc.index_in(keys, pa.array(names)).to_numpy(), direct.column("units").to_numpy()
     order = np.lexsort((units, codes))
     ends = np.searchsorted(codes[order], np.arange(len(names)), side="right")
-    for number, name in enumerate(names):
-        segment, product = name.split("\x1f", 1)
-        found[segment, product] = number
-    return found, np.split(units[order], ends[:-1])
+    strata = {
+        (segment, product): n for n, (segment, _, product) in enumerate(name.partition("\x1f") for name in names)
+    }
+    return Pool(strata, np.split(units[order], ends[:-1]))
 
 
 @dataclass(frozen=True, slots=True)

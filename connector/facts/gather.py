@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -29,11 +29,11 @@ from connector.core.facts import (
 )
 from connector.core.policy import Policy
 from connector.facts import taxonomy
-from connector.facts.benchmark import Benchmark, matched_medians
-from connector.facts.narrow import MOST_PARTNERS, Narrowing
+from connector.facts.benchmark import Benchmark, Pool, matched_medians, pooled
+from connector.facts.desk import MOST_PARTNERS, Desk
 from connector.facts.readiness import Readiness, readiness
 from connector.facts.sources import Tables
-from connector.facts.statements import Statements, shape, statements
+from connector.facts.statements import Shape, Statements, shape, statements
 from connector.facts.windows import Windows, calendar, moments, windows
 
 _CHUNK = 1_000
@@ -60,45 +60,69 @@ def compute(
     """
     spans = windows(policy, as_of)
     ready = readiness(tables, policy, as_of)
-    questions = statements(shape(policy, proxy=ready.proxy))
+    form = shape(policy, proxy=ready.proxy)
+    questions = statements(form)
+    few = partner_ids is not None and len(partner_ids) <= MOST_PARTNERS
+    if not few:
+        _set_moments(tables, spans)
+    pool = _direct_deals(tables, questions, spans, anew=partner_ids is None)
+    if partner_ids is not None and few:
+        answers = _desk(tables, form, questions).ask(partner_ids, spans)
+    else:
+        answers = _ask(tables, questions, partner_ids)
+    return _records(answers, pool, _Day(policy, spans, ready))
+
+
+def _set_moments(tables: Tables, spans: Windows) -> None:
     for name, literal in moments(spans).items():
         tables.run(f"SET VARIABLE {name} = {literal}")
-    of_year = f"{spans.zone} {spans.today.year}"
-    _keep(tables, "calendar", of_year, lambda: tables.load("calendar", calendar(spans.zone, spans.today.year)))
+    year = f"{spans.zone} {spans.today.year}"
+    if tables.kept.get("year") != year:
+        tables.load("calendar", calendar(spans.zone, spans.today.year))
+        tables.kept["year"] = year
+
+
+def _direct_deals(tables: Tables, questions: Statements, spans: Windows, *, anew: bool) -> Pool:
+    """The deals to compare with: taken at every computation of all partners, and kept for the rest of the day.
+
+    They are kept in the mirror, so that a decision does not depend on which process came before.
+    """
+    digest = sha256(f"{spans.today} {questions.rates} {questions.direct}".encode()).hexdigest()
+    kept: tuple[str, Pool] | None = tables.kept.get("direct")
+    if kept is not None and kept[0] == digest and not anew:
+        return kept[1]
+    tables.run("CREATE TABLE IF NOT EXISTS direct_of (digest VARCHAR)")
+    if anew or tables.query("SELECT digest FROM direct_of").column("digest").to_pylist() != [digest]:
+        _set_moments(tables, spans)
+        tables.run(f"CREATE OR REPLACE TEMP TABLE rates AS {questions.rates}")
+        tables.run("DELETE FROM direct_of")
+        tables.run(f"CREATE OR REPLACE TABLE direct AS {questions.direct}")
+        tables.run(f"INSERT INTO direct_of VALUES ('{digest}')")
+    pool = pooled(tables.query("SELECT segment, product, units FROM direct"))
+    tables.kept["direct"] = digest, pool
+    return pool
+
+
+def _desk(tables: Tables, form: Shape, questions: Statements) -> Desk:
+    """The desk for these relations. A process that comes back to it answers single changes: then indexes pay."""
+    kept: tuple[Shape, Desk] | None = tables.kept.get("desk")
+    if kept is not None:
+        tables.index()
+    if kept is None or kept[0] != form:
+        kept = tables.kept["desk"] = form, Desk(tables, questions, proxy=form.proxy)
+    return kept[1]
+
+
+def _ask(tables: Tables, questions: Statements, partner_ids: Sequence[str] | None) -> dict[str, pa.Table]:
     tables.run(f"CREATE OR REPLACE TEMP TABLE rates AS {questions.rates}")
-    _pool_direct_deals(tables, questions.direct, f"{spans.today} {questions.direct}", anew=partner_ids is None)
     _want(tables, partner_ids)
-    few = partner_ids is not None and len(partner_ids) <= MOST_PARTNERS
-    return _records(_ask(tables, questions, proxy=ready.proxy, few=few), _Day(policy, spans, ready))
-
-
-def _ask(tables: Tables, questions: Statements, *, proxy: bool, few: bool) -> dict[str, pa.Table]:
-    narrowing = Narrowing(tables)
     try:
-        if few:
-            narrowing.make(proxy=proxy)
         for name, sql in questions.stages:
             tables.run(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")
         return {name: tables.query(sql) for name, sql in questions.answers}
     finally:
-        narrowing.drop()
-        for name, _ in () if few else questions.stages:
+        for name, _ in questions.stages:
             tables.run(f"DROP TABLE IF EXISTS temp.{name}")
-
-
-def _pool_direct_deals(tables: Tables, sql: str, key: str, *, anew: bool) -> None:
-    """The deals to compare with: taken at every computation of all partners, and kept for the rest of the day."""
-    make = f"CREATE OR REPLACE TEMP TABLE direct AS {sql}"
-    _keep(tables, "direct", key, lambda: tables.run(make), anew=anew)
-
-
-def _keep(tables: Tables, kept: str, key: str, make: Callable[[], None], *, anew: bool = False) -> None:
-    """Make a table that outlives this computation, unless it is there and was made for the same key."""
-    digest = sha256(key.encode()).hexdigest()
-    made_for = tables.query(f"SELECT getvariable('{kept}_of') AS digest").column("digest")[0].as_py()
-    if anew or made_for != digest:
-        make()
-        tables.run(f"SET VARIABLE {kept}_of = '{digest}'")
 
 
 def _want(tables: Tables, partner_ids: Sequence[str] | None) -> None:
@@ -134,8 +158,8 @@ class _Day:
     ready: Readiness
 
 
-def _records(answers: dict[str, pa.Table], day: _Day) -> Iterator[PartnerFacts]:
-    benchmarks = matched_medians(answers.pop("mix"), answers.pop("direct"))
+def _records(answers: dict[str, pa.Table], pool: Pool, day: _Day) -> Iterator[PartnerFacts]:
+    benchmarks = matched_medians(answers.pop("mix"), pool)
     profiles = answers.pop("profiles")
     sorted_answers = {name: _Sorted(table) for name, table in answers.items()}
     for chunk in profiles.to_batches(max_chunksize=_CHUNK):

@@ -152,14 +152,6 @@ def direct_wins(corporate: str) -> ir.Table:
     )
 
 
-def matched() -> ir.Table:
-    """The direct deals in strata where a wanted partner has wins."""
-    direct = rows("direct")
-    strata = rows("mix").select(known_segment=_.segment, known_product=_.product).distinct()
-    alike = [direct.segment == strata.known_segment, direct["product"] == strata.known_product]
-    return direct.join(strata, alike).select("segment", "product", "units")
-
-
 def footprint(share: Decimal) -> ir.Table:
     """`won_counted`, `countries`, `industries` and `footprint_ids`: where enough of the won value lies."""
     won = rows("wins")

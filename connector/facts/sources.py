@@ -23,8 +23,42 @@ class SourceState:
     read_until: datetime | None = None
 
 
+class Session(Protocol):
+    """A database of its own beside the mirror's, empty at first; nothing in it is ever written to disk."""
+
+    there: str
+    """What to put before a canonical table's name, with a dot, to read the mirror's own from here."""
+
+    def run(self, sql: str) -> None:
+        """Run a statement for its effect."""
+        ...
+
+    def insert(self, name: str, rows: pa.Table) -> None:
+        """Add rows to a table, by the names of their columns."""
+        ...
+
+    def cells(self, sql: str) -> list[str]:
+        """The filled cells of the answer's first column."""
+        ...
+
+    def query(self, sql: str) -> pa.Table:
+        """The answer as one Arrow table; instants are UTC."""
+        ...
+
+
 class Tables(Protocol):
     """Rows in the canonical tables (views named as in `core.records`) behind a DuckDB dialect of SQL."""
+
+    kept: dict[str, Any]
+    """What a computation leaves for the next ones; forgotten when the mirror is closed."""
+
+    def beside(self, name: str) -> Session:
+        """An empty database of that name beside this one; what an earlier call gave is thrown away."""
+        ...
+
+    def index(self) -> None:
+        """Make whatever lets a few partners' rows be found without reading whole tables; quick when it is there."""
+        ...
 
     def run(self, sql: str, values: Sequence[Any] = ()) -> None:
         """Run a statement for its effect; temporary tables last until the mirror is closed."""

@@ -79,7 +79,6 @@ def statements(wanted: Shape) -> Statements:
         "left_out": campaigns.left_out(),
         "live": campaigns.live(wanted.corporate),
         "mix": rows("mix").order_by("partner_id", "segment", "product"),
-        "direct": partners.matched(),
         "profiles": partners.profiles(),
     }
     shared = dict(_compiled({"rates": dated_rates(), "direct": partners.direct_wins(wanted.corporate)}))

@@ -15,6 +15,7 @@ import pyarrow as pa
 from connector.core.records import Table
 from connector.errors import Busy, Misconfigured
 from connector.mirror import affected, layout, merges
+from connector.mirror.beside import Beside
 from connector.mirror.layout import CANONICAL, FAMILIES
 from connector.mirror.notes import Notes, arrow, numbered, one_transaction, unordered
 
@@ -22,6 +23,9 @@ _WRITE_ROWS = 2 * 122_880
 """Pages are written so many rows at a time: whole row groups go straight to their place, once."""
 
 _WRITE_BYTES = 64 << 20
+
+_LARGE = "SELECT table_name FROM duckdb_tables() WHERE NOT temporary AND index_count = 0 AND estimated_size > 50000"
+"""Smaller tables are read through as fast as they are looked up in."""
 
 
 @dataclass(slots=True)
@@ -54,6 +58,8 @@ class Mirror(Notes):
         self._con = connection
         self._feeds: dict[str, dict[str, int]] = {}
         self._gathered: dict[tuple[str, str], _Gathered] = {}
+        self._beside: dict[str, Beside] = {}
+        self.kept: dict[str, Any] = {}
         self._prepare()
 
     @classmethod
@@ -85,6 +91,9 @@ class Mirror(Notes):
         """Write everything down and let others open the file."""
         for table, source in list(self._gathered):
             self._write_gathered(table, source)
+        for session in self._beside.values():
+            session.close()
+        self.kept.clear()
         self._con.close()
 
     def __enter__(self) -> Self:
@@ -277,20 +286,30 @@ class Mirror(Notes):
         """The answer as one Arrow table; instants are UTC."""
         return arrow(self._con, sql, values)
 
+    def beside(self, name: str) -> Beside:
+        """An empty database in memory, from which this one can be read; what an earlier call gave is thrown away."""
+        if name in self._beside:
+            self._beside.pop(name).close()
+            self._con.execute(f"DETACH {name}")
+        self._con.execute(f"ATTACH ':memory:' AS {name}")
+        self._beside[name] = Beside(self._con, name)
+        return self._beside[name]
+
     def batches(self, sql: str, rows: int) -> Iterator[pa.RecordBatch]:
         """The answer in record batches of about so many rows."""
         relation = self._con.sql(sql)
         yield from relation.to_arrow_reader(rows)
 
     def index(self) -> None:
-        """Make the indexes by which a few partners' rows are found at once; a full pull leaves its table without.
+        """Make the indexes by which a few partners' rows are found at once, where a table is large and lacks them.
 
-        Worth its seconds (about one a million rows) in a process that answers single changes.
+        They cost about one second a million rows, and stay in the file until a full pull puts another table in place.
         """
+        large = {row[0] for row in self._con.execute(_LARGE).fetchall()}
         for name, columns in layout.LOOKED_UP.items():
             for number in self._feeds.get(name, {}).values():
                 stored = layout.stored(CANONICAL[name], number)
-                for column in columns:
+                for column in columns if stored in large else ():
                     self._con.execute(f'CREATE INDEX IF NOT EXISTS {stored}_{column} ON {stored} ("{column}")')
 
     # The file ----------------------------------------------------------------------------------------------------

@@ -15,8 +15,7 @@ import pytest
 import connector.facts
 from connector.core.policy import Policy
 from connector.facts import compute
-from connector.facts.benchmark import Benchmark, matched_medians
-from connector.facts.narrow import NARROWED
+from connector.facts.benchmark import Benchmark, matched_medians, pooled
 from connector.mirror import Mirror
 
 AS_OF = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -95,24 +94,58 @@ def test_a_few_partners_have_the_same_facts_as_among_all(
     assert list(compute(mirror, policy, AS_OF, [])) == []
 
 
-def test_a_computation_leaves_nothing_before_the_mirrors_own_tables(
+def test_a_computation_of_a_few_leaves_the_mirror_and_its_own_tables_as_they_were(
     mirror: Mirror, policy: Policy, fill_mirror: Callable[..., None]
 ) -> None:
     fill_mirror(mirror, a_year(2, 30))
     before = mirror.counts()
-    compute(mirror, policy, AS_OF, ["p1"])
+    first = list(compute(mirror, policy, AS_OF, ["p1"]))
+    assert list(compute(mirror, policy, AS_OF, ["p0"])) != list(compute(mirror, policy, AS_OF, ["p1"])) == first
     assert mirror.counts() == before
-    left = mirror.query("SELECT table_name FROM duckdb_tables() WHERE temporary").column(0).to_pylist()
-    assert set(left) & set(NARROWED) == set()
+
+
+def test_a_few_partners_facts_follow_the_rows_the_day_and_the_policy(
+    mirror: Mirror, policy: Policy, fill_mirror: Callable[..., None]
+) -> None:
+    fill_mirror(mirror, a_year(3, 90))
+    other = replace(policy, velocity=replace(policy.velocity, denominator="decided"), timezone="America/New_York")
+    later = AS_OF + timedelta(days=200)
+    asked = [(policy, AS_OF), (policy, later), (other, AS_OF), (other, later), (policy, AS_OF)]
+    few = [list(compute(mirror, rules, day, ["p2", "p1"])) for rules, day in asked]
+    every = [[f for f in compute(mirror, rules, day) if f.partner_id != "p0"] for rules, day in asked]
+    assert few == every
+    changed = mirror.query("SELECT * EXCLUDE (_source) FROM opportunities WHERE is_won LIMIT 40")
+    mirror.delete("opportunities", "made", changed.column("id").to_pylist())
+    assert list(compute(mirror, policy, AS_OF, ["p1", "p2"])) == [
+        f for f in compute(mirror, policy, AS_OF) if f.partner_id != "p0"
+    ]
+
+
+def test_the_direct_deals_of_a_day_outlive_the_process(
+    tmp_path: Path, policy: Policy, fill_mirror: Callable[..., None]
+) -> None:
+    sold = {"stage": "x", "is_closed": True, "is_won": True, "close_date": date(2026, 3, 1), "amount": Decimal(2)}
+    world = {
+        "partners": [{"id": "p", "name": "P"}],
+        "opportunities": [{"id": "o", **sold}, {"id": "d", **sold}],
+        "partner_links": [{"id": "l", "opportunity_id": "o", "partner_id": "p", "role": "reseller"}],
+    }
+    with Mirror.open(tmp_path / "m.duckdb") as mirror:
+        fill_mirror(mirror, world)
+        every = list(compute(mirror, policy, AS_OF))
+        mirror.delete("opportunities", "made", ["d"])
+    with Mirror.open(tmp_path / "m.duckdb") as mirror:
+        assert list(compute(mirror, policy, AS_OF, ["p"])) == every
+        assert list(compute(mirror, policy, AS_OF, ["p"])) != list(compute(mirror, policy, AS_OF))
 
 
 def test_a_matched_median_is_the_middle_where_the_weight_splits_in_half() -> None:
     mix = pa.table({"partner_id": ["p"], "segment": ["S"], "product": [""], "weight": [3]})
     units = [40_000, 10_000, 30_000, 20_000]
     direct = pa.table({"segment": ["S"] * 4, "product": [""] * 4, "units": units})
-    assert matched_medians(mix, direct) == {"p": Benchmark(Decimal("2.5"), 4)}
-    assert matched_medians(mix, direct.slice(0, 3)) == {"p": Benchmark(Decimal(3), 3)}
-    assert matched_medians(mix, direct.slice(0, 0)) == {}
+    assert matched_medians(mix, pooled(direct)) == {"p": Benchmark(Decimal("2.5"), 4)}
+    assert matched_medians(mix, pooled(direct.slice(0, 3))) == {"p": Benchmark(Decimal(3), 3)}
+    assert matched_medians(mix, pooled(direct.slice(0, 0))) == {}
 
 
 def test_changed_direct_deals_count_from_the_next_computation_of_all(
