@@ -26,7 +26,7 @@ from connector.core.decide import decide
 from connector.core.facts import PartnerFacts
 from connector.core.policy import Policy
 from connector.core.scorecard import scorecard
-from connector.facts import compute
+from connector.facts.gather import compute
 from connector.mirror import Mirror
 
 DEALS = 30

@@ -21,7 +21,7 @@ from typing import Any
 import pyarrow as pa
 
 from connector.config.policy import load
-from connector.facts import compute
+from connector.facts.gather import compute
 from connector.mirror import Mirror
 from connector.mirror.layout import CANONICAL
 

@@ -18,7 +18,6 @@ from connector.core.decide import decide as decide_one
 from connector.core.decisions import Decision, Previous
 from connector.core.ownership import UNCHECKED, People, User
 from connector.core.scorecard import field_named, scorecard
-from connector.facts import compute
 from connector.store.store import DecisionRow
 from connector.sync.context import Context
 from connector.sync.streams import to_decide, to_plan
@@ -74,6 +73,8 @@ def people(ctx: Context) -> People:
 
 
 def _decide_some(ctx: Context, run_id: int, day: date, chosen: list[str] | None, result: Decided) -> None:
+    from connector.facts.gather import compute  # the relations' library takes most of a second to import
+
     before = ctx.store.latest_decisions(chosen)
     staff = people(ctx)
     changed: list[DecisionRow] = []

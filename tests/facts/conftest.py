@@ -13,7 +13,7 @@ import pytest
 from connector.config.policy import load
 from connector.core.facts import PartnerFacts
 from connector.core.policy import Policy
-from connector.facts import compute
+from connector.facts.gather import compute
 from connector.mirror import Mirror
 from connector.mirror.layout import CANONICAL, arrow_type
 

@@ -28,7 +28,7 @@ from connector.core.facts import (
     WonDeals,
 )
 from connector.core.policy import Policy
-from connector.facts import compute
+from connector.facts.gather import compute
 from connector.mirror import Mirror
 
 AS_OF = datetime(2026, 7, 1, 12, tzinfo=UTC)
