@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 _Turn = Callable[[Any], Any]
 _UNION = type(int | None)
+_ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _TAG = "~"  # names the class where a field may hold one of several
 _VALUE = "="  # holds the text of one that is no dataclass
 
@@ -26,7 +27,7 @@ _VALUE = "="  # holds the text of one that is no dataclass
 def to_json(value: Any) -> str:
     """The dataclass as compact JSON text; Decimals and dates are strings, instants are ISO 8601."""
     kind: Any = type(value)
-    return json.dumps(_packer(kind)(value), ensure_ascii=False, separators=(",", ":"))
+    return _ENCODE(_packer(kind)(value))
 
 
 def from_json(kind: type[T], text: str) -> T:
@@ -96,7 +97,7 @@ def _pack_union(options: tuple[Any, ...]) -> _Turn:
 def _pack_tuple(hints: tuple[Any, ...]) -> _Turn:
     if len(hints) == 2 and hints[1] is Ellipsis:
         turn = _packer(hints[0])
-        return list if turn is _same else lambda value: [turn(item) for item in value]
+        return list if turn is _same else lambda value: list(map(turn, value))
     turns = tuple(_packer(hint) for hint in hints)
     return lambda value: [turn(item) for turn, item in zip(turns, value, strict=True)]
 
@@ -117,7 +118,7 @@ def _unpacker(hint: Any) -> _Turn:
     if hint is datetime:
         return datetime.fromisoformat
     if isinstance(hint, type) and issubclass(hint, StrEnum):
-        return hint
+        return {member.value: member for member in hint}.__getitem__  # calling the class is four times as slow
     return _same
 
 
@@ -148,7 +149,7 @@ def _unpack_union(options: tuple[Any, ...]) -> _Turn:
 def _unpack_tuple(hints: tuple[Any, ...]) -> _Turn:
     if len(hints) == 2 and hints[1] is Ellipsis:
         turn = _unpacker(hints[0])
-        return tuple if turn is _same else lambda kept: tuple(turn(item) for item in kept)
+        return tuple if turn is _same else lambda kept: tuple(map(turn, kept))
     turns = tuple(_unpacker(hint) for hint in hints)
     return lambda kept: tuple(turn(item) for turn, item in zip(turns, kept, strict=True))
 

@@ -12,6 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from connector.core.facts import (
     EVIDENCE_LIMIT,
@@ -138,17 +139,35 @@ class _Sorted:
     """An answer in the order of partner ids, read a stretch of ids at a time."""
 
     def __init__(self, table: pa.Table, key: str = "partner_id") -> None:
-        self._ids: list[Any] = table.column(key).to_pylist()
+        self._ids = _cells(table.column(key))
         self._table = table.drop_columns([key])
 
     def rows(self, first: str, last: str) -> dict[str, list[tuple[Any, ...]]]:
         """The rows of the partners from `first` to `last`, by partner."""
         start, end = bisect_left(self._ids, first), bisect_right(self._ids, last)
-        columns = [column.to_pylist() for column in self._table.slice(start, end - start).columns]
+        columns = [_cells(column) for column in self._table.slice(start, end - start).columns]
         found: dict[str, list[tuple[Any, ...]]] = {}
         for id_, *row in zip(self._ids[start:end], *columns, strict=True):
             found.setdefault(id_, []).append(tuple(row))
         return found
+
+
+def _cells(column: pa.ChunkedArray[Any]) -> list[Any]:
+    """The column's cells as Python values; texts, of which evidence has many, are made all at once."""
+    if pa.types.is_string(column.type):
+        cells: list[Any] = column.to_numpy().tolist()
+        return cells
+    if pa.types.is_list(column.type) and pa.types.is_string(column.type.value_type):
+        return [ids for chunk in column.chunks for ids in _lists(chunk)]
+    return column.to_pylist()
+
+
+def _lists(lists: Any) -> Iterator[tuple[str, ...] | None]:
+    texts = lists.flatten().to_numpy(zero_copy_only=False).tolist()
+    end = 0
+    for length in pc.list_value_length(lists).to_pylist():
+        start, end = end, end + (length or 0)
+        yield None if length is None else tuple(texts[start:end])
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +182,10 @@ def _records(answers: dict[str, pa.Table], pool: Pool, day: _Day) -> Iterator[Pa
     profiles = answers.pop("profiles")
     sorted_answers = {name: _Sorted(table) for name, table in answers.items()}
     for chunk in profiles.to_batches(max_chunksize=_CHUNK):
-        partners = chunk.to_pylist()
-        if not partners:
+        if not chunk.num_rows:
             continue
+        cells = [_cells(pa.chunked_array([column])) for column in chunk.columns]
+        partners = [dict(zip(chunk.schema.names, row, strict=True)) for row in zip(*cells, strict=True)]
         first, last = partners[0]["id"], partners[-1]["id"]
         found = {name: answer.rows(first, last) for name, answer in sorted_answers.items()}
         for partner in partners:

@@ -51,13 +51,18 @@ def keepable(name: str, value: Value) -> Value:
 
 def clean(text: str, length: int | None = None) -> str:
     """The text without control characters, at most `length` characters, never cut inside one that people see."""
-    plain = "".join(c for c in text.replace("\r\n", "\n").replace("\r", "\n") if not _unseen(c)).strip()
+    plain = (text if text.isprintable() else _without_unseen(text)).strip()
     if length is None or len(plain) <= length:
         return plain
     end = length - 1
     while end > 0 and _joined(plain[end - 1], plain[end]):
         end -= 1
     return plain[:end].rstrip() + "…"
+
+
+def _without_unseen(text: str) -> str:
+    """The text without what `_unseen` finds; a printable one, as most are, holds none of it."""
+    return "".join(c for c in text.replace("\r\n", "\n").replace("\r", "\n") if not _unseen(c))
 
 
 def _unseen(c: str) -> bool:

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
-from connector.core.codec import to_json
 from connector.core.decide import decide as decide_one
 from connector.core.decisions import Decision, Previous
 from connector.core.ownership import UNCHECKED, People, User
 from connector.core.scorecard import field_named, scorecard
 from connector.store.store import DecisionRow
+from connector.sync.batch import uncollected
 from connector.sync.context import Context
 from connector.sync.streams import to_decide, to_plan
 
@@ -48,7 +48,8 @@ def decide(ctx: Context, run_id: int, *, as_of: date | None = None, everybody: b
     result = Decided(day, everybody=dirty is None)
     chosen = None if dirty is None else sorted(dirty)
     if chosen is None or chosen:
-        _decide_some(ctx, run_id, day, chosen, result)
+        with uncollected():
+            _decide_some(ctx, run_id, day, chosen, result)
     ctx.store.set_state("decided", stamp)
     ctx.store.set_state(DECIDED_BY, str(run_id))
     to_decide(ctx.mirror).replace(set())
@@ -87,7 +88,8 @@ def _decide_some(ctx: Context, run_id: int, day: date, chosen: list[str] | None,
         previous = Previous.from_json(earlier.previous) if earlier else None
         decision = decide_one(facts, ctx.policy, day, previous, people=staff)
         body = decision.to_json()
-        row = DecisionRow(facts.partner_id, digest(decision), body, decision.carried().to_json())
+        carried = decision.carried().to_json()
+        row = DecisionRow(facts.partner_id, _digest(decision, carried), body, carried)
         result.outcomes[decision.outcome.value] += 1
         result.stale += decision.stale
         if earlier is None or earlier.digest != row.digest:
@@ -103,8 +105,8 @@ def _decide_some(ctx: Context, run_id: int, day: date, chosen: list[str] | None,
     result.first = sum(1 for row in changed if row.partner_id not in before)
 
 
-def digest(decision: Decision) -> str:
+def _digest(decision: Decision, carried: str) -> str:
     """Equal for decisions that say the same: what is shown, and what the next run must remember."""
     shown = [(name, str(value)) for name, value in scorecard(decision) if not field_named(name).volatile]
-    said = json.dumps([shown, to_json(decision.carried())], ensure_ascii=False)
+    said = json.dumps([shown, carried], ensure_ascii=False)
     return hashlib.sha256(said.encode()).hexdigest()

@@ -19,6 +19,7 @@ from connector.core.tasks import ExistingTask, plan_tasks
 from connector.errors import Stale
 from connector.mapping import keepable
 from connector.store.store import DecisionRow
+from connector.sync.batch import uncollected
 from connector.sync.cards import MACHINE
 from connector.sync.context import Context
 from connector.sync.decide import DECIDED_BY, people
@@ -39,6 +40,11 @@ class Planned:
 
 def plan(ctx: Context, run_id: int, *, everybody: bool = True) -> Planned:
     """Make and keep the plan from the latest decisions; with `everybody` false only for partners still unplanned."""
+    with uncollected():
+        return _plan(ctx, run_id, everybody=everybody)
+
+
+def _plan(ctx: Context, run_id: int, *, everybody: bool) -> Planned:
     marks = to_plan(ctx.mirror).read()
     chosen = None if everybody or marks is None else sorted(marks)
     rows = ctx.store.latest_decisions(chosen)

@@ -14,8 +14,8 @@ import pytest
 
 import connector.facts
 from connector.core.policy import Policy
-from connector.facts import compute
 from connector.facts.benchmark import Benchmark, matched_medians, pooled
+from connector.facts.gather import compute
 from connector.mirror import Mirror
 
 AS_OF = datetime(2026, 7, 1, 12, tzinfo=UTC)
