@@ -301,11 +301,9 @@ def _day(moment: datetime | None) -> date | None:
 def main() -> None:
     """Run the command; every error of ours becomes one message and its exit code."""
     try:
-        app(standalone_mode=False)
+        code = app(standalone_mode=False)  # an Exit comes back as its code
         state.voice.finish()
-    except typer.Exit as exit_:
-        state.voice.finish()
-        sys.exit(exit_.exit_code)
+        sys.exit(code if isinstance(code, int) else 0)
     except typer.Abort:
         sys.exit(130)
     except KeyboardInterrupt:
@@ -313,17 +311,24 @@ def main() -> None:
         sys.exit(130)
     except PmomError as error:
         _complain(error)
+    except typer.TyperException as error:
+        _misused(error)
     except Exception as error:
-        import click
-
-        if isinstance(error, click.ClickException):
-            error.show()
-            sys.exit(error.exit_code)
         if os.environ.get("PMOM_DEBUG"):
             raise
         err.print(f"pmom: this should not happen: {type(error).__name__}: {plain(error)}")
         err.print("Set PMOM_DEBUG=1 and run it again to see where.")
         sys.exit(1)
+
+
+def _misused(error: typer.TyperException) -> None:
+    """Wrong usage: typer's own errors know how to show themselves, its public type does not say so."""
+    show_itself = getattr(error, "show", None)
+    if show_itself is None:
+        err.print(f"pmom: {plain(error)}")
+    else:
+        show_itself()
+    sys.exit(getattr(error, "exit_code", 2))
 
 
 def _complain(error: PmomError) -> None:

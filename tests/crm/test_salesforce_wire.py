@@ -17,7 +17,7 @@ from connector.crm.salesforce.adapter import SalesforceCRM
 from connector.crm.salesforce.auth import SalesforceConnection
 from connector.crm.salesforce.faults import Refusal
 from connector.crm.salesforce.http import Wire
-from connector.errors import BudgetExhausted, Misconfigured
+from connector.errors import BudgetExhausted, GiveUp, Misconfigured
 
 OK = {"ok": True}
 EXPIRED = [{"message": "Session expired or invalid", "errorCode": "INVALID_SESSION_ID"}]
@@ -158,7 +158,7 @@ def test_an_untrusted_certificate_and_a_silent_host_are_told_plainly(org: Any) -
     with pytest.raises(Misconfigured, match="ca_file"):
         untrusting.json("GET", "thing", kind="query")
     silent = Wire(org.connection(instance_url="https://127.0.0.1:1"))
-    with pytest.raises(Misconfigured, match=r"127\.0\.0\.1:1"):
+    with pytest.raises(GiveUp, match=r"127\.0\.0\.1:1"):
         silent.json("GET", "thing", kind="query")
     untrusting.close()
     silent.close()

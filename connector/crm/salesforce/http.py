@@ -100,7 +100,7 @@ class Wire:
         try:
             return [Decimal(str(each["version"])) for each in self.open_call(DATA).json()]
         except Again as error:
-            raise Misconfigured(where, str(error), fix) if self._date is None else error from error
+            raise GiveUp(f"{where}: {error}. {fix}") if self._date is None else error from error
         except (Refusal, ValueError, TypeError, KeyError, ArithmeticError) as error:
             found = f"{self.connection.instance_url} does not answer as a Salesforce org does"
             raise Misconfigured(where, found, fix) from error
