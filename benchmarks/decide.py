@@ -28,6 +28,7 @@ from connector.core.policy import Policy
 from connector.core.scorecard import scorecard
 from connector.facts.gather import compute
 from connector.mirror import Mirror
+from connector.sync.batch import uncollected
 
 DEALS = 30
 _WARM_UP = 5
@@ -36,10 +37,11 @@ _WARM_UP = 5
 def _decided(known: Iterable[PartnerFacts], policy: Policy) -> Counter[str]:
     """Outcome -> partners; every decision is made, put on its score card, and let go, as a run does."""
     outcomes: Counter[str] = Counter()
-    for partner in known:
-        decision = decide(partner, policy, facts.AS_OF.date())
-        scorecard(decision)
-        outcomes[decision.outcome.value] += 1
+    with uncollected():
+        for partner in known:
+            decision = decide(partner, policy, facts.AS_OF.date())
+            scorecard(decision)
+            outcomes[decision.outcome.value] += 1
     return outcomes
 
 

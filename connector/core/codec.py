@@ -14,6 +14,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
+from operator import attrgetter
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -66,14 +67,16 @@ def _packer(hint: Any) -> _Turn:
 
 def _pack_dataclass(kind: Any) -> _Turn:
     hints = typing.get_type_hints(kind)
-    parts = tuple((f.name, f.default, _packer(hints[f.name])) for f in dataclasses.fields(kind))
+    fields = dataclasses.fields(kind)
+    parts = tuple((f.name, f.default, _packer(hints[f.name])) for f in fields)
+    names = tuple(f.name for f in fields)
+    held_in = attrgetter(*names) if len(names) > 1 else lambda value: (getattr(value, names[0]),)
 
     def pack(value: Any) -> dict[str, Any]:
         kept = {}
-        for name, default, turn in parts:
-            held = getattr(value, name)
+        for (name, default, turn), held in zip(parts, held_in(value), strict=True):
             if held is not default and held != default:
-                kept[name] = turn(held)
+                kept[name] = held if turn is _same else turn(held)
         return kept
 
     return pack
@@ -124,10 +127,15 @@ def _unpacker(hint: Any) -> _Turn:
 
 def _unpack_dataclass(kind: Any) -> _Turn:
     hints = typing.get_type_hints(kind)
-    turns = {f.name: _unpacker(hints[f.name]) for f in dataclasses.fields(kind)}
+    every = {f.name: _unpacker(hints[f.name]) for f in dataclasses.fields(kind)}
+    turns = {name: turn for name, turn in every.items() if turn is not _same}
 
     def unpack(kept: dict[str, Any]) -> Any:
-        return kind(**{name: turns[name](held) for name, held in kept.items() if name != _TAG})
+        """(`kept` is ours: it was just read from text.)"""
+        kept.pop(_TAG, None)
+        for name in turns.keys() & kept.keys():
+            kept[name] = turns[name](kept[name])
+        return kind(**kept)
 
     return unpack
 

@@ -64,10 +64,12 @@ class Follow:
         """Partners who asked, and those of the campaigns asked for."""
         return [*self.named("fund_requests", ids), *self.campaigns(self.cells("fund_requests", "campaign_id", ids))]
 
-    def same(self, ids: list[str]) -> list[str]:
+    def same(self, ids: Iterable[str]) -> list[str]:
         """The ids with every other id of the same companies, through merges."""
-        now = {*ids, *self.cells("aliases", "survivor", ids)}
-        return sorted(now | set(self.cells("aliases", "id", now, "survivor")))
+        now = set(ids)
+        condition = f"{among('id', now)} OR {among('survivor', now)}"
+        survivors = self.ask(f"SELECT DISTINCT survivor FROM aliases WHERE {condition}") if now else []
+        return sorted({*now, *survivors, *self.cells("aliases", "id", survivors, "survivor")})
 
     def users(self, ids: list[str]) -> list[str]:
         """Partners whose managers they are."""

@@ -555,7 +555,7 @@ def weighted_median(weighted: list[tuple[Decimal, Fraction]]) -> Decimal | None:
 
 @pytest.mark.slow
 @settings(
-    max_examples=15,
+    max_examples=6,
     derandomize=True,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
