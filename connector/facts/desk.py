@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from connector.facts.relations import STAGES
 from connector.facts.sources import Tables
 from connector.facts.statements import Statements
 from connector.facts.windows import Windows, calendar, moments
@@ -28,8 +27,6 @@ _COPIED = (
     *_WHOLE, *_BY_PARTNER, "stages", "partners", "fund_requests", "campaigns", "fund_claims", "opportunities",
     "quotes", "stage_history", "meetings", "accounts",
 )  # fmt: skip
-
-_SQL_TYPES = {"string": "VARCHAR", "date": "DATE", "timestamp('UTC')": "TIMESTAMPTZ", "float64": "DOUBLE"}
 
 _WANTED = """
 SELECT id, id AS partner_id FROM partners
@@ -89,11 +86,9 @@ class Desk:
         run = self._session.run
         for table in _COPIED:
             run(f"CREATE OR REPLACE TABLE {table} AS SELECT * FROM {self._session.there}.{table} LIMIT 0")
-        for table in ("wanted", "calendar", "rates"):
-            columns = ", ".join(f"{name} {_SQL_TYPES[kind]}" for name, kind in STAGES[table].items())
-            run(f"CREATE OR REPLACE TABLE {table} ({columns})")
+        run("CREATE OR REPLACE TABLE calendar (day DATE, midnight TIMESTAMPTZ)")
         for name, sql in (("wanted", _WANTED), ("rates", questions.rates), *questions.stages):
-            run(f"CREATE TABLE IF NOT EXISTS {name} AS {sql}")
+            run(f"CREATE OR REPLACE TABLE {name} AS {sql}")
             run(f"PREPARE make_{name} AS INSERT INTO {name} BY NAME {sql}")
         for name, sql in questions.answers:
             run(f"PREPARE ask_{name} AS {sql}")

@@ -32,9 +32,10 @@ from connector.core.policy import Policy
 from connector.facts import taxonomy
 from connector.facts.benchmark import Benchmark, Pool, matched_medians, pooled
 from connector.facts.desk import MOST_PARTNERS, Desk
+from connector.facts.kept import kept_statements
 from connector.facts.readiness import Readiness, readiness
 from connector.facts.sources import Tables
-from connector.facts.statements import Shape, Statements, shape, statements
+from connector.facts.statements import Shape, Statements, shape
 from connector.facts.windows import Windows, calendar, moments, windows
 
 _CHUNK = 1_000
@@ -62,7 +63,7 @@ def compute(
     spans = windows(policy, as_of)
     ready = readiness(tables, policy, as_of)
     form = shape(policy, proxy=ready.proxy)
-    questions = statements(form)
+    questions = kept_statements(tables, form)
     few = partner_ids is not None and len(partner_ids) <= MOST_PARTNERS
     if not few:
         _set_moments(tables, spans)

@@ -10,10 +10,8 @@ from ibis.expr import types as ir
 
 from connector.facts.links import without_partner
 from connector.facts.money import converted
+from connector.facts.readiness import ISSUED
 from connector.facts.relations import evidence, moment, rows, survivor, yes
-
-ISSUED = ("issued", "accepted", "rejected", "expired")
-"""The quote statuses that say that the customer has seen the quote."""
 
 
 def issued_quotes(*, proxy: bool) -> ir.Table:

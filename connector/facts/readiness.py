@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 
 from connector.core.facts import Unknown
 from connector.core.policy import Policy
-from connector.facts.partners import ISSUED
 from connector.facts.sources import SourceState, Tables
+
+ISSUED = ("issued", "accepted", "rejected", "expired")
+"""The quote statuses that say that the customer has seen the quote."""
 
 LINKS = ("partner_links", "account_links", "registrations")
 READ = (

@@ -1,4 +1,4 @@
-"""The facts' relations as SQL, compiled once for what a policy and the sources make of them."""
+"""Which SQL the facts ask: one text for what a policy and the sources make of the relations."""
 
 from __future__ import annotations
 
@@ -6,13 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 
-import ibis
-from ibis.expr import types as ir
-
 from connector.core.policy import Policy
-from connector.facts import campaigns, links, partners
-from connector.facts.money import dated_rates
-from connector.facts.relations import rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,35 +53,6 @@ class Statements:
 @lru_cache(maxsize=16)
 def statements(wanted: Shape) -> Statements:
     """The SQL of every stage and answer (DuckDB's dialect)."""
-    stages = {
-        "linked_accounts": links.linked_accounts(),
-        "deals": links.deals(wanted.closing_roles),
-        "wins": partners.wins(wanted.corporate),
-        "mix": partners.mix(),
-        "owned": campaigns.owned(),
-        "funded": campaigns.funded(vendor_paid=wanted.vendor_paid, corporate=wanted.corporate),
-    }
-    answers = {
-        "quotes": _by_partner(partners.quotes(proxy=wanted.proxy, decided=wanted.decided)),
-        "meetings": _by_partner(partners.meetings()),
-        "won_deals": _by_partner(partners.won_deals()),
-        "footprint": _by_partner(partners.footprint(wanted.observed_share)),
-        "activity": partners.activity().order_by("partner_id", "kind"),
-        "returns": campaigns.returns(
-            newest=wanted.newest, attribution_days=wanted.attribution_days, corporate=wanted.corporate
-        ),
-        "left_out": campaigns.left_out(),
-        "live": campaigns.live(wanted.corporate),
-        "mix": rows("mix").order_by("partner_id", "segment", "product"),
-        "profiles": partners.profiles(),
-    }
-    shared = dict(_compiled({"rates": dated_rates(), "direct": partners.direct_wins(wanted.corporate)}))
-    return Statements(_compiled(stages), _compiled(answers), **shared)
+    from connector.facts.compiled import compiled  # the library that compiles takes most of a second to import
 
-
-def _by_partner(relation: ir.Table) -> ir.Table:
-    return relation.order_by("partner_id")
-
-
-def _compiled(relations: dict[str, ir.Table]) -> tuple[tuple[str, str], ...]:
-    return tuple((name, str(ibis.to_sql(relation, dialect="duckdb"))) for name, relation in relations.items())
+    return compiled(wanted)

@@ -14,8 +14,10 @@ import pytest
 
 import connector.facts
 from connector.core.policy import Policy
+from connector.facts import kept
 from connector.facts.benchmark import Benchmark, matched_medians, pooled
 from connector.facts.gather import compute
+from connector.facts.statements import Shape, Statements
 from connector.mirror import Mirror
 
 AS_OF = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -167,3 +169,19 @@ def test_changed_direct_deals_count_from_the_next_computation_of_all(
     world["opportunities"][1]["amount"] = Decimal(7)
     fill_mirror(mirror, world)
     assert (first, benchmark(["p"]), benchmark(None), benchmark(["p"])) == (2, 2, 7, 7)
+
+
+def test_a_second_process_asks_without_compiling(
+    tmp_path: Path, policy: Policy, fill_mirror: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(form: Shape) -> Statements:
+        raise AssertionError(f"compiled again: {form}")
+
+    with Mirror.open(tmp_path / "m.duckdb") as mirror:
+        fill_mirror(mirror, a_year(2, 30))
+        every = list(compute(mirror, policy, AS_OF))
+    monkeypatch.setattr(kept, "statements", refuse)
+    with Mirror.open(tmp_path / "m.duckdb") as mirror:
+        assert list(compute(mirror, policy, AS_OF)) == every
+        with pytest.raises(AssertionError, match="compiled again"):
+            compute(mirror, replace(policy, corporate_currency="EUR"), AS_OF)
