@@ -148,8 +148,11 @@ class _Sorted:
         start, end = bisect_left(self._ids, first), bisect_right(self._ids, last)
         columns = [_cells(column) for column in self._table.slice(start, end - start).columns]
         found: dict[str, list[tuple[Any, ...]]] = {}
-        for id_, *row in zip(self._ids[start:end], *columns, strict=True):
-            found.setdefault(id_, []).append(tuple(row))
+        for id_, row in zip(self._ids[start:end], zip(*columns, strict=True), strict=True):
+            if id_ in found:
+                found[id_].append(row)
+            else:
+                found[id_] = [row]
         return found
 
 
