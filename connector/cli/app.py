@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from datetime import date, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,6 +34,14 @@ app = typer.Typer(
 )
 
 INCOMPLETE = 6
+
+
+class Size(StrEnum):
+    """How large the demo's market is."""
+
+    TINY = "tiny"
+    SMALL = "small"
+    MEDIUM = "medium"
 
 
 class State:
@@ -75,7 +84,8 @@ def init(
     from connector.config.settings import render_example
 
     policy = state.config.parent / "policy.toml"
-    for path, text in ((state.config, render_example()), (policy, _POLICY)):
+    settings = render_example().replace('file = "default"', 'file = "policy.toml"', 1)
+    for path, text in ((state.config, settings), (policy, _POLICY)):
         if path.exists() and not force:
             raise Misconfigured(str(path), "it is already there", "Move it away, or say --force to overwrite it.")
         try:
@@ -86,7 +96,9 @@ def init(
                 str(path), f"cannot be written ({error.strerror})", "Name another place with --config."
             ) from error
     state.voice.answer(config=str(state.config), policy=str(policy))
-    state.voice.show(f"Wrote {state.config} and {policy}. Fill in the first, then run `pmom check`.")
+    state.voice.show(
+        f"Wrote {state.config} (fill in the org) and {policy} (this quarter's goals). Then run `pmom check`."
+    )
 
 
 _POLICY = """# Your policy: the shipped one, and what differs from it. `docs/policy.md` explains every key.
@@ -110,6 +122,7 @@ def check() -> None:
     """Compare settings, mapping and policy with themselves and with the live CRM; changes nothing."""
     from connector import wiring
     from connector.config.check import check as compare
+    from connector.sync.context import wall_clock
 
     said = wiring.texts(state.config)
     org = wiring.crm(said.settings)
@@ -118,8 +131,9 @@ def check() -> None:
         report = compare(said.fieldmap, org)
     finally:
         org.close()
-    state.voice.answer(identity=identity, policy=said.policy.version, **show.check_json(report))
-    state.voice.show(show.check_tables(report, identity, said.policy.version))
+    goals = any(goal.start <= wall_clock().date() < goal.end for goal in said.policy.market_fit.goals)
+    state.voice.answer(identity=identity, policy=said.policy.version, goals_in_force=goals, **show.check_json(report))
+    state.voice.show(show.check_tables(report, identity, said.policy.version, goals=goals))
     if show.has_errors(report):
         raise typer.Exit(Misconfigured.exit_code)
 
@@ -188,8 +202,8 @@ def decide(
             lambda run_id: step.decide(ctx, run_id, as_of=_day(as_of), everybody=everybody),
             decided_summary,
         )
-        rows = show.partner_rows(ctx) if not state.voice.as_json else []
-    state.voice.answer(**decided_summary(result))
+        rows = show.partner_rows(ctx)
+    state.voice.answer(**decided_summary(result), decisions=[show.partner_json(row) for row in rows])
     state.voice.show(show.decided_table(result, rows))
 
 
@@ -202,7 +216,7 @@ def plan() -> None:
     with _opened() as ctx:
         result = run(ctx, "plan", lambda run_id: step.plan(ctx, run_id), planned_summary)
         names = show.partner_names(ctx)
-    state.voice.answer(**planned_summary(result), changes=show.changes_json(result.plan))
+    state.voice.answer(**planned_summary(result), changes=show.changes_json(result.plan, names))
     state.voice.show(show.plan_tables(result, names))
 
 
@@ -271,13 +285,14 @@ def runs(limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How ma
 @app.command()
 def demo(
     folder: Annotated[Path, typer.Option("--dir", help="Where the demo keeps its files.")] = Path(".demo"),
-    size: Annotated[str, typer.Option("--size", help="tiny, small or medium.")] = "small",
+    size: Annotated[Size, typer.Option("--size", help="How large a market.")] = Size.SMALL,
     seed: Annotated[int, typer.Option("--seed", help="Another seed, another market.")] = 1,
+    keep: Annotated[bool, typer.Option("--keep", help="Let the org run until Ctrl-C, to go on by hand.")] = False,
 ) -> None:
     """Run the main job on an emulated Salesforce org on this machine, start to end."""
     from connector.cli.demo import run_demo
 
-    run_demo(state.voice, folder, size=size, seed=seed)
+    run_demo(state.voice, folder, size=size.value, seed=seed, keep=keep)
 
 
 def _opened() -> Any:
@@ -301,12 +316,10 @@ def _day(moment: datetime | None) -> date | None:
 def main() -> None:
     """Run the command; every error of ours becomes one message and its exit code."""
     try:
-        code = app(standalone_mode=False)  # an Exit comes back as its code
+        code = app(args=_hoisted(sys.argv[1:]), standalone_mode=False)  # an Exit comes back as its code
         state.voice.finish()
         sys.exit(code if isinstance(code, int) else 0)
-    except typer.Abort:
-        sys.exit(130)
-    except KeyboardInterrupt:
+    except (typer.Abort, KeyboardInterrupt):
         err.print("pmom: stopped. Nothing is lost: run the same command again.")
         sys.exit(130)
     except PmomError as error:
@@ -321,9 +334,22 @@ def main() -> None:
         sys.exit(1)
 
 
+_ANYWHERE = ("--json", "--quiet", "-q")
+
+
+def _hoisted(words: list[str]) -> list[str]:
+    """The words with the options that every command takes brought to the front, where typer wants them."""
+    ours = [word for word in words if word in _ANYWHERE]
+    return [*ours, *(word for word in words if word not in _ANYWHERE)]
+
+
 def _misused(error: typer.TyperException) -> None:
     """Wrong usage: typer's own errors know how to show themselves, its public type does not say so."""
     show_itself = getattr(error, "show", None)
+    if "--json" in sys.argv:
+        state.voice.as_json = True
+        state.voice.said = {"error": type(error).__name__, "message": str(error), "exit_code": 2}
+        state.voice.finish()
     if show_itself is None:
         err.print(f"pmom: {plain(error)}")
     else:

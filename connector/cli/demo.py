@@ -51,7 +51,7 @@ MARKER = ".pmom-demo"
 _SESSION = requests.Session()
 
 
-def run_demo(voice: Voice, folder: Path, *, size: str, seed: int) -> None:
+def run_demo(voice: Voice, folder: Path, *, size: str, seed: int, keep: bool = False) -> None:
     """Start an org, install, pull, decide, plan, apply, plan again, change one deal, sync again."""
     began = time.monotonic()
     _fresh(folder)
@@ -62,7 +62,20 @@ def run_demo(voice: Voice, folder: Path, *, size: str, seed: int) -> None:
         config = _settings(folder, world, org)
         voice.show(f"A Salesforce org answers at {org['url']}; settings and policy are in {folder}/.\n")
         _story(voice, config, world, org)
+        if keep:
+            _until_stopped(voice, folder)
     voice.show(f"\nDone in {time.monotonic() - began:.0f} s. Settings, policy, mirror and store stay in {folder}/.")
+
+
+def _until_stopped(voice: Voice, folder: Path) -> None:
+    """The org stays up for a person to go on in another terminal."""
+    command = f"pmom -c {folder}/config.toml sync --as-of {DAY}"
+    voice.show(f"\nThe org runs on, on its own day {DAY}. In another terminal: {command}. Ctrl-C ends it.")
+    try:
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        voice.show("Stopped.")
 
 
 def _story(voice: Voice, config: Path, world: Path, org: dict[str, Any]) -> None:

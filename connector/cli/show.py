@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -67,7 +68,7 @@ def check_json(report: CheckReport) -> dict[str, Any]:
 _LEVEL_STYLE = {"error": "red", "warning": "yellow"}
 
 
-def check_tables(report: CheckReport, identity: str, policy: str) -> RenderableType:
+def check_tables(report: CheckReport, identity: str, policy: str, *, goals: bool) -> RenderableType:
     """What fits, what is missing, what to do."""
     covered = _table("Canonical tables", "table", "from", "columns", "stay empty", right=("columns",))
     for each in report.coverage:
@@ -79,9 +80,14 @@ def check_tables(report: CheckReport, identity: str, policy: str) -> RenderableT
         level = Text(finding.level.value, style=_LEVEL_STYLE.get(finding.level.value, "dim"))
         found.add_row(level, plain(finding.where), plain(finding.key), plain(finding.found), plain(finding.fix))
     errors = sum(1 for finding in report.findings if finding.level.value == "error")
+    aims = (
+        []
+        if goals
+        else [Text("No goal is in force today: market fit will be unknown for everybody.", style="yellow")]
+    )
     verdict = f"{errors} to mend before a pull" if errors else f"Ready: {report.reads} reads a sync"
     head = f"Connected as {plain(identity)}; mapping {plain(report.mapping)}; policy {plain(policy)}."
-    return Group(head, "", covered, "", found if report.findings else "No findings.", "", verdict)
+    return Group(head, "", covered, "", found if report.findings else "No findings.", "", *aims, verdict)
 
 
 def install_table(steps: Iterable[InstallStep]) -> RenderableType:
@@ -130,6 +136,7 @@ def _budget(usage: Usage) -> str:
 class PartnerRow:
     """One line of the partner table."""
 
+    id: str
     name: str
     persona: str
     outcome: str
@@ -149,6 +156,7 @@ def partner_rows(ctx: Context) -> list[PartnerRow]:
         owner = f"{held.role} {person}" if held.role else "nobody"
         rows.append(
             PartnerRow(
+                decision.partner_id,
                 decision.name,
                 held.persona or "none set",
                 decision.outcome.value,
@@ -158,6 +166,11 @@ def partner_rows(ctx: Context) -> list[PartnerRow]:
             )
         )
     return sorted(rows, key=lambda row: (row.outcome, row.name))
+
+
+def partner_json(row: PartnerRow) -> dict[str, str]:
+    """One line of the partner table as plain values."""
+    return asdict(row)
 
 
 def partners_table(rows: Sequence[PartnerRow], title: str = "Partners", each: int = MOST_ROWS) -> RenderableType:
@@ -214,13 +227,14 @@ def plan_tables(result: Planned, names: Mapping[str, str], most: int = MOST_ROWS
     """The plan: numbers first, then the changes."""
     summary = result.plan.summary
     words = (
-        f"{counted(summary.fields_changed, 'field')} on {summary.records_changed:,} of {summary.partners:,} partner "
+        f"{counted(_fields(result.plan), 'field')} on {summary.records_changed:,} of {summary.partners:,} partner "
         f"records would change ({counted(summary.first_decisions, 'first decision')}, "
         f"{summary.decisions_changed:,} changed); {counted(summary.tasks_created, 'task')} made, "
         f"{summary.tasks_closed:,} closed."
     )
     if result.plan.empty:
-        return f"Nothing to do: the CRM holds what was decided for {summary.partners:,} partners."
+        done = f"Nothing to do: the CRM holds what was decided for {summary.partners:,} partners."
+        return Group(done, *_outdated(result))
     parts: list[RenderableType] = [
         words,
         f"Plan {result.plan.fingerprint}",
@@ -230,6 +244,18 @@ def plan_tables(result: Planned, names: Mapping[str, str], most: int = MOST_ROWS
     if result.refusal:
         parts += ["", Text(f"Stopped by a safety limit: {result.refusal}", style="yellow")]
     return Group(*parts)
+
+
+def _outdated(result: Planned) -> list[RenderableType]:
+    if not result.other_policy:
+        return []
+    return [Text(f"Decided under {result.other_policy}; the policy is another now: `pmom decide`.", style="yellow")]
+
+
+def _fields(made: Plan) -> int:
+    """Fields to write, the stamps that ride along aside."""
+    parts = [part for change in made.changes if isinstance(change, SetFields) for part in change.values]
+    return sum(1 for part in parts if not field_named(part.name).volatile)
 
 
 def changes_table(made: Plan, names: Mapping[str, str], most: int = MOST_ROWS) -> RenderableType:
@@ -252,21 +278,22 @@ def _change_rows(change: Change, names: Mapping[str, str]) -> list[tuple[str, st
     return [
         (name, field_named(part.name).label, _value(part.before), _value(part.after))
         for part in change.values
-        if not field_named(part.name).volatile and part.name != "Why"  # too long for a table; --json shows it
+        if not field_named(part.name).volatile
     ]
 
 
-def changes_json(made: Plan) -> list[dict[str, Any]]:
+def changes_json(made: Plan, names: Mapping[str, str]) -> list[dict[str, Any]]:
     """The changes as plain values."""
-    return [_change_json(change) for change in made.changes]
+    return [_change_json(change, names) for change in made.changes]
 
 
-def _change_json(change: Change) -> dict[str, Any]:
+def _change_json(change: Change, names: Mapping[str, str]) -> dict[str, Any]:
     if isinstance(change, SetFields):
         fields = {part.name: {"before": part.before, "after": part.after} for part in change.values}
         return {
             "kind": "set_fields",
             "record": change.record_id,
+            "name": names.get(change.record_id),
             "fields": fields,
             "decision": change.decision_id,
             "reason": change.reason,
@@ -311,7 +338,9 @@ def sync_tables(result: SyncReport, names: Mapping[str, str], usage: Usage) -> R
     head = f"Pulled {counted(pulled.changed, 'changed row')} in {pulled.calls} calls; {_budget(usage)}."
     scope = "everybody" if decided.everybody else "partners with news"
     middle = f"Decided {counted(decided.partners, 'partner')} ({scope}), {len(decided.changed):,} of them anew."
-    parts: list[RenderableType] = [head, middle, *_staleness(decided), plan_tables(result.planned, names)]
+    gone = ", ".join(name for name, _ in pulled.unavailable)
+    missing = [Text(f"Not available in this org: {gone}.", style="dim")] if gone else []
+    parts: list[RenderableType] = [head, *missing, middle, *_staleness(decided), plan_tables(result.planned, names)]
     if result.applied is not None:
         parts += ["", applied_tables(result.applied, names)]
     return Group(*parts)
@@ -325,6 +354,8 @@ class Explained:
     url: str
     history: tuple[tuple[int, str, str], ...]  # (run, as of, outcome)
     written: tuple[OutcomeRow, ...]
+    held: str | None  # the decision that the CRM shows
+    owner: str
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -333,6 +364,8 @@ class Explained:
             "name": self.decision.name,
             "record": self.url,
             "story": story(self.decision),
+            "owner": self.owner,
+            "in_the_crm": self.held,
             "decision": json.loads(self.decision.to_json()),
             "history": [{"run": run, "as_of": day, "outcome": outcome} for run, day, outcome in self.history],
             "written": [
@@ -346,9 +379,12 @@ class Explained:
         parts += [
             plain(line) if not line.startswith("  ") else "  " + plain(line.strip()) for line in story(self.decision)
         ]
+        parts.append(f"Owner's name: {plain(self.owner)}.")
+        if self.held != self.decision.outcome.value:
+            parts += ["", Text(f"Not written yet: the CRM shows {self.held or 'nothing'}.", style="yellow")]
         if len(self.history) > 1:
             table = _table("Earlier decisions", "as of", "run", "decision")
-            for run, day, outcome in self.history:
+            for run, day, outcome in self.history[1:]:
                 table.add_row(day, str(run), outcome)
             parts += ["", table]
         if self.written:
@@ -371,7 +407,22 @@ def explained(ctx: Context, wanted: str) -> Explained:
         ctx.crm.record_url(ctx.fieldmap.write.object_of("partners"), partner_id),
         history,
         ctx.store.outcomes(record_id=partner_id, limit=5),
+        _shown_decision(ctx, partner_id),
+        _person(ctx, Decision.from_json(kept.body)),
     )
+
+
+def _shown_decision(ctx: Context, partner_id: str) -> str | None:
+    name = "Triage_Decision"
+    ctx.mirror.existing([(name, field_named(name).kind)])  # the column may not be there yet
+    rows = ctx.mirror.query(f"SELECT {name} AS held FROM scorecards WHERE id = ?", [partner_id]).to_pylist()
+    return rows[0]["held"] if rows else None
+
+
+def _person(ctx: Context, decision: Decision) -> str:
+    owner = decision.accountability.owner
+    rows = ctx.mirror.query("SELECT name FROM users WHERE id = ?", [owner.id or ""]).to_pylist()
+    return str(rows[0]["name"]) if rows else owner.id or "nobody"
 
 
 def _partner_id(ctx: Context, wanted: str) -> str:
@@ -381,7 +432,7 @@ def _partner_id(ctx: Context, wanted: str) -> str:
         [wanted] * 5,
     ).to_pylist()
     if not rows:
-        raise Misconfigured("explain", f"no partner is called {wanted}", "Try the id, or run `pmom pull`.")
+        raise Misconfigured("explain", f"no partner is called {wanted}", _nearest(ctx, wanted))
     exact = [row for row in rows if row["id"] == wanted] or [
         row for row in rows if str(row["name"]).casefold() == wanted.casefold()
     ]
@@ -390,6 +441,12 @@ def _partner_id(ctx: Context, wanted: str) -> str:
         some = "; ".join(f"{row['name']} ({row['id']})" for row in chosen[:8])
         raise Misconfigured("explain", f"{len(chosen)} partners fit: {some}", "Say the id.")
     return str(chosen[0]["id"])
+
+
+def _nearest(ctx: Context, wanted: str) -> str:
+    names = [str(row["name"]) for row in ctx.mirror.query("SELECT DISTINCT name FROM partners").to_pylist()]
+    near = difflib.get_close_matches(wanted, names, n=3, cutoff=0.5)
+    return f"Did you mean {' or '.join(near)}?" if near else "Try the id, or run `pmom pull`."
 
 
 def run_json(row: RunRow) -> dict[str, Any]:
@@ -401,7 +458,7 @@ def runs_table(rows: Iterable[RunRow]) -> RenderableType:
     """The latest runs."""
     table = _table("Runs", "run", "what", "state", "began", "took", "came to")
     for row in rows:
-        took = f"{(row.finished_at - row.started_at).total_seconds():.1f} s" if row.finished_at else ""
+        took = f"{abs((row.finished_at - row.started_at).total_seconds()):.1f} s" if row.finished_at else ""
         table.add_row(
             str(row.id), row.kind, row.state, f"{row.started_at:%Y-%m-%d %H:%M:%S}", took, plain(_short(row.summary))
         )
@@ -409,5 +466,12 @@ def runs_table(rows: Iterable[RunRow]) -> RenderableType:
 
 
 def _short(summary: Mapping[str, Any]) -> str:
-    shown = {key: value for key, value in summary.items() if isinstance(value, int | str) and value != ""}
-    return ", ".join(f"{key} {value}" for key, value in list(shown.items())[:6])
+    """The figures of a run in one line; those of a sync are a mapping a step."""
+    shown: list[str] = []
+    for key, value in summary.items():
+        if isinstance(value, Mapping):
+            inner = _short(value)
+            shown += [f"{key}: {inner}"] if inner else []
+        elif isinstance(value, int | str) and value != "":
+            shown.append(f"{key} {value}")
+    return ", ".join(shown[:8])

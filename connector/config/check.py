@@ -121,7 +121,8 @@ def _lack(fieldmap: FieldMap, source: Source, lack: Lack, schemas: Schemas) -> F
     rule = source.rule(lack.column or "")
     allowed = lack.missing is Missing.FIELD and rule is not None and rule.optional
     found = f"{_found(lack, schemas)}, so {source.table}.{lack.column} stays empty"
-    level = Level.NOTE if allowed else Level.ERROR
+    misspelt = lack.missing is Missing.FIELD and bool(_near(lack, schemas))  # optional, and most likely a typo
+    level = (Level.WARNING if misspelt else Level.NOTE) if allowed else Level.ERROR
     return Finding(level, fieldmap.where(key), dotted(key), found, _fix(lack, source, schemas))
 
 

@@ -5,12 +5,15 @@ The shapes mirror `connector.core.policy`, key for key; ranges and vocabularies 
 
 from __future__ import annotations
 
+import difflib
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+from connector.config.countries import country_code
 
 Count = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
 Days = Annotated[int, Field(strict=True, ge=0, le=36_500)]
@@ -87,6 +90,19 @@ class MarketFitShape(_Shape):
         for name in self.regions:
             if name in _inside(name, self.regions):
                 raise ValueError(f"regions.{name}: lies inside itself. Take it out of the region that it holds.")
+        return self
+
+    @model_validator(mode="after")
+    def _goals_name_known_regions(self) -> MarketFitShape:
+        """A misspelt region would close the gate to nearly every partner."""
+        inside = {code.upper() for held in self.regions.values() for code in held}
+        known = {name.upper() for name in self.regions} | inside
+        for goal in self.goals:
+            for word in goal.regions:
+                if word.upper() not in known and country_code(word) is None:
+                    near = difflib.get_close_matches(word.upper(), sorted(known), n=1)
+                    hint = f"Did you mean {near[0]}?" if near else "Add it to [market_fit.regions]."
+                    raise ValueError(f'goal {goal.name}: "{word}" is no region and no country. {hint}')
         return self
 
 

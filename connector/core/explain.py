@@ -219,11 +219,18 @@ def to_clear(gate: GateResult, currency: str = "") -> str:
         return ""
     if gate.missing:
         return f"To clear: supply {gate.missing}."
+    if gate.code == "HELD":
+        return f"To clear: stay {_far_enough(gate)} for the dwell time [velocity.dwell_days]."
     if gate.gate is Gate.VELOCITY:
         return f"To clear: {_clear_quotes(gate)}."
     if gate.gate is Gate.MARKET_FIT:
         return f"To clear: a footprint in {_listed(gate.wanted)}, or the next goals."
     return f"To clear: {_clear_campaigns(gate, currency)}."
+
+
+def _far_enough(gate: GateResult) -> str:
+    goal = gate.clears_at or gate.threshold or Decimal(0)
+    return f"at {plain_percent(goal)} or more"
 
 
 def _clear_quotes(gate: GateResult) -> str:
@@ -246,7 +253,7 @@ def _clear_campaigns(gate: GateResult, currency: str) -> str:
     lacking = gate.threshold * gate.value.bottom - gate.value.top
     if lacking <= 0:
         return f"more campaigns that each reach {plain(gate.threshold)}:1"
-    return f"{money(lacking, currency)} more pipeline on the same spend"
+    return f"{money(lacking.to_integral_value(ROUND_CEILING), currency)} more pipeline on the same spend"
 
 
 def _behind(gate: GateResult, currency: str) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from connector.core.decide import decide as decide_one
 from connector.core.decisions import Decision, Previous
 from connector.core.ownership import UNCHECKED, People, User
 from connector.core.scorecard import field_named, scorecard
+from connector.errors import Stale
 from connector.store.store import DecisionRow
 from connector.sync.batch import uncollected
 from connector.sync.context import Context
@@ -98,6 +99,8 @@ def _decide_some(ctx: Context, run_id: int, day: date, chosen: list[str] | None,
             restated.append(row)
         ctx.progress("partners decided", len(seen), total)
     gone = sorted(set(before) - seen)
+    if before and not seen and chosen is None:
+        raise Stale(f"the mirror holds no partner, and {len(before)} were decided before: run `pmom pull`")
     to_plan(ctx.mirror).add(None if chosen is None else seen)
     ctx.store.record_decisions(run_id, day, changed, restated, gone=gone)
     result.partners, result.gone = len(seen), len(gone)

@@ -36,6 +36,7 @@ class Planned:
     plan: Plan
     refusal: str | None
     everybody: bool = True
+    other_policy: str | None = None  # the version under which the decisions were made, when it is not today's
 
 
 def plan(ctx: Context, run_id: int, *, everybody: bool = True) -> Planned:
@@ -71,14 +72,18 @@ def _plan(ctx: Context, run_id: int, *, everybody: bool) -> Planned:
     if made.empty:
         to_plan(ctx.mirror).replace(set())
         ctx.store.close_plan(kept, "applied")
-    return Planned(kept, made, refusal(made, ctx.policy.limits), chosen is None)
+    others = sorted({decision.policy_version for _, decision in decisions} - {ctx.policy.version})
+    other = others[0] if others else None
+    return Planned(kept, made, refusal(made, ctx.policy.limits), chosen is None, other)
 
 
 def waiting(ctx: Context) -> Planned:
-    """The plan that was looked at and not applied yet; Stale when there is none."""
+    """The plan that was looked at and not applied yet, an empty one when it is done; Stale when there is none."""
     row = ctx.store.latest_plan()
-    if row is None or row.state not in ("open", "partial"):
+    if row is None:
         raise Stale("no plan is waiting: run `pmom plan` first")
+    if row.state == "applied":
+        return Planned(row.id, diff((), ()), None)
     if row.run_id < int(ctx.store.state(DECIDED_BY) or 0):
         raise Stale(f"plan {row.fingerprint} is older than the latest decisions: run `pmom plan` again")
     made = from_json(Plan, row.body)

@@ -23,7 +23,7 @@ from connector.mapping import Mapped, UnmappedValue, canonical_ids, to_canonical
 from connector.mirror import Rejected
 from connector.sync.cards import card_rows, edited_cards, names
 from connector.sync.context import Context
-from connector.sync.streams import Stream, to_decide, to_plan
+from connector.sync.streams import Stream, forget_streams, to_decide, to_plan
 from connector.sync.tenant import claim
 
 MOST_FOLLOWED = 10_000
@@ -313,32 +313,38 @@ def _reconcile(ctx: Context, read: ObjectRead, now: datetime, result: Pulled) ->
 
 
 def _note_sources(ctx: Context, read: ObjectRead, now: datetime) -> None:
+    before = ctx.mirror.sources()
     for table in sorted({table for table, _ in read.feeds}):
+        if table not in before or not before[table].available:
+            to_decide(ctx.mirror).add(None)  # what could not be known may be known now, about everybody
         ctx.mirror.set_source(table, True, "", now)
 
 
 def _note_absent(
     ctx: Context, planned: tuple[ObjectRead, ...], schemas: Mapping[str, ObjectSchema | None], result: Pulled
 ) -> None:
-    """Say which tables the CRM cannot fill, and empty what earlier reads brought for sources that are gone."""
+    """Say which tables the CRM cannot fill, and empty what earlier reads brought for sources that are gone.
+
+    A mapping or an org without partners or deals is refused before anything is touched.
+    """
     read = {(table, source.name) for planned_read in planned for table, source in planned_read.feeds}
     filled = {table for table, _ in read}
+    absent = {t.name: _why_absent(ctx, t.name, schemas) for t in records.TABLES if t.name not in filled}
+    needed = [name for name in ("partners", "opportunities") if name in absent]
+    if needed:
+        whys = "; ".join(f"{name}: {absent[name]}" for name in needed)
+        raise Misconfigured(
+            ctx.fieldmap.path, f"the CRM cannot fill what everything rests on ({whys})", "Run `pmom check`."
+        )
+    result.unavailable = sorted(absent.items())
     for table, source in ctx.mirror.feeds():
         if (table, source) not in read:
             ctx.mirror.begin_full(table, source)
             ctx.mirror.finish_full(table, source)
             to_decide(ctx.mirror).add(None)
-    for name in (known.name for known in records.TABLES):
-        if name not in filled:
-            why = _why_absent(ctx, name, schemas)
-            result.unavailable.append((name, why))
-            ctx.mirror.set_source(name, False, why, None)
-    needed = [name for name in ("partners", "opportunities") if name not in filled]
-    if needed:
-        whys = "; ".join(f"{name}: {why}" for name, why in result.unavailable if name in needed)
-        raise Misconfigured(
-            ctx.fieldmap.path, f"the CRM cannot fill what everything rests on ({whys})", "Run `pmom check`."
-        )
+    forget_streams(ctx.mirror, {each.key for each in planned})
+    for name, why in absent.items():
+        ctx.mirror.set_source(name, False, why, None)
 
 
 def _why_absent(ctx: Context, table: str, schemas: Mapping[str, ObjectSchema | None]) -> str:
@@ -346,6 +352,7 @@ def _why_absent(ctx: Context, table: str, schemas: Mapping[str, ObjectSchema | N
     for source in ctx.fieldmap.of(table):
         fatal = [lack for lack in lacks(source, schemas) if lack.fatal]
         named = ", ".join(f"{lack.object}.{lack.field}" if lack.field else lack.object for lack in fatal)
-        needs = f" (needs {source.requires})" if source.requires else ""
+        feature = source.requires if any(lack.column is None for lack in fatal) else None  # else a column's own name
+        needs = f" (needs {feature})" if feature else ""
         whys.append(f"no {named}{needs}")
     return "; ".join(whys) or "the mapping names no source"

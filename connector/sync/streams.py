@@ -59,6 +59,13 @@ class Stream:
         )
 
 
+def forget_streams(mirror: Mirror, kept: set[str]) -> None:
+    """Forget the places of reads that are no longer made: an object that comes back is read in full again."""
+    for row in mirror.query("SELECT key FROM pmom_meta WHERE starts_with(key, 'stream:')").to_pylist():
+        if row["key"].removeprefix("stream:") not in kept:
+            mirror.set_meta(row["key"], None)
+
+
 class Marks:
     """A set of partners that some step must still look at, kept until that step's results are stored."""
 

@@ -44,6 +44,7 @@ def test_an_install_is_announced_made_usable_and_then_found(fresh: Any) -> None:
     would = by_name(crm.install(SPECS, dry_run=True))
     skipped = "PartnerFundRequest.PMOM_Lane__c"
     names = [f"{spec.object}.PMOM_{spec.name}__c" for spec in SPECS]
+    names += ["permission set PMOM_Viewer", "permission set PMOM_Editor"]
     assert would == dict.fromkeys([*names, PERMISSION], StepStatus.WOULD_CREATE) | {skipped: StepStatus.SKIPPED}
     assert crm.schema("Account").field("PMOM_Score__c") is None
     did = by_name(crm.install(SPECS, dry_run=False))

@@ -62,14 +62,44 @@ def test_the_steps_one_by_one(tiny: World) -> None:
     assert applied.said["outcomes"] == {"applied": len(tiny.cards())}
     assert tiny.pmom("plan").said["changes"] == []
     again = tiny.pmom("apply")
-    assert again.code == 5
-    assert "pmom plan" in again.said["message"]
-    assert [run["kind"] for run in tiny.pmom("runs", "--limit", "4").said["runs"]] == [
-        "plan",
-        "apply",
-        "plan",
-        "decide",
-    ]
+    assert (again.code, again.said["outcomes"]) == (0, {})
+    kinds = [run["kind"] for run in tiny.pmom("runs", "--limit", "4").said["runs"]]
+    assert kinds == ["apply", "plan", "apply", "plan"]
+
+
+def test_json_may_stand_anywhere_and_wrong_usage_is_json_too(tiny: World) -> None:
+    assert tiny.pmom("runs", "--json").code == 0
+    wrong = tiny.pmom("explain")
+    assert (wrong.code, wrong.said["exit_code"]) == (2, 2)
+
+
+def test_an_object_that_was_hidden_for_a_while_comes_back_whole(tiny: World) -> None:
+    tiny.pmom("sync", *DAY)
+    before = tiny.cards()
+    tiny.control("access", {"object": "Quote", "readable": False})
+    hidden = tiny.pmom("sync", *DAY)
+    assert "quotes" in hidden.out
+    tiny.control("access", {"object": "Quote", "readable": True})
+    assert tiny.pmom("sync", *DAY).code in (0, 5)
+    forced = tiny.pmom("plan").said
+    if forced["changes"]:
+        assert tiny.pmom("apply", "--force", forced["fingerprint"]).code == 0
+    assert tiny.cards() == before
+
+
+def test_a_refused_pull_leaves_the_mirror_as_it_was(tiny: World) -> None:
+    from importlib.resources import files
+
+    tiny.pmom("sync", *DAY)
+    before = tiny.config.read_text(encoding="utf-8")
+    text = (files("mappings") / "salesforce.toml").read_text(encoding="utf-8")
+    (tiny.folder / "odd.toml").write_text(text.replace('name = "Name"', 'name = "Nmae"'), encoding="utf-8")
+    tiny.config.write_text(before + '\n[mapping]\nsalesforce = "odd.toml"\n', encoding="utf-8")
+    try:
+        assert tiny.pmom("pull").code == 3
+    finally:
+        tiny.config.write_text(before, encoding="utf-8")
+    assert tiny.pmom("decide", *DAY, "--everybody").said["gone"] == 0
 
 
 def test_a_refused_record_is_told_with_the_orgs_words_and_the_rest_goes_through(tiny: World) -> None:

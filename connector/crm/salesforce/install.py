@@ -12,7 +12,16 @@ from connector.crm.salesforce import soql
 from connector.crm.salesforce.describe import Describer, Description
 from connector.crm.salesforce.faults import Refusal
 from connector.crm.salesforce.http import Wire
-from connector.crm.salesforce.package import DESCRIBED, INTEGRATION, api_name, metadata_type, package
+from connector.crm.salesforce.package import (
+    DESCRIBED,
+    EDITOR,
+    INTEGRATION,
+    VIEWER,
+    api_name,
+    metadata_type,
+    package,
+    permission_sets,
+)
 from connector.crm.salesforce.read import Reader
 from connector.errors import GiveUp, Misconfigured, Retry
 
@@ -51,12 +60,16 @@ class Installer:
         wanted = [each for each in looked if each.step.status in MADE]
         assigned = bool(present) and self._assigned()
         if dry_run or clash or not present:
-            return (*steps, *self._announced(assigned, clash or not present))
+            return (
+                *steps,
+                *self._announced(assigned, clash or not present),
+                *_for_people(present, wanted, made=False),
+            )
         if wanted or not assigned:
             self._deploy(package([each.spec for each in wanted], self._wire.version, granted=present))
         access = self._assign()
         self._verify(present)
-        return (*(_done(each) for each in looked), access)
+        return (*(_done(each) for each in looked), access, *_for_people(present, wanted, made=True))
 
     def _announced(self, assigned: bool, stopped: bool) -> tuple[InstallStep, ...]:
         if stopped:
@@ -145,6 +158,23 @@ class Installer:
         if lost:
             fix = f"Check that {INTEGRATION} is assigned to the connecting user and that it may edit the objects"
             raise Misconfigured("salesforce install", f"not writable after the deploy: {', '.join(lost)}", fix)
+
+
+_AUDIENCE = {
+    VIEWER: "assign it to those who read the scores",
+    EDITOR: "assign it to those who set personas, footprints and overrides",
+}
+
+
+def _for_people(present: Sequence[FieldSpec], wanted: Sequence[object], *, made: bool) -> tuple[InstallStep, ...]:
+    """The permission sets that come along for people; an administrator assigns them."""
+    new = StepStatus.CREATED if made else StepStatus.WOULD_CREATE
+    sets = permission_sets(present) if present else {}
+    return tuple(
+        InstallStep(f"permission set {name}", new if wanted else StepStatus.PRESENT, audience)
+        for name, audience in _AUDIENCE.items()
+        if name in sets
+    )
 
 
 def _look(spec: FieldSpec, described: Description | None) -> Looked:

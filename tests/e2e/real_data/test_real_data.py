@@ -63,7 +63,8 @@ class Job:
         try:
             main()
         except SystemExit as stopped:
-            pytest.fail(f"{' '.join(words)} ended with {stopped.code}: {self.capsys.readouterr()}")
+            if stopped.code:
+                pytest.fail(f"{' '.join(words)} ended with {stopped.code}: {self.capsys.readouterr()}")
         answer: dict[str, Any] = json.loads(self.capsys.readouterr().out)
         return answer
 
