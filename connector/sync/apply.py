@@ -231,14 +231,12 @@ def _note_written(ctx: Context, outcomes: list[Outcome]) -> None:
 
 
 def _leave_marks(ctx: Context, result: Applied) -> None:
-    """Partners whose change did not get through are planned again next time."""
+    """What got through need not be planned again; marks that came since the plan was made stay."""
     marks = to_plan(ctx.mirror)
-    open_ids = {
-        outcome.change.record_id
-        for outcome in result.outcomes
-        if outcome.status not in ("applied", "unchanged") and isinstance(outcome.change, SetFields)
-    }
-    marks.replace(open_ids)
+    left = marks.read()
+    if left is not None:
+        done = (each for each in result.outcomes if each.status in ("applied", "unchanged"))
+        marks.replace(left - {each.change.record_id for each in done if isinstance(each.change, SetFields)})
 
 
 def _row(outcome: Outcome, at: datetime) -> OutcomeRow:

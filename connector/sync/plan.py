@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from connector.core.codec import from_json, to_json
 from connector.core.decisions import Decision, decision_id
 from connector.core.episodes import TaskState
-from connector.core.plan import DesiredRecord, Plan, RecordValues, diff, refusal
+from connector.core.plan import DesiredRecord, Plan, RecordValues, SetFields, diff, refusal
 from connector.core.scorecard import leading_evidence, scorecard
 from connector.core.tasks import ExistingTask, plan_tasks
 from connector.errors import Stale
@@ -49,7 +49,7 @@ def _plan(ctx: Context, run_id: int, *, everybody: bool) -> Planned:
     marks = to_plan(ctx.mirror).read()
     chosen = None if everybody or marks is None else sorted(marks)
     rows = ctx.store.latest_decisions(chosen)
-    if not rows and chosen is None:
+    if not rows and chosen is None and ctx.store.state(DECIDED_BY) is None:
         raise Stale("nothing was decided yet: run `pmom pull` and `pmom decide`")
     decisions = [(row, Decision.from_json(row.body)) for row in rows.values()]
     scored_at = ctx.clock().replace(microsecond=0)
@@ -69,8 +69,8 @@ def _plan(ctx: Context, run_id: int, *, everybody: bool) -> Planned:
     made = diff(_existing(ctx, chosen), desired, create=tasks.create, close=tasks.close, partners=partners)
     kept = ctx.store.save_plan(run_id, made.fingerprint, to_json(made), ctx.clock())
     ctx.store.set_state(TASK_STATE, tasks.state.to_json())
+    to_plan(ctx.mirror).replace({change.record_id for change in made.changes if isinstance(change, SetFields)})
     if made.empty:
-        to_plan(ctx.mirror).replace(set())
         ctx.store.close_plan(kept, "applied")
     others = sorted({decision.policy_version for _, decision in decisions} - {ctx.policy.version})
     other = others[0] if others else None

@@ -305,6 +305,37 @@ def test_a_pull_that_was_cut_off_goes_on_after_its_last_page(office: Office) -> 
     assert office.ctx.mirror.counts()["opportunities"] == 25
 
 
+def test_a_task_that_hangs_on_no_record_is_made_once(office: Office) -> None:
+    """The admin's tasks about missing things have no partner; they must be found again all the same."""
+    for number in range(5):
+        office.partner(f"Nobody said {number}")
+    for _ in range(4):
+        office.sync()
+        office.crm.advance(timedelta(days=1))
+    keys = [task["PMOM_Task_Key__c"] for task in office.tasks()]
+    assert len(keys) == len(set(keys)) > 0
+    assert office.sync().planned.plan.summary.tasks_created == 0
+
+
+def test_marks_that_come_between_plan_and_apply_are_not_lost(office: Office) -> None:
+    planned_one, edited = quoting(office, "Planned", won=2, of=10), quoting(office, "Edited", won=2, of=10)
+    office.sync()
+    office.edit("Account", planned_one, PMOM_Triage_Decision__c="Hold")
+    office.pull()
+    office.decide()
+    planned = office.plan()
+    office.edit("Account", edited, PMOM_Triage_Decision__c="Hold")
+    office.pull()
+    office.apply(planned)
+    office.sync()
+    assert office.card(edited)["Triage_Decision"] == office.card(planned_one)["Triage_Decision"] != "Hold"
+
+
+def test_an_org_without_partners_is_an_empty_plan_and_no_error(office: Office) -> None:
+    report = office.sync()
+    assert (report.decided.partners, report.planned.plan.empty, report.applied) == (0, True, None)
+
+
 def test_a_workspace_of_one_org_is_refused_for_another(office: Office) -> None:
     quoting(office, "Partner", won=2, of=10)
     office.pull()

@@ -16,7 +16,7 @@ import pyarrow as pa
 from connector.core.records import Kind
 from connector.crm.base import Filter, JobLedger, Page, Progress, ReadRequest, arrow_type
 from connector.crm.salesforce import soql
-from connector.crm.salesforce.bulk_query import BulkQuery, JobLost
+from connector.crm.salesforce.bulk_query import BulkQuery, Job, JobLost
 from connector.crm.salesforce.csv_arrow import json_page
 from connector.crm.salesforce.describe import Describer
 from connector.crm.salesforce.faults import QueryTooSlow, Refusal, error_of, fault_of
@@ -28,6 +28,7 @@ STARTS = 3  # how often a read begins anew when its job or its server-side curso
 REST_PAGE = 2_000  # rows
 IDS_A_QUERY = REST_PAGE
 QUERIES_A_CALL = 5  # of one composite call
+NOT_IN_BULK = "INVALIDENTITY"
 LOCATOR_LOST = ("INVALID_QUERY_LOCATOR", "INVALID_QUERY_CURSOR")
 
 
@@ -80,10 +81,20 @@ class Reader:
         many = first is None or first["totalSize"] > self._wire.connection.rest_rows
         if first is not None:
             self._afford(question.name, int(first["totalSize"]), bulk=bulk and many)
-        if bulk and many:
-            yield from self._job(question, place, progress)
+        job = self._opened(question, unordered, place, needed=first is None) if bulk and many else None
+        if job is not None:
+            yield from self._job(question, replace(place, job=job), progress)
         elif first is not None:
             yield from self._rest(question, place, first, progress)
+
+    def _opened(self, question: Question, query: str, place: Place, *, needed: bool) -> Job | None:
+        """The Bulk job; None where the org keeps the object out of the Bulk API: those are read page by page."""
+        try:
+            return self._bulk.open(query, _operation(question), bounded=place.until is not None)
+        except Refusal as error:
+            if needed or error.code != NOT_IN_BULK:
+                raise
+            return None
 
     def _afford(self, name: str, rows: int, *, bulk: bool) -> None:
         """BudgetExhausted before a read is begun that the budget will not let end."""
