@@ -375,7 +375,7 @@ class Explained:
 
     def as_text(self) -> RenderableType:
         """Sentences."""
-        parts: list[RenderableType] = [Text(self.decision.name, style="bold"), plain(self.url), ""]
+        parts: list[RenderableType] = [f"[bold]{plain(self.decision.name)}[/bold]", plain(self.url), ""]
         parts += [
             plain(line) if not line.startswith("  ") else "  " + plain(line.strip()) for line in story(self.decision)
         ]
