@@ -78,7 +78,13 @@ class Voice:
 
 def plain(text: object) -> str:
     """CRM text is hostile: control characters are taken out and rich's markup is shown as it stands."""
-    shown = "".join(
-        " " if ch in "\n\t" else ch if ch.isprintable() else "\N{REPLACEMENT CHARACTER}" for ch in str(text)
-    )
-    return escape(shown)
+    return escape("".join(_shown(ch) for ch in str(text)))
+
+
+_JOINERS = "\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"  # emoji and some scripts need them; bidi controls do harm
+
+
+def _shown(ch: str) -> str:
+    if ch in "\n\t":
+        return " "
+    return ch if ch.isprintable() or ch in _JOINERS else "\N{REPLACEMENT CHARACTER}"

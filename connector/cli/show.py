@@ -381,7 +381,7 @@ class Explained:
         ]
         parts.append(f"Owner's name: {plain(self.owner)}.")
         if self.held != self.decision.outcome.value:
-            parts += ["", Text(f"Not written yet: the CRM shows {self.held or 'nothing'}.", style="yellow")]
+            parts += ["", f"[yellow]Not written yet: the CRM shows {plain(self.held or 'nothing')}.[/yellow]"]
         if len(self.history) > 1:
             table = _table("Earlier decisions", "as of", "run", "decision")
             for run, day, outcome in self.history[1:]:
