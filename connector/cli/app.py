@@ -34,6 +34,8 @@ app = typer.Typer(
 )
 
 INCOMPLETE = 6
+INTERRUPTED = 130
+_STOPPED = "pmom: stopped. Nothing is lost: run the same command again."
 
 
 class Size(StrEnum):
@@ -317,11 +319,14 @@ def main() -> None:
     """Run the command; every error of ours becomes one message and its exit code."""
     try:
         code = app(args=_hoisted(sys.argv[1:]), standalone_mode=False)  # an Exit comes back as its code
+        if code == INTERRUPTED:  # so typer tells a Ctrl-C
+            err.print(_STOPPED)
+            sys.exit(INTERRUPTED)
         state.voice.finish()
         sys.exit(code if isinstance(code, int) else 0)
     except (typer.Abort, KeyboardInterrupt):
-        err.print("pmom: stopped. Nothing is lost: run the same command again.")
-        sys.exit(130)
+        err.print(_STOPPED)
+        sys.exit(INTERRUPTED)
     except PmomError as error:
         _complain(error)
     except typer.TyperException as error:
