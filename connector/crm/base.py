@@ -52,8 +52,8 @@ class Field:
     scale: int | None = None  # decimal places that the CRM keeps
     options: tuple[str, ...] = ()  # allowed values
     restricted: bool = False  # a value outside `options` is refused
-    multiple: bool = False  # several options, parted by ';'
-    references: tuple[str, ...] = ()
+    multiple: bool = False  # several options or ids, parted by ';'
+    references: tuple[str, ...] = ()  # of an id: the objects that it may lead to
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +202,7 @@ class Who:
 class Capabilities:
     """What a CRM can do, as data."""
 
-    name: str
+    name: str  # "salesforce", "hubspot", "memory": also the name of its mapping and settings table
     batch: int  # records a write call
     upsert: bool = True
 
@@ -227,8 +227,18 @@ class FieldSpec:
     references: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class LabelSpec:
+    """A named kind of link between records of two objects, where the CRM keeps such names."""
+
+    from_object: str
+    to_object: str
+    label: str  # what people read on the side of `from_object`, e.g. "Sourcing partner"
+    inverse: str = ""  # what they read on the other side; empty: the same
+
+
 class StepStatus(StrEnum):
-    """What an install step found or did."""
+    """What an install or uninstall step found or did."""
 
     PRESENT = "present"
     CREATED = "created"
@@ -237,11 +247,14 @@ class StepStatus(StrEnum):
     WOULD_CHANGE = "would change"
     CLASH = "clash"  # something else has that name; a person must decide
     SKIPPED = "skipped"  # the CRM has no such object; nothing is made for it
+    REMOVED = "removed"
+    WOULD_REMOVE = "would remove"
+    KEPT = "kept"  # not the product's own, or still in use: left alone
 
 
 @dataclass(frozen=True, slots=True)
 class InstallStep:
-    """One thing that an install looked at."""
+    """One thing that an install or uninstall looked at."""
 
     name: str
     status: StepStatus
@@ -287,7 +300,7 @@ class MemoryLedger:
 
 
 class CRM(Protocol):
-    """What the shell needs of a CRM. Implementations: `crm.memory`, `crm.salesforce`."""
+    """What the shell needs of a CRM. Implementations: `crm.memory`, `crm.salesforce`, `crm.hubspot`."""
 
     @property
     def capabilities(self) -> Capabilities: ...
@@ -327,8 +340,16 @@ class CRM(Protocol):
         """Write in the largest batches that cost the fewest calls; one result a write, in any order."""
         ...
 
-    def install(self, specs: Sequence[FieldSpec], *, dry_run: bool) -> tuple[InstallStep, ...]:
-        """Make the custom fields and the permission to see and edit them; idempotent."""
+    def install(
+        self, specs: Sequence[FieldSpec], labels: Sequence[LabelSpec] = (), *, dry_run: bool
+    ) -> tuple[InstallStep, ...]:
+        """Make the custom fields, the permission to see and edit them, and the names of links; idempotent."""
+        ...
+
+    def uninstall(
+        self, specs: Sequence[FieldSpec], labels: Sequence[LabelSpec] = (), *, dry_run: bool
+    ) -> tuple[InstallStep, ...]:
+        """Take away what `install` made and nothing else; what people made under the same name is kept."""
         ...
 
     def field_name(self, spec: FieldSpec) -> str:
