@@ -6,9 +6,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from emulators.loopback.clock import parse_instant, stored
 from emulators.salesforce import loading, storage
 from emulators.salesforce.access import PERMISSION_OBJECTS
-from emulators.salesforce.clock import parse_instant, stored
 from emulators.salesforce.errors import DmlError
 from emulators.salesforce.schema import ObjectType
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from emulators.loopback.clock import stored
 from emulators.salesforce import bulk_ingest, bulk_query
 from emulators.salesforce import bulk_jobs as jobs
 from emulators.salesforce.bulk_jobs import DELIMITERS, ENDINGS, INGEST, QUERY, Job
-from emulators.salesforce.clock import stored
 from emulators.salesforce.errors import ApiError
 from emulators.salesforce.org import Org
 from emulators.salesforce.router import Request, Response, Router, json_response

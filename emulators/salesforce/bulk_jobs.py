@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from emulators.salesforce.clock import parse_instant, stored
+from emulators.loopback.clock import parse_instant, stored
 from emulators.salesforce.errors import ApiError, not_found
 from emulators.salesforce.org import Org
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from emulators.loopback.clock import parse_instant, stored
 from emulators.salesforce import rules
-from emulators.salesforce.clock import parse_instant, stored
 from emulators.salesforce.errors import ApiError, DmlError, not_found
 from emulators.salesforce.oauth import Login
 from emulators.salesforce.org import Org

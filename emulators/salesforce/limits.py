@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from datetime import datetime, timedelta
 
-from emulators.salesforce.clock import Clock
+from emulators.loopback.clock import Clock
 from emulators.salesforce.errors import ApiError
 
 DAY = timedelta(hours=24)

@@ -7,7 +7,7 @@ import zlib
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from emulators.salesforce.clock import stored
+from emulators.loopback.clock import stored
 from emulators.salesforce.errors import ApiError, not_found
 from emulators.salesforce.metadata_plan import Component, Plan
 from emulators.salesforce.metadata_xml import BadPackage, BadXml, open_package

@@ -20,8 +20,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from emulators.loopback.clock import parse_instant, stored
 from emulators.salesforce import storage
-from emulators.salesforce.clock import parse_instant, stored
 from emulators.salesforce.errors import ApiError
 from emulators.salesforce.router import Request, Response, Router, json_response
 

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from emulators.loopback.clock import Clock
 from emulators.salesforce import dml, loading, removal, storage
 from emulators.salesforce.access import Access
-from emulators.salesforce.clock import Clock
 from emulators.salesforce.errors import ApiError, DmlError
 from emulators.salesforce.faults import Faults
 from emulators.salesforce.ids import make_id, pod_of

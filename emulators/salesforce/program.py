@@ -13,8 +13,9 @@ import threading
 from datetime import timedelta
 from pathlib import Path
 
-from emulators.salesforce import catalog, oauth, tls
-from emulators.salesforce.clock import Clock, parse_instant, stored
+from emulators.loopback import tls
+from emulators.loopback.clock import Clock, parse_instant, stored
+from emulators.salesforce import catalog, oauth
 from emulators.salesforce.org import Org
 from emulators.salesforce.server import Emulator
 from emulators.salesforce.storage import kept_state

@@ -9,7 +9,7 @@ from datetime import timedelta
 from itertools import islice
 from typing import Any
 
-from emulators.salesforce.clock import parse_instant, stored
+from emulators.loopback.clock import parse_instant, stored
 from emulators.salesforce.errors import ApiError
 from emulators.salesforce.org import Org
 from emulators.salesforce.router import JSON_TYPE, Request, Response, Router, json_response

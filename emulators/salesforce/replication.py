@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from urllib.parse import unquote_plus
 
-from emulators.salesforce.clock import stored
+from emulators.loopback.clock import stored
 from emulators.salesforce.errors import ApiError
 from emulators.salesforce.org import Org
 from emulators.salesforce.router import Request, Response, Router, json_response

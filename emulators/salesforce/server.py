@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
+from emulators.loopback import tls
+from emulators.loopback.clock import stored
 from emulators.salesforce import (
     bulk,
     collections_,
@@ -28,10 +30,8 @@ from emulators.salesforce import (
     query,
     replication,
     rest,
-    tls,
     usage,
 )
-from emulators.salesforce.clock import stored
 from emulators.salesforce.errors import ApiError, DmlError, not_found
 from emulators.salesforce.faults import Kind, Rule
 from emulators.salesforce.org import Org

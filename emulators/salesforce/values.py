@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
-from emulators.salesforce.clock import stored
+from emulators.loopback.clock import stored
 from emulators.salesforce.errors import DmlError
 from emulators.salesforce.ids import to18
 from emulators.salesforce.schema import FieldType

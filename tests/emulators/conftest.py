@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import requests
 
+from emulators.loopback.clock import Clock
 from emulators.salesforce import catalog, oauth
-from emulators.salesforce.clock import Clock
 from emulators.salesforce.org import Org
 from emulators.salesforce.schema import FieldType
 from emulators.salesforce.server import Emulator

@@ -19,8 +19,8 @@ import pytest
 from connector import wiring
 from connector.cli.app import main
 from connector.crm.base import ReadRequest
+from emulators.loopback.clock import Clock
 from emulators.salesforce import catalog, oauth
-from emulators.salesforce.clock import Clock
 from emulators.salesforce.csvload import load_folder
 from emulators.salesforce.org import Org
 from emulators.salesforce.server import Emulator

@@ -13,9 +13,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from emulators.loopback.clock import Clock
 from emulators.salesforce import bulk, metadata, replication
 from emulators.salesforce.catalog import load
-from emulators.salesforce.clock import Clock
 from emulators.salesforce.errors import ApiError, DmlError
 from emulators.salesforce.org import Org
 from emulators.salesforce.router import Request, Response, Router, error_response

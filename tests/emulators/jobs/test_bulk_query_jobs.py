@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from emulators.loopback.clock import Clock
 from emulators.salesforce import bulk_jobs
 from emulators.salesforce.catalog import load
-from emulators.salesforce.clock import Clock
 from emulators.salesforce.org import Org
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from emulators.salesforce.clock import stored
+from emulators.loopback.clock import stored
 from emulators.salesforce.org import Org
 
 

@@ -1,4 +1,4 @@
-"""What time it is in the emulated org: real, shifted, or frozen, and moved only by the control plane."""
+"""What time it is in the emulated CRM: real, shifted, or frozen, and moved only by the control plane."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def stored(at: datetime) -> str:
 
 
 class Clock:
-    """Gives the org's time; starts at `start` (default: the real time) and runs until frozen."""
+    """Gives the emulated time; starts at `start` (default: the real time) and runs until frozen."""
 
     def __init__(self, start: datetime | None = None, *, frozen: bool = False) -> None:
         self._lock = threading.Lock()
@@ -35,7 +35,7 @@ class Clock:
         return self._frozen
 
     def now(self) -> datetime:
-        """The org's time, aware, UTC."""
+        """The emulated time, aware, UTC."""
         with self._lock:
             return self._at()
 
