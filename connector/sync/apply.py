@@ -24,7 +24,7 @@ from connector.mapping import to_write
 from connector.store.store import OutcomeRow
 from connector.sync.cards import MACHINE, names
 from connector.sync.context import Context
-from connector.sync.plan import Planned
+from connector.sync.plan import Planned, mark_of
 from connector.sync.streams import to_plan
 from connector.sync.tenant import claim
 
@@ -235,8 +235,9 @@ def _leave_marks(ctx: Context, result: Applied) -> None:
     marks = to_plan(ctx.mirror)
     left = marks.read()
     if left is not None:
-        done = (each for each in result.outcomes if each.status in ("applied", "unchanged"))
-        marks.replace(left - {each.change.record_id for each in done if isinstance(each.change, SetFields)})
+        done = {mark_of(each.change) for each in result.outcomes}
+        open_ = {mark_of(each.change) for each in result.outcomes if each.status not in ("applied", "unchanged")}
+        marks.replace(left - (done - open_))
 
 
 def _row(outcome: Outcome, at: datetime) -> OutcomeRow:

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from connector.core.codec import from_json, to_json
 from connector.core.decisions import Decision, decision_id
 from connector.core.episodes import TaskState
-from connector.core.plan import DesiredRecord, Plan, RecordValues, SetFields, diff, refusal
+from connector.core.plan import Change, DesiredRecord, Plan, RecordValues, SetFields, diff, refusal
 from connector.core.scorecard import leading_evidence, scorecard
 from connector.core.tasks import ExistingTask, plan_tasks
 from connector.errors import Stale
@@ -23,7 +23,7 @@ from connector.sync.batch import uncollected
 from connector.sync.cards import MACHINE
 from connector.sync.context import Context
 from connector.sync.decide import DECIDED_BY, people
-from connector.sync.streams import to_plan
+from connector.sync.streams import TASKS, to_plan
 
 TASK_STATE = "tasks"
 
@@ -47,7 +47,7 @@ def plan(ctx: Context, run_id: int, *, everybody: bool = True) -> Planned:
 
 def _plan(ctx: Context, run_id: int, *, everybody: bool) -> Planned:
     marks = to_plan(ctx.mirror).read()
-    chosen = None if everybody or marks is None else sorted(marks)
+    chosen = None if everybody or marks is None or TASKS in marks else sorted(marks)
     rows = ctx.store.latest_decisions(chosen)
     if not rows and chosen is None and ctx.store.state(DECIDED_BY) is None:
         raise Stale("nothing was decided yet: run `pmom pull` and `pmom decide`")
@@ -69,12 +69,17 @@ def _plan(ctx: Context, run_id: int, *, everybody: bool) -> Planned:
     made = diff(_existing(ctx, chosen), desired, create=tasks.create, close=tasks.close, partners=partners)
     kept = ctx.store.save_plan(run_id, made.fingerprint, to_json(made), ctx.clock())
     ctx.store.set_state(TASK_STATE, tasks.state.to_json())
-    to_plan(ctx.mirror).replace({change.record_id for change in made.changes if isinstance(change, SetFields)})
+    to_plan(ctx.mirror).replace({mark_of(change) for change in made.changes})
     if made.empty:
         ctx.store.close_plan(kept, "applied")
     others = sorted({decision.policy_version for _, decision in decisions} - {ctx.policy.version})
     other = others[0] if others else None
     return Planned(kept, made, refusal(made, ctx.policy.limits), chosen is None, other)
+
+
+def mark_of(change: Change) -> str:
+    """What must be planned again when this change did not get through."""
+    return change.record_id if isinstance(change, SetFields) else TASKS
 
 
 def waiting(ctx: Context) -> Planned:

@@ -12,6 +12,8 @@ from datetime import datetime
 from connector.mirror import Mirror
 
 EVERYBODY = "*"
+TASKS = "+tasks"
+"""Among the marks of what to plan: tasks were planned and may not stand in the CRM, so everybody is looked at."""
 
 
 @dataclass(frozen=True, slots=True)

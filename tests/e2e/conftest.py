@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -122,15 +123,20 @@ class World:
         command = [sys.executable, "-m", "connector", "--config", str(self.config), "--json", *words]
         return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
-    def kill_after(self, seconds: float, *words: str) -> bool:
-        """Whether the command was still at work when it was killed."""
+    def kill_at(self, calls: int, part: str, *words: str) -> bool:
+        """Kill the command once the org has answered so many calls whose path holds `part`; False: it ended before.
+
+        Counted in calls, not in seconds, so that it strikes at the same places on a fast machine and a slow one.
+        """
+        self.control("reset_calls", {})
         process = self.spawn(*words)
-        try:
-            process.wait(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            os.kill(process.pid, signal.SIGKILL)
-            process.wait()
-            return True
+        while process.poll() is None:
+            counted = self.control("calls", None, method="GET")["by_kind"]
+            if sum(count for kind, count in counted.items() if part in kind) >= calls:
+                os.kill(process.pid, signal.SIGKILL)
+                process.wait()
+                return True
+            time.sleep(0.02)
         return False
 
     def rows(self, soql: str) -> list[dict[str, Any]]:

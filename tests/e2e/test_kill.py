@@ -29,10 +29,9 @@ def test_a_pull_that_was_killed_again_and_again_ends_like_one_that_was_not(tiny:
     undisturbed = mirrored(tiny)
     tiny.fresh_workspace()
     tiny.faults({"path": "/services/data/.*/query.*", "kind": "slow", "seconds": 0.15, "every_n": 1})
-    seed = random.Random(7)
-    killed = sum(tiny.kill_after(seed.uniform(1.5, 6.0), "pull") for _ in range(KILLS))
+    for calls in random.Random(7).sample(range(1, 20), KILLS):
+        assert tiny.kill_at(calls, "/query", "pull")
     tiny.faults()
-    assert killed
     assert tiny.pmom("pull").code == 0
     assert mirrored(tiny) == undisturbed
 
@@ -64,10 +63,10 @@ def test_syncs_that_were_killed_lose_no_change_and_double_no_task(make_world: Ca
         {"path": "/services/data/.*/composite.*", "kind": "slow", "seconds": 0.5, "every_n": 1},
         {"path": "/services/data/.*/composite.*", "kind": "drop_after", "every_n": 3},
     )
-    seed = random.Random(11)
-    killed = sum(disturbed.kill_after(seed.uniform(2.0, 9.0), "sync", "--as-of", "2026-04-02") for _ in range(KILLS))
+    places = (("/describe", 9), ("/query", 12), ("/composite", 1), ("/composite", 2), ("/composite", 3))
+    killed = [disturbed.kill_at(calls, part, "sync", "--as-of", "2026-04-02") for part, calls in places]
     disturbed.faults()
-    assert killed
+    assert all(killed[:3])  # the later places may come too late: what is left to write grows less
     assert disturbed.pmom("sync", "--as-of", "2026-04-02").code == 0
     assert disturbed.cards() == undisturbed.cards()
     keys = [task["PMOM_Task_Key__c"] for task in disturbed.tasks()]

@@ -317,6 +317,23 @@ def test_a_task_that_hangs_on_no_record_is_made_once(office: Office) -> None:
     assert office.sync().planned.plan.summary.tasks_created == 0
 
 
+def test_a_task_that_was_planned_by_a_killed_process_is_made_by_the_next_sync_of_the_same_day(office: Office) -> None:
+    """Its partner's fields need no change, so nothing else would bring the partner into the next plan."""
+    for number in range(5):
+        office.partner(f"Nobody said {number}")
+    for _ in range(3):
+        office.sync()
+        office.crm.advance(timedelta(days=1))
+        if not office.tasks():
+            office.pull()
+            office.decide()
+            if office.plan().plan.summary.tasks_created:
+                break  # and here the process dies
+    assert office.tasks() == []
+    office.sync()
+    assert len(office.tasks()) > 0
+
+
 def test_marks_that_come_between_plan_and_apply_are_not_lost(office: Office) -> None:
     planned_one, edited = quoting(office, "Planned", won=2, of=10), quoting(office, "Edited", won=2, of=10)
     office.sync()
