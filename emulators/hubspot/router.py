@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from emulators.hubspot.errors import HubError, invalid
+from emulators.loopback.http import Response as Response
 
 if TYPE_CHECKING:
     from emulators.hubspot.portal import Portal
@@ -78,15 +79,6 @@ class Request:
         if not isinstance(found, dict):
             raise invalid("Invalid input JSON on line 1, column 1: an object was expected")
         return found
-
-
-@dataclass(slots=True)
-class Response:
-    """One answer."""
-
-    status: int = 200
-    body: bytes = b""
-    headers: dict[str, str] = field(default_factory=dict)
 
 
 def json_response(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from emulators.salesforce import behaviour, rules, storage
 from emulators.salesforce.errors import DmlError
+from emulators.salesforce.faults import record_error
 from emulators.salesforce.ids import to18
 from emulators.salesforce.schema import FieldType, ObjectType
 from emulators.salesforce.values import Stored, to_stored
@@ -128,7 +129,7 @@ def refuse_by_plan(org: Org, obj: ObjectType, record_id: str | None) -> None:
     """Raise what the fault plan has for this write."""
     planned = org.faults.of_record(obj.name, record_id)
     if planned is not None:
-        raise planned
+        raise record_error(planned, record_id)
 
 
 def stored_values(org: Org, obj: ObjectType, values: Mapping[str, Any], actor: Actor, *, creating: bool) -> Row:

@@ -17,10 +17,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from emulators.loopback.clock import Clock
+from emulators.loopback.faults import Faults
 from emulators.salesforce import dml, loading, removal, storage
 from emulators.salesforce.access import Access
 from emulators.salesforce.errors import ApiError, DmlError
-from emulators.salesforce.faults import Faults
 from emulators.salesforce.ids import make_id, pod_of
 from emulators.salesforce.limits import Limits
 from emulators.salesforce.schema import FieldType, ObjectType, Schema

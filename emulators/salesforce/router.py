@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from emulators.loopback.http import Response as Response
 from emulators.salesforce.errors import ApiError, DmlError, not_found
 
 if TYPE_CHECKING:
@@ -56,15 +57,6 @@ class Request:
             line, column = getattr(bad, "lineno", 1), getattr(bad, "colno", 1)
             text = f"Unexpected character or end of input at [line:{line}, column:{column}]"
             raise ApiError("JSON_PARSER_ERROR", text) from None
-
-
-@dataclass(slots=True)
-class Response:
-    """One answer."""
-
-    status: int = 200
-    body: bytes = b""
-    headers: dict[str, str] = field(default_factory=dict)
 
 
 def json_response(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from emulators.salesforce.faults import Faults, parse_rule
+from emulators.loopback.faults import Faults, parse_rule
 
 
 def statuses(caller: Any, count: int) -> list[int]:

@@ -1,0 +1,189 @@
+"""How bytes become calls and answers become bytes: HTTP/1.1 with keep-alive, over TLS or plain, on 127.0.0.1."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import socket
+import ssl
+import zlib
+from dataclasses import dataclass, field
+from datetime import datetime
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Protocol
+
+MAX_BODY = 160 * 1024 * 1024
+_GZIP_FROM = 1024
+_PHRASES = {477: "Migration In Progress"}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call as it came in; the body is already unzipped."""
+
+    method: str
+    target: str  # path and query as sent
+    headers: dict[str, str] = field(default_factory=dict)  # by lower-case name
+    body: bytes = b""
+
+    @property
+    def path(self) -> str:
+        """The raw path without the query."""
+        return self.target.partition("?")[0]
+
+    @property
+    def query(self) -> str:
+        """The raw query."""
+        return self.target.partition("?")[2]
+
+
+@dataclass(slots=True)
+class Response:
+    """One answer."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class Site(Protocol):
+    """Who answers the calls."""
+
+    def handle(self, call: Call) -> tuple[Response | None, bool]:
+        """The answer, or None to close the connection without one; and whether to send only half of it."""
+
+    def unreadable(self) -> Response:
+        """The answer to a body that cannot be read."""
+
+    def now(self) -> datetime:
+        """The emulated time, for the Date header."""
+
+    def release(self) -> None:
+        """A connection ended: close what its thread held open."""
+
+
+class Server(ThreadingHTTPServer):
+    """Listens on 127.0.0.1 and gives every connection a thread."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, site: Site, port: int, context: ssl.SSLContext | None) -> None:
+        self.site = site
+        self._context = context
+        self._open: set[Any] = set()
+        super().__init__(("127.0.0.1", port), _Handler)
+
+    def get_request(self) -> tuple[Any, Any]:
+        """Take a connection; its handshake waits for the handler's thread, so that a silent caller blocks nobody."""
+        raw, address = super().get_request()
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._context is None:
+            connection = raw
+        else:
+            connection = self._context.wrap_socket(raw, server_side=True, do_handshake_on_connect=False)
+        self._open.add(connection)
+        return connection, address
+
+    def shutdown_request(self, request: Any) -> None:
+        """Forget a connection that ended."""
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def drop_connections(self) -> None:
+        """Close what keep-alive callers still hold open."""
+        for connection in list(self._open):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A caller that breaks off is no news."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Server
+    wbufsize = -1  # one write an answer
+
+    def setup(self) -> None:
+        if isinstance(self.request, ssl.SSLSocket):
+            self.request.settimeout(30)
+            self.request.do_handshake()
+            self.request.settimeout(None)
+        super().setup()
+
+    def finish(self) -> None:
+        with contextlib.suppress(OSError):
+            super().finish()
+        self.server.site.release()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Calls are kept by the control plane, not printed."""
+
+    def _serve(self) -> None:
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        accepts = "gzip" in headers.get("accept-encoding", "").lower()
+        try:
+            call = Call(self.command, self.path, headers, self._body(headers))
+        except (ValueError, OSError, zlib.error):
+            self.close_connection = True
+            self._send(self.server.site.unreadable(), accepts)
+            return
+        response, truncated = self.server.site.handle(call)
+        if response is None:
+            self.close_connection = True
+        else:
+            self._send(response, accepts, truncated=truncated)
+
+    do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = do_HEAD = _serve  # noqa: N815
+
+    def _body(self, headers: dict[str, str]) -> bytes:
+        if "chunked" in headers.get("transfer-encoding", "").lower():
+            body = self._chunks()
+        else:
+            length = int(headers.get("content-length") or 0)
+            if length > MAX_BODY:
+                raise ValueError("body too large")
+            body = self.rfile.read(length) if length else b""
+        return gzip.decompress(body) if headers.get("content-encoding", "").lower() == "gzip" else body
+
+    def _chunks(self) -> bytes:
+        parts: list[bytes] = []
+        size = 0
+        while count := int(self.rfile.readline(32).split(b";")[0], 16):
+            size += count
+            if size > MAX_BODY:
+                raise ValueError("body too large")
+            parts.append(self.rfile.read(count))
+            self.rfile.readline(8)
+        while self.rfile.readline(8192) not in (b"\r\n", b"\n", b""):
+            pass
+        return b"".join(parts)
+
+    def _send(self, response: Response, accepts_gzip: bool, *, truncated: bool = False) -> None:
+        body, headers = response.body, dict(response.headers)
+        if accepts_gzip and len(body) >= _GZIP_FROM:
+            body = gzip.compress(body, 1)
+            headers["Content-Encoding"] = "gzip"
+        headers["Vary"] = "Accept-Encoding"
+        empty = response.status in (204, 304) or self.command == "HEAD"
+        self.send_response_only(response.status, _phrase(response.status))
+        now = self.server.site.now()  # the emulated time: clients bound their cursors by this header
+        self.send_header("Date", self.date_time_string(now.timestamp()))
+        for name, value in headers.items():
+            self.send_header(name, value)
+        if response.status not in (204, 304):
+            self.send_header("Content-Length", str(len(body)))
+        if truncated or self.close_connection:
+            self.send_header("Connection", "close")
+            self.close_connection = True
+        self.end_headers()
+        if not empty:
+            self.wfile.write(body[: len(body) // 2] if truncated else body)
+        with contextlib.suppress(OSError):
+            self.wfile.flush()
+
+
+def _phrase(status: int) -> str:
+    return _PHRASES.get(status) or HTTPStatus(status).phrase
