@@ -1,0 +1,167 @@
+"""HubSpot behind the CRM protocol."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+
+from connector.crm.base import (
+    Capabilities,
+    FieldSpec,
+    InstallStep,
+    JobLedger,
+    LabelSpec,
+    MemoryLedger,
+    ObjectSchema,
+    Page,
+    Progress,
+    ReadRequest,
+    Usage,
+    Who,
+    Write,
+    WriteResult,
+    no_progress,
+)
+from connector.crm.hubspot.catalog import Catalog
+from connector.crm.hubspot.connection import HubSpotConnection
+from connector.crm.hubspot.faults import Refusal
+from connector.crm.hubspot.install import Installer, field_name
+from connector.crm.hubspot.read import Reader
+from connector.crm.hubspot.wire import DETAILS, Wire
+from connector.crm.hubspot.write import Writer
+from connector.errors import Misconfigured
+
+BATCH = 100
+TOKEN_INFO = "/oauth/v2/private-apps/get/access-token-info"  # noqa: S105  a path
+
+
+class HubSpotCRM:
+    """One portal. The ledger is where the installer keeps what it made."""
+
+    def __init__(
+        self,
+        connection: HubSpotConnection,
+        ledger: JobLedger | None = None,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.wire = Wire(connection, sleep=sleep)
+        self.catalog = Catalog(self.wire)
+        self._reader = Reader(self.wire, self.catalog)
+        self._writer = Writer(self.wire, self.catalog)
+        self._installer = Installer(self.wire, self.catalog, ledger if ledger is not None else MemoryLedger())
+        self._details: dict[str, Any] | None = None
+        self._user: str | None = None
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What a portal can do."""
+        return Capabilities("hubspot", BATCH, upsert=True)
+
+    def identity(self) -> str:
+        """ "portal <id> as <user id>", or as the app where the portal does not tell the user; proves the token."""
+        who = self.who()
+        return f"portal {who.tenant} as " + (f"user {who.user}" if who.user else "an app")
+
+    def who(self) -> Who:
+        """The portal, and the user to whom the token belongs ("" where the portal does not tell)."""
+        tenant = self._portal()
+        if self._user is None:
+            self._user = self._token_user()
+        return Who(tenant, self._user)
+
+    def now(self) -> datetime:
+        """The portal's clock to the second, UTC."""
+        return self.wire.now()
+
+    def schema(self, object_name: str) -> ObjectSchema | None:
+        """The object as the token sees it; None when it is absent or hidden."""
+        return self.catalog.schema(object_name)
+
+    def read(self, request: ReadRequest, progress: Progress = no_progress) -> Iterator[Page]:
+        """The matching rows, page by page."""
+        return self._reader.read(request, progress)
+
+    def fetch(self, object_name: str, ids: Sequence[str], fields: Sequence[str]) -> pa.Table:
+        """The named records as they are now."""
+        return self._reader.fetch(object_name, ids, fields)
+
+    def find(self, object_name: str, key_field: str, keys: Sequence[str], fields: Sequence[str]) -> pa.Table:
+        """The records whose key field holds one of the keys."""
+        return self._reader.find(object_name, key_field, keys, fields)
+
+    def write(self, writes: Sequence[Write], progress: Progress = no_progress) -> Iterator[WriteResult]:
+        """One outcome a write, in any order; nothing is sent to a portal other than the configured one."""
+        self._portal()
+        return self._writer.write(writes, progress)
+
+    def install(
+        self, specs: Sequence[FieldSpec], labels: Sequence[LabelSpec] = (), *, dry_run: bool
+    ) -> tuple[InstallStep, ...]:
+        """Make the properties and labels; idempotent."""
+        self._portal()
+        return self._installer.install(specs, labels, dry_run=dry_run)
+
+    def uninstall(
+        self, specs: Sequence[FieldSpec], labels: Sequence[LabelSpec] = (), *, dry_run: bool
+    ) -> tuple[InstallStep, ...]:
+        """Take away what `install` made and nothing else."""
+        self._portal()
+        return self._installer.uninstall(specs, labels, dry_run=dry_run)
+
+    def field_name(self, spec: FieldSpec) -> str:
+        """The property name of a field of ours."""
+        return field_name(spec)
+
+    def record_url(self, object_name: str, record_id: str) -> str:
+        """Where a person opens the record."""
+        self._portal()
+        domain, portal = self._host(), self._portal()
+        if object_name == "tasks":
+            return f"https://{domain}/tasks/{portal}/view/all/task/{record_id}"
+        kind = self.catalog.kind_of(object_name)
+        type_id = kind.type_id if kind is not None else object_name
+        return f"https://{domain}/contacts/{portal}/record/{type_id}/{record_id}"
+
+    def usage(self) -> Usage:
+        """The calls of the day as last seen."""
+        return self.wire.budget.usage()
+
+    def close(self) -> None:
+        """Give back connections."""
+        self.wire.close()
+
+    def _host(self) -> str:
+        return str(self._account().get("uiDomain") or "app.hubspot.com")
+
+    def _portal(self) -> str:
+        """The portal's id; Misconfigured when another one is configured."""
+        found = str(self._account().get("portalId") or "")
+        wanted = self.wire.connection.portal_id
+        if wanted and wanted != found:
+            fix = "Set portal_id to the portal that the token belongs to, or use a token of the right portal"
+            raise Misconfigured("hubspot.portal_id", f"the token leads to portal {found}, not {wanted}", fix)
+        return found
+
+    def _account(self) -> dict[str, Any]:
+        if self._details is None:
+            answer = self.wire.call("GET", DETAILS).json()
+            if not isinstance(answer, dict) or not answer.get("portalId"):
+                raise Misconfigured("hubspot.base_url", "it does not answer as HubSpot does", "Leave base_url out")
+            self.wire.budget.zone(str(answer.get("timeZone") or ""))
+            self._details = answer
+        return self._details
+
+    def _token_user(self) -> str:
+        token = self.wire.tokens.token()
+        if token.user or self.wire.tokens.renewable:
+            return token.user
+        try:
+            answer = self.wire.call("POST", TOKEN_INFO, body={"tokenKey": token.access}).json()
+        except (Refusal, Misconfigured):  # a service key is not asked for there
+            return ""
+        return str(answer.get("userId") or "") if isinstance(answer, dict) else ""
