@@ -7,8 +7,10 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from connector.config import mapping_file, policy
+from connector.config.connections import Connection, HubSpot, Salesforce
 from connector.config.fieldmap import FieldMap
 from connector.config.settings import Settings
 from connector.core.policy import Policy
@@ -17,8 +19,6 @@ from connector.errors import Misconfigured
 from connector.mirror import Mirror
 from connector.store.store import Store
 from connector.sync.context import Context, Pace, wall_clock
-
-CONNECTION = "salesforce"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ def texts(path: Path) -> Texts:
     settings = Settings.load(path)
     return Texts(
         settings,
-        mapping_file.load_named(settings.mapping.salesforce, settings.base),
+        mapping_file.load_named(getattr(settings.mapping, settings.crm()), settings.base),
         policy.load(_beside(settings.policy.file, settings.base)),
     )
 
@@ -47,36 +47,36 @@ def _beside(name: str, base: Path) -> str | Path:
 
 def crm(settings: Settings, ledger: JobLedger | None = None) -> CRM:
     """The CRM that the settings name."""
+    found = settings.connection()
+    kept = ledger if ledger is not None else MemoryLedger()
+    if isinstance(found, HubSpot):
+        return _hubspot(found, settings, kept)
+    assert isinstance(found, Salesforce)
+    return _salesforce(found, kept)
+
+
+def _salesforce(org: Salesforce, ledger: JobLedger) -> CRM:
     from connector.crm.salesforce.adapter import SalesforceCRM  # the vendor's client takes half a second to import
     from connector.crm.salesforce.auth import SalesforceConnection
 
-    org = settings.connection()
-    return SalesforceCRM(
-        SalesforceConnection(
-            instance_url=org.instance_url,
-            client_id=org.client_id,
-            client_secret=org.client_secret.get_secret_value() if org.client_secret else None,
-            private_key=org.private_key.get_secret_value() if org.private_key else None,
-            username=org.username,
-            auth=org.auth,
-            login_url=org.login_url,
-            audience=org.audience,
-            api_version=org.api_version,
-            ca_file=str(org.ca_file) if org.ca_file else None,
-            token_file=str(org.token_file) if org.token_file else None,
-            connect_timeout=org.connect_timeout,
-            read_timeout=org.read_timeout,
-            budget_share=org.budget_share,
-            budget_reserve=org.budget_reserve,
-            rest_rows=org.rest_rows,
-            bulk_page_rows=org.bulk_page_rows,
-            bulk_writes=org.bulk_writes,
-            first_poll=org.first_poll,
-            longest_poll=org.longest_poll,
-            job_deadline=org.job_deadline,
-        ),
-        ledger if ledger is not None else MemoryLedger(),
-    )
+    return SalesforceCRM(SalesforceConnection(**_plain(org)), ledger)
+
+
+def _hubspot(portal: HubSpot, settings: Settings, ledger: JobLedger) -> CRM:
+    from connector.crm.hubspot.adapter import HubSpotCRM
+    from connector.crm.hubspot.connection import HubSpotConnection
+
+    budget = str(workspace(settings) / "hubspot-calls.sqlite")
+    return HubSpotCRM(HubSpotConnection(**_plain(portal), budget_file=budget), ledger)
+
+
+def _plain(part: Connection) -> dict[str, Any]:
+    """The settings of a connection as its adapter takes them: secrets and paths as text, without secrets' files."""
+    values = {name: getattr(part, name) for name in type(part).model_fields}
+    for name in part.secrets():
+        del values[f"{name}_file"]
+        values[name] = values[name].get_secret_value() if values[name] else None
+    return {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
 
 
 def workspace(settings: Settings) -> Path:
@@ -101,12 +101,12 @@ def opened(
     said = texts(path)
     workspace(said.settings)
     with ExitStack() as stack:
-        store = stack.enter_context(closing(Store.open(said.settings.workspace.store, CONNECTION)))
+        store = stack.enter_context(closing(Store.open(said.settings.workspace.store, said.settings.crm())))
         mirror = stack.enter_context(Mirror.open(said.settings.workspace.mirror))
         org = stack.enter_context(closing(crm(said.settings, store.ledger())))
         sync = said.settings.sync
         yield Context(
-            connection=CONNECTION,
+            connection=said.settings.crm(),
             crm=org,
             mirror=mirror,
             store=store,

@@ -275,7 +275,7 @@ def runs(limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How ma
 
     said = wiring.texts(state.config)
     wiring.workspace(said.settings)
-    store = Store.open(said.settings.workspace.store, wiring.CONNECTION)
+    store = Store.open(said.settings.workspace.store, said.settings.crm())
     try:
         rows = store.runs(limit)
     finally:

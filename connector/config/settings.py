@@ -11,12 +11,12 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from typing import Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError
+from pydantic import Field, PrivateAttr, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from connector.config.connections import CONNECTIONS, Connection, HubSpot, Part, Salesforce, is_secret
 from connector.config.toml_lines import (
     Key,
     Problem,
@@ -35,24 +35,7 @@ BESIDE = {"CONFIG"}  # variables with our prefix that are no settings
 _SECRET_SIZE = 64 * 1024  # bytes; a longer file is no secret
 
 
-def _https(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme != "https" or not parts.hostname:
-        raise ValueError("must be an address like https://acme.my.salesforce.com. Write it with https://.")
-    if parts.username or parts.password:
-        raise ValueError("must not hold a user or password. Leave only https:// and the host.")
-    return url.rstrip("/")
-
-
-Url = Annotated[str, AfterValidator(_https)]
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class Workspace(_Part):
+class Workspace(Part):
     """Where the connector keeps its files."""
 
     dir: Path = Field(default=Path(".pmom"), description="Folder of mirror.duckdb and store.sqlite")
@@ -68,83 +51,20 @@ class Workspace(_Part):
         return self.dir / "store.sqlite"
 
 
-class Salesforce(_Part):
-    """The org, and the External Client App through which the connector signs in (docs/salesforce.md)."""
-
-    instance_url: Url = Field(
-        description="The org's My Domain", examples=["https://acme.my.salesforce.com"], max_length=255
-    )
-    client_id: str = Field(description="Consumer key of the External Client App", examples=["3MVG9..."], min_length=1)
-    auth: Literal["client_credentials", "jwt"] = Field(
-        default="client_credentials", description='How to sign in: "client_credentials" or "jwt"'
-    )
-    client_secret: SecretStr | None = Field(default=None, description="Consumer secret, for client_credentials")
-    client_secret_file: Path | None = Field(
-        default=None,
-        description="File that holds the consumer secret",
-        examples=["/run/secrets/salesforce_client_secret"],
-    )
-    username: str | None = Field(
-        default=None, description="The integration user, for jwt", examples=["pmom@acme.invalid"], max_length=255
-    )
-    private_key: SecretStr | None = Field(default=None, description="Private key in PEM form, for jwt")
-    private_key_file: Path | None = Field(
-        default=None,
-        description="File that holds the private key in PEM form, for jwt",
-        examples=["/run/secrets/pmom.key"],
-    )
-    login_url: Url | None = Field(
-        default=None, description="Only for jwt through a sandbox", examples=["https://test.salesforce.com"]
-    )
-    audience: str | None = Field(
-        default=None,
-        description="Audience of the JWT; login_url by default",
-        examples=["https://test.salesforce.com"],
-    )
-    token_file: Path | None = Field(
-        default=None,
-        description="Keep the access token here between runs, readable by the owner only",
-        examples=[".pmom/token"],
-    )
-    api_version: str = Field(default="67.0", description="Newest API version to use", pattern=r"^\d{2,3}\.0$")
-    ca_file: Path | None = Field(
-        default=None,
-        description="Root certificates in PEM form, behind a TLS proxy",
-        examples=["/etc/ssl/corporate.pem"],
-    )
-    connect_timeout: float = Field(default=10.0, description="Seconds to wait for a connection", gt=0, le=300)
-    read_timeout: float = Field(default=120.0, description="Seconds to wait for an answer", gt=0, le=600)
-    budget_share: Share = Field(
-        default=0.5, description="Share of the org's daily API requests that the connector may use"
-    )
-    budget_reserve: Share = Field(
-        default=0.1, description="Share of the daily requests that is always left to others"
-    )
-    rest_rows: int = Field(default=8_000, description="A read of more rows becomes a Bulk query job", ge=0)
-    bulk_page_rows: int = Field(default=50_000, description="Rows in one page of a Bulk result", ge=1_000, le=250_000)
-    bulk_writes: int = Field(default=2_000, description="More writes than this become a Bulk ingest job", ge=1)
-    first_poll: float = Field(default=1.0, description="Seconds until a Bulk job is first asked about", gt=0, le=60)
-    longest_poll: float = Field(
-        default=15.0, description="Longest pause between questions about a job, in seconds", gt=0, le=600
-    )
-    job_deadline: float = Field(
-        default=14_400.0, description="Seconds after which a Bulk job or deploy is given up", gt=0
-    )
-
-
-class PolicyChoice(_Part):
+class PolicyChoice(Part):
     """The rules by which partners are judged."""
 
     file: str = Field(default="default", description='A shipped policy ("default" or "literal") or the path of yours')
 
 
-class MappingChoice(_Part):
+class MappingChoice(Part):
     """Which object and field of the CRM is which canonical field."""
 
     salesforce: str = Field(default="salesforce", description="The shipped mapping, or the path of yours")
+    hubspot: str = Field(default="hubspot", description="The shipped mapping, or the path of yours")
 
 
-class Sync(_Part):
+class Sync(Part):
     """What each sync reads again, so that nothing is missed."""
 
     overlap_minutes: int = Field(
@@ -161,7 +81,7 @@ class Sync(_Part):
     )
 
 
-class Tasks(_Part):
+class Tasks(Part):
     """Tasks that the connector makes."""
 
     admin_user: str | None = Field(
@@ -171,7 +91,7 @@ class Tasks(_Part):
     )
 
 
-class Log(_Part):
+class Log(Part):
     """What the connector says while it works."""
 
     level: Literal["debug", "info", "warning", "error"] = Field(
@@ -201,6 +121,7 @@ class Settings(BaseSettings):
     )
     workspace: Workspace = Workspace()
     salesforce: Salesforce | None = None
+    hubspot: HubSpot | None = None
     policy: PolicyChoice = PolicyChoice()
     mapping: MappingChoice = MappingChoice()
     sync: Sync = Sync()
@@ -220,23 +141,29 @@ class Settings(BaseSettings):
         found = next((self._lines[key[:n]] for n in range(len(key), 0, -1) if key[:n] in self._lines), None)
         return f"{self._path}:{found}" if found else str(self._path)
 
-    def connection(self) -> Salesforce:
-        """The Salesforce settings, complete with the secret of the chosen sign-in; `Misconfigured` without."""
-        org = self.salesforce
-        if org is None:
-            fix = "Add it; config.example.toml shows how."
-            raise Misconfigured(str(self._path), "there is no [salesforce] table", fix)
-        if org.auth == "client_credentials" and not _said(org.client_secret):
-            self._lacks("client_secret", "client_secret_file")
-        if org.auth == "jwt" and not _said(org.private_key):
-            self._lacks("private_key", "private_key_file")
-        if org.auth == "jwt" and not org.username:
-            raise Misconfigured(self.where("salesforce"), "jwt needs username, which is missing", "Add it.")
-        return org
+    def crm(self) -> str:
+        """The name of the one CRM that the file connects; `Misconfigured` when it is none or several."""
+        named = [name for name in CONNECTIONS if getattr(self, name) is not None]
+        if not named:
+            tables = " or ".join(f"[{name}]" for name in CONNECTIONS)
+            raise Misconfigured(str(self._path), f"there is no {tables} table", _SHOWN)
+        if len(named) > 1:
+            both = " and ".join(f"[{name}]" for name in named)
+            fix = "Keep one settings file a CRM, each with a [workspace] dir of its own, and choose with --config."
+            raise Misconfigured(self.where(named[-1]), f"{both} stand in one file", fix)
+        return named[0]
 
-    def _lacks(self, secret: str, file_key: str) -> None:
-        fix = f"Set {ENV_PREFIX}SALESFORCE__{secret.upper()}, or name a file with {file_key}."
-        raise Misconfigured(self.where("salesforce"), f"the {secret} is nowhere to be found", fix)
+    def connection(self) -> Connection:
+        """The settings of that CRM, complete with the secrets of the chosen sign-in; `Misconfigured` without."""
+        name = self.crm()
+        found: Connection = getattr(self, name)
+        lack = found.lacking()
+        if lack in found.secrets():
+            fix = f"Set {_variable((name, lack))}, or name a file with {lack}_file."
+            raise Misconfigured(self.where(name), f"the {lack} is nowhere to be found", fix)
+        if lack is not None:
+            raise Misconfigured(self.where(name), f"{found.auth} needs {lack}, which is missing", "Add it.")
+        return found
 
     @staticmethod
     def load(path: Path | str, overrides: Mapping[str, Any] | None = None) -> Settings:
@@ -263,28 +190,36 @@ class Settings(BaseSettings):
         return _finished(settings, path, base, lines)
 
 
-def render_example() -> str:
-    """`config.example.toml`: every setting with its default and one comment; settings without default stand out."""
+def render_example(crm: str = "salesforce") -> str:
+    """`config.example.toml`: every setting with its default and one comment; settings without default stand out.
+
+    The table of `crm` is in force; those of the other CRMs follow with `##` before every line.
+    """
     parts = ["# Settings of pmom. Every line is the default, or an example where it begins with #.\n" + _HEAD]
     top = [_setting(name, field) for name, field in Settings.model_fields.items() if name not in _tables()]
     parts.append("\n".join(top))
+    others = []
     for name, part in _tables().items():
         lines = [f"# {(part.__doc__ or '').strip()}", f"[{name}]"]
         lines += [_setting(key, field) for key, field in part.model_fields.items()]
-        parts.append("\n".join(lines))
-    return "\n\n".join(parts) + "\n"
+        if name in CONNECTIONS and name != crm:
+            others.append("\n".join(f"## {line}" for line in (f"Instead of [{crm}]:", *lines)))
+        else:
+            parts.append("\n".join(lines))
+    return "\n\n".join(parts + others) + "\n"
 
 
+_SHOWN = "Add one; config.example.toml shows how."
 _HEAD = """# Relative paths begin at the folder of this file. Every setting can also come from the environment, which
 # wins: PMOM_SYNC__OVERLAP_MINUTES=15 is [sync] overlap_minutes = 15. Secrets come only from the environment, from a
 # file named by ..._file, or from a file in secrets_dir; this file is refused when it holds one."""
 
 
-def _tables() -> dict[str, type[_Part]]:
-    found: dict[str, type[_Part]] = {}
+def _tables() -> dict[str, type[Part]]:
+    found: dict[str, type[Part]] = {}
     for name, field in Settings.model_fields.items():
         kinds = (field.annotation, *getattr(field.annotation, "__args__", ()))
-        found.update((name, kind) for kind in kinds if isinstance(kind, type) and issubclass(kind, _Part))
+        found.update((name, kind) for kind in kinds if isinstance(kind, type) and issubclass(kind, Part))
     return found
 
 
@@ -303,11 +238,7 @@ def _toml(value: Any) -> str:
 
 
 def _is_secret(field: Any) -> bool:
-    return SecretStr in (field.annotation, *getattr(field.annotation, "__args__", ()))
-
-
-def _said(secret: SecretStr | None) -> bool:
-    return secret is not None and bool(secret.get_secret_value().strip())
+    return is_secret(field.annotation)
 
 
 def _secrets_in_file(data: Mapping[str, Any], path: Path, lines: Mapping[Key, int]) -> Iterator[Problem]:
@@ -376,11 +307,17 @@ def _layered(data: dict[str, Any], secrets: dict[str, Any]) -> type[Settings]:
             dotenv_settings: PydanticBaseSettingsSource,
             file_secret_settings: PydanticBaseSettingsSource,
         ) -> tuple[PydanticBaseSettingsSource, ...]:
-            files = InitSettingsSource(settings_cls, secrets)
-            return init_settings, env_settings, files, InitSettingsSource(settings_cls, data)
+            outer = [InitSettingsSource(settings_cls, _of_this_crm(said, data)) for said in (env_settings(), secrets)]
+            return init_settings, *outer, InitSettingsSource(settings_cls, data)
 
     Loaded.__name__ = Loaded.__qualname__ = "Settings"
     return Loaded
+
+
+def _of_this_crm(said: dict[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings without those of CRMs that the file does not connect: a machine may hold secrets of several."""
+    here = CONNECTIONS.keys() & data.keys()
+    return {name: value for name, value in said.items() if not here or name in here or name not in CONNECTIONS}
 
 
 def _validated(
@@ -419,24 +356,25 @@ def _stand_ins(origins: Mapping[str, str]) -> str:
 def _finished(settings: Settings, path: Path, base: Path, lines: dict[Key, int]) -> Settings:
     """The settings with absolute paths and with the secrets that stand in files of their own."""
     parts: dict[str, Any] = {name: _anchored(getattr(settings, name), base) for name in _tables()}
-    org = parts["salesforce"]
-    if isinstance(org, Salesforce):
-        parts["salesforce"] = org.model_copy(update=dict(_from_files(org)))
+    for name, part in parts.items():
+        if isinstance(part, Connection):
+            parts[name] = part.model_copy(update=dict(_from_files(part)))
     done = settings.model_copy(update=parts)
     done._path, done._lines = path, lines
     return done
 
 
-def _anchored(part: _Part | None, base: Path) -> _Part | None:
+def _anchored(part: Part | None, base: Path) -> Part | None:
     if part is None:
         return None
     values = ((name, getattr(part, name)) for name in type(part).model_fields)
     return part.model_copy(update={name: base / value for name, value in values if isinstance(value, Path)})
 
 
-def _from_files(org: Salesforce) -> Iterator[tuple[str, SecretStr]]:
-    for name, file in (("client_secret", org.client_secret_file), ("private_key", org.private_key_file)):
-        if file is not None and getattr(org, name) is None:
+def _from_files(part: Connection) -> Iterator[tuple[str, SecretStr]]:
+    for name in part.secrets():
+        file = getattr(part, f"{name}_file")
+        if file is not None and getattr(part, name) is None:
             yield name, SecretStr(_read_secret(file))
 
 

@@ -113,7 +113,9 @@ def test_a_secret_is_taken_from_the_environment_a_mounted_file_or_a_named_file(
     mounted = load(tmp_path, 'secrets_dir = "mounted"\n' + ORG)
     monkeypatch.setenv("PMOM_SALESFORCE__CLIENT_SECRET", SECRET)
     for settings in (named, mounted, load(tmp_path, ORG)):
-        secret = settings.connection().client_secret
+        assert settings.salesforce is not None
+        assert settings.connection() is settings.salesforce
+        secret = settings.salesforce.client_secret
         assert secret is not None
         assert secret.get_secret_value() == SECRET
 
@@ -224,7 +226,7 @@ def test_a_secret_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("", "there is no [salesforce] table"),
+        ("", "there is no [salesforce] or [hubspot] table"),
         (ORG, "config.toml:1: the client_secret is nowhere to be found. Set PMOM_SALESFORCE__CLIENT_SECRET"),
         (ORG + 'auth = "jwt"\nusername = "u"\n', "the private_key is nowhere to be found"),
     ],
@@ -260,3 +262,44 @@ def test_a_secret_beside_a_mistake_is_not_in_the_error(tmp_path: Path, monkeypat
     assert "salesforce.instance_url: is missing" in str(caught.value)
     assert caught.value.__context__ is None
     assert SECRET not in f"{caught.value!r} {caught.value} {caught.value.args} {vars(caught.value)}"
+
+
+PORTAL = '[hubspot]\nportal_id = "12345678"\n'
+
+
+def test_a_portal_needs_its_token_or_the_whole_of_an_oauth_sign_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(Misconfigured, match=r"access_token is nowhere to be found.*PMOM_HUBSPOT__ACCESS_TOKEN"):
+        load(tmp_path, PORTAL).connection()
+    with pytest.raises(Misconfigured, match="oauth needs client_id, which is missing"):
+        load(tmp_path, PORTAL + 'auth = "oauth"\n').connection()
+    monkeypatch.setenv("PMOM_HUBSPOT__ACCESS_TOKEN", SECRET)
+    settings = load(tmp_path, PORTAL)
+    assert settings.crm() == "hubspot"
+    assert settings.connection() is settings.hubspot
+    assert SECRET not in repr(settings)
+
+
+def test_two_crms_in_one_file_are_refused_with_the_line_of_the_second(tmp_path: Path) -> None:
+    settings = load(tmp_path, ORG + PORTAL)
+    with pytest.raises(Misconfigured, match=r"config\.toml:4: \[salesforce\] and \[hubspot\] stand in one file"):
+        settings.crm()
+
+
+def test_secrets_of_the_other_crm_in_the_environment_or_a_mounted_folder_do_not_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mounted").mkdir()
+    (tmp_path / "mounted" / "hubspot__access_token").write_text("x", encoding="utf-8")
+    monkeypatch.setenv("PMOM_HUBSPOT__REFRESH_TOKEN", "y")
+    settings = load(tmp_path, 'secrets_dir = "mounted"\n' + ORG)
+    assert settings.crm() == "salesforce"
+    assert settings.hubspot is None
+
+
+def test_the_example_for_a_portal_is_in_force_and_the_org_is_not(tmp_path: Path) -> None:
+    settings = load(tmp_path, render_example("hubspot"))
+    assert settings.crm() == "hubspot"
+    assert settings.hubspot is not None
+    assert settings.hubspot.api_version == "2026-03"
