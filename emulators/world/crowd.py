@@ -12,6 +12,14 @@ from emulators.world.recipes import Funded, Recipe, make
 
 MEDIANS = {"SMB": Decimal(10000), "Mid-Market": Decimal(40000), "Enterprise": Decimal(150000)}
 PRODUCTS = ("Platform", "Security", "Analytics")
+RATES = {
+    "USD": ("1", "1", 2),
+    "EUR": ("0.78125", "0.8", 2),
+    "GBP": ("0.625", "0.64", 2),
+    "JPY": ("156.25", "160", 0),
+}
+"""Units for one dollar now and before day 180, and the currency's decimal places; the inverse of each is exact too,
+because a CRM may keep either with six decimals."""
 _PERSONAS = (
     "VAR",
     "VAR",
@@ -71,14 +79,13 @@ def _reference(build: Builder) -> None:
             IsClosed=str(is_closed).lower(), IsWon=str(is_won).lower(), ForecastCategory=forecast,
             ForecastCategoryName=forecast, DefaultProbability=probability,
         )  # fmt: skip
-    rates = (("USD", "1", 2), ("EUR", "0.9", 2), ("GBP", "0.8", 2), ("JPY", "150", 0))
-    for code, rate, places in rates:
+    for code, (rate, before, places) in RATES.items():
         build.add(
             "CurrencyType", old, IsoCode=code, ConversionRate=rate, DecimalPlaces=places, IsActive="true",
             IsCorporate=str(code == "USD").lower(),
         )  # fmt: skip
         if code != "USD":
-            _dated_rates(build, code, Decimal(rate))
+            _dated_rates(build, code, rate, before)
     dates: dict[str, Any] = {
         "StartDate": build.calendar.day(400).isoformat(),
         "EndDate": build.calendar.day(-60).isoformat(),
@@ -89,14 +96,14 @@ def _reference(build: Builder) -> None:
     )  # fmt: skip
 
 
-def _dated_rates(build: Builder, code: str, rate: Decimal) -> None:
-    """The euro was worth less before day 180; the newest rate has no end."""
-    for factor, start, end in (("1.1", 1200, 180), ("1", 180, None)):
+def _dated_rates(build: Builder, code: str, rate: str, before: str) -> None:
+    """Every currency was worth less before day 180; the newest rate has no end."""
+    for value, start, end in ((before, 1200, 180), (rate, 180, None)):
         dates: dict[str, Any] = {"StartDate": build.calendar.day(start).isoformat()}
         dates["NextStartDate"] = "" if end is None else build.calendar.day(end).isoformat()
         build.add(
-            "DatedConversionRate", build.calendar.at(start), IsoCode=code,
-            ConversionRate=f"{rate * Decimal(factor):.6f}", **dates,
+            "DatedConversionRate", build.calendar.at(start), IsoCode=code, ConversionRate=f"{Decimal(value):.6f}",
+            **dates,
         )  # fmt: skip
 
 

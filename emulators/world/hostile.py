@@ -10,6 +10,8 @@ from typing import Any
 from emulators.world.build import Builder, Deal
 from emulators.world.recipes import Expect, Funded, Partner, Recipe, make
 
+_TEN_THOUSAND = (("EUR", "7812.5"), ("JPY", "1562500"), ("GBP", "6250"), ("USD", "10000"))
+"""Ten thousand dollars at the newest rates."""
 _OPEN = Expect(None, None, None, None, None, None, None, None)
 
 
@@ -50,7 +52,7 @@ def _clock_edges(partner: Partner) -> None:
 
 def _mixed_currencies(partner: Partner) -> None:
     calendar = partner.build.calendar
-    for at, (currency, amount) in enumerate((("EUR", 9000), ("JPY", 1500000), ("GBP", 8000), ("USD", 10000)) * 2):
+    for at, (currency, amount) in enumerate(_TEN_THOUSAND * 2):
         ago = 20 + 15 * at
         partner.deal(
             calendar.at(ago + 60), "won", closed=calendar.day(ago), amount=Decimal(amount), currency=currency,

@@ -145,6 +145,11 @@ ROLE_LABELS = {
 COMPANY_TYPES = {"true": "PARTNER", "false": "OTHER"}  # by IsPartner
 DEAL_TYPES = {"New Business": "newbusiness", "Existing Business": "existingbusiness"}
 MEETING_OUTCOMES = {"Held": "COMPLETED", "No Show": "NO_SHOW", "Cancelled": "CANCELED", "Planned": "SCHEDULED"}
+TASK_STATUSES = {
+    "Not Started": "NOT_STARTED", "In Progress": "IN_PROGRESS", "Completed": "COMPLETED", "Deferred": "DEFERRED",
+    "Waiting on someone else": "WAITING",
+}  # fmt: skip
+TASK_PRIORITIES = {"": "NONE", "Low": "LOW", "Normal": "MEDIUM", "High": "HIGH"}
 CAMPAIGN_STATUSES = {
     "Planned": "planned", "In Progress": "in_progress", "Completed": "completed", "Aborted": "paused",
 }  # fmt: skip

@@ -7,16 +7,25 @@ import json
 import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from emulators.world import SIZES, generate
+from emulators.world.hubspot import translate
+
+CRMS = ("salesforce", "hubspot", "both")
 
 
 def parser() -> argparse.ArgumentParser:
     """The options."""
     found = argparse.ArgumentParser(
-        prog="python -m emulators world", description="Writes a made-up org as Data Loader files."
+        prog="python -m emulators world", description="Writes a made-up org as the files that its emulator loads."
     )
     found.add_argument("folder", type=Path, help="where the files go; made when absent, must hold no CSV file")
+    found.add_argument(
+        "--crm", default="salesforce", choices=CRMS,
+        help="whose form: Data Loader files, a portal's files, or FOLDER/salesforce and FOLDER/hubspot (default "
+        "salesforce)",
+    )  # fmt: skip
     found.add_argument("--size", default="small", choices=tuple(SIZES), help="how large (default small)")
     found.add_argument("--seed", type=int, default=1, metavar="N", help="same seed, same bytes (default 1)")
     found.add_argument(
@@ -29,11 +38,24 @@ def main(arguments: list[str]) -> int:
     """Write the world; 2 when the folder already holds one."""
     options = parser().parse_args(arguments)
     folder: Path = options.folder
-    if folder.is_dir() and any(folder.glob("*.csv")):
+    if any(any(each.glob("*.csv")) for each in (folder, folder / "salesforce", folder / "hubspot")):
         sys.stderr.write(f"emulators world: {folder} already holds CSV files; name an empty folder\n")
         return 2
-    generate(options.seed, options.size, options.as_of or datetime.now(UTC).date(), folder)
-    told = json.loads((folder / "scenarios.json").read_text(encoding="utf-8"))
-    names = ("seed", "size", "as_of", "rows")
-    sys.stdout.write(json.dumps({"folder": str(folder)} | {name: told[name] for name in names}) + "\n")
+    for written in _write(folder, options):
+        told = json.loads((written / "scenarios.json").read_text(encoding="utf-8"))
+        names = ("seed", "size", "as_of", "rows")
+        sys.stdout.write(json.dumps({"folder": str(written)} | {name: told[name] for name in names}) + "\n")
     return 0
+
+
+def _write(folder: Path, options: argparse.Namespace) -> list[Path]:
+    """Write what was asked for; -> the folders."""
+    world = (options.seed, options.size, options.as_of or datetime.now(UTC).date())
+    if options.crm == "salesforce":
+        return [generate(*world, folder)]
+    if options.crm == "both":
+        source = generate(*world, folder / "salesforce")
+        return [source, translate(source, folder / "hubspot")]
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".salesforce-", dir=folder) as between:
+        return [translate(generate(*world, Path(between)), folder)]

@@ -110,7 +110,7 @@ PROOF = (
            campaigns=(*_TWO, Funded(40000, 10000, 240, currency="CHF"))),
     Recipe("proof_in_euro", "spend in euro at the dated rate of each campaign's end",
            _proof("Pass", "Fund Demand Gen"),
-           campaigns=(*_TWO, Funded(40000, 9000, 240, currency="EUR"))),
+           campaigns=(*_TWO, Funded(40000, 8000, 240, currency="EUR"))),
     Recipe("proof_amounts_missing", "2 of 9 credited deals, more than 20 %, have no amount",
            _proof(INSUFFICIENT, PILOT, code="AMOUNT_MISSING"),
            campaigns=(*_TWO, Funded(40000, 10000, 240, empty_amounts=2))),
