@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from connector.crm.retry import Again, Unanswered
 
@@ -27,11 +25,6 @@ def plain(content: bytes | str, *secrets: str | None) -> str:
     """A body that is not JSON, in at most 200 characters fit for a message."""
     text = content.decode("utf-8", "replace") if isinstance(content, bytes) else content
     return "a page that is not JSON" if "<" in text[:200] else redacted(text.strip(), *secrets)[:200]
-
-
-def parsed(content: bytes | str) -> Any:
-    """The JSON value of a body; the ValueError of json when it is none or was cut."""
-    return json.loads(content)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

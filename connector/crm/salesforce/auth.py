@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import jwt
 import requests
 
+from connector.crm.answers import redacted
 from connector.crm.retry import Again, Patience, retrying
 from connector.errors import Misconfigured, Retry
 
@@ -174,9 +175,7 @@ class TokenProvider:
 
     def _reason(self, code: str, body: dict[str, object]) -> str:
         text = f"{code}: {body.get('error_description', 'no description')}"
-        for secret in (self._connection.client_secret, self._connection.private_key):
-            text = text.replace(secret, "***") if secret else text
-        return text[:300]
+        return redacted(text, self._connection.client_secret, self._connection.private_key)[:300]
 
     def _form(self) -> dict[str, str]:
         connection = self._connection

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from connector.crm.answers import plain, redacted, retry_after
 from connector.crm.retry import Again, Unanswered
 from connector.errors import BudgetExhausted, GiveUp, Misconfigured
 
@@ -52,32 +52,14 @@ def fault_of(where: str, status: int, content: Any, headers: Mapping[str, str]) 
         try:
             content = json.loads(content)
         except ValueError:
-            return Fault(where, status, "", _plain(content), after=_after(headers), spoken=False)
+            return Fault(where, status, "", plain(content), after=retry_after(headers), spoken=False)
     item = content[0] if isinstance(content, list) and content else content
     if not isinstance(item, dict):
-        return Fault(where, status, "", _redacted(str(content))[:300], after=_after(headers), spoken=False)
+        return Fault(where, status, "", redacted(str(content))[:300], after=retry_after(headers), spoken=False)
     code = str(item.get("errorCode") or item.get("statusCode") or item.get("error") or "")
-    message = _redacted(str(item.get("message") or item.get("error_description") or "").strip())
+    message = redacted(str(item.get("message") or item.get("error_description") or "").strip())
     fields = tuple(str(name) for name in item.get("fields") or ())
-    return Fault(where, status, code, message, fields, _after(headers))
-
-
-_TOKEN = re.compile(r"\b00D[A-Za-z0-9]{12,15}![\w.]+|(?<=Bearer )\S+")
-
-
-def _redacted(text: str) -> str:
-    """The text without access tokens: an org, or a proxy before it, may echo what it was sent."""
-    return _TOKEN.sub("***", text)
-
-
-def _plain(content: bytes | str) -> str:
-    text = content.decode("utf-8", "replace") if isinstance(content, bytes) else content
-    return "a page that is not JSON" if "<" in text[:200] else _redacted(text.strip())[:200]
-
-
-def _after(headers: Mapping[str, str]) -> float | None:
-    value = headers.get("Retry-After", "")
-    return float(value) if value.isdigit() else None
+    return Fault(where, status, code, message, fields, retry_after(headers))
 
 
 def error_of(fault: Fault, *, idempotent: bool) -> Exception:

@@ -21,7 +21,8 @@ from requests.auth import AuthBase
 from simple_salesforce.api import Salesforce
 from simple_salesforce.exceptions import SalesforceError
 
-from connector.crm.retry import Again, Unanswered, retrying
+from connector.crm.answers import lost
+from connector.crm.retry import Again, retrying
 from connector.crm.salesforce.auth import SalesforceConnection, Token, TokenProvider, untrusted
 from connector.crm.salesforce.budget import Budget
 from connector.crm.salesforce.faults import Refusal, SessionExpired, error_of, fault_of
@@ -226,7 +227,7 @@ class Wire:
         except ValueError as error:  # a body cut short, or a gateway's page with status 200
             if isinstance(error, requests.exceptions.InvalidURL):
                 raise Misconfigured("salesforce.instance_url", "not an address", "Write https://<domain>") from error
-            raise _lost(f"{where}: the answer is not whole JSON", idempotent) from error
+            raise lost(f"{where}: the answer is not whole JSON", idempotent) from error
         except requests.exceptions.RequestException as error:
             raise self._broken(where, error, idempotent) from error
         finally:
@@ -238,7 +239,7 @@ class Wire:
         if _never_sent(error):
             host = self.connection.instance_url
             return Again(f"{where}: nothing answers at {host}", tries=4)
-        return _lost(f"{where}: the connection broke ({type(error).__name__})", idempotent)
+        return lost(f"{where}: the connection broke ({type(error).__name__})", idempotent)
 
     def _hear(self, response: requests.Response | None) -> None:
         if response is not None:
@@ -274,10 +275,6 @@ def _never_sent(error: requests.exceptions.RequestException) -> bool:
     cause: Any = error.args[0] if error.args else None
     reason = getattr(cause, "reason", cause)
     return isinstance(reason, urllib3.exceptions.NewConnectionError | urllib3.exceptions.NameResolutionError)
-
-
-def _lost(message: str, idempotent: bool) -> Exception:
-    return Again(message, promptly=True) if idempotent else Unanswered(message)
 
 
 def _locked_out(where: str, error: Exception) -> GiveUp | Misconfigured:
