@@ -167,7 +167,12 @@ def _closes_at(row: Row) -> str:
         at = datetime.fromisoformat(touched.replace("Z", "+00:00"))
         if at.astimezone(_ZONE).date().isoformat() == day:
             return touched
-    return f"{day}T15:00:00.000Z"
+    return _on(day)
+
+
+def _on(day: str) -> str:
+    """An instant of that day, which is the same day in UTC and in the portal's time zone."""
+    return f"{day}T15:00:00.000Z" if day else ""
 
 
 def _stages(portal: PortalFolder, deal: str, steps: list[Row]) -> None:
@@ -190,7 +195,7 @@ def quotes(portal: PortalFolder, source: Source) -> None:
             "quote_state": state,
             "hs_quote_amount": row["GrandTotal"],
             "hs_currency": row["CurrencyIsoCode"],
-            "hs_expiration_date": row["ExpirationDate"],
+            "hs_expiration_date": _on(row["ExpirationDate"]),
             "hubspot_owner_id": hubspot_id(row["OwnerId"]),
         }
         id_ = portal.record("quotes", row, values | dates(row))
@@ -223,7 +228,7 @@ def tasks(portal: PortalFolder, source: Source) -> None:
             "hs_task_type": "TODO",
             "hs_task_status": TASK_STATUSES[row["Status"]],
             "hs_task_priority": TASK_PRIORITIES[row["Priority"]],
-            "hs_timestamp": row["CompletedDateTime"] or f"{row['ActivityDate']}T15:00:00.000Z",
+            "hs_timestamp": row["CompletedDateTime"] or _on(row["ActivityDate"]),
             "hs_task_completion_date": row["CompletedDateTime"],
             "hubspot_owner_id": hubspot_id(row["OwnerId"]),
         }

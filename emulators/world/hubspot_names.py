@@ -144,7 +144,7 @@ ROLE_LABELS = {
 
 COMPANY_TYPES = {"true": "PARTNER", "false": "OTHER"}  # by IsPartner
 DEAL_TYPES = {"New Business": "newbusiness", "Existing Business": "existingbusiness"}
-MEETING_OUTCOMES = {"Held": "COMPLETED", "No Show": "NO_SHOW", "Cancelled": "CANCELED", "Planned": "SCHEDULED"}
+MEETING_OUTCOMES = {"Held": "COMPLETED", "No Show": "NO_SHOW", "Cancelled": "CANCELLED", "Planned": "SCHEDULED"}
 TASK_STATUSES = {
     "Not Started": "NOT_STARTED", "In Progress": "IN_PROGRESS", "Completed": "COMPLETED", "Deferred": "DEFERRED",
     "Waiting on someone else": "WAITING",
@@ -215,7 +215,7 @@ def _spoken(value: str) -> str:
 
 
 _COMPANY, _CONTACT = _Group("companyinformation"), _Group("contactinformation")
-_DEAL, _QUOTE, _MEETING = _Group("dealinformation"), _Group("quoteinformation"), _Group("meetinginformation")
+_DEAL, _QUOTE, _MEETING = _Group("dealinformation"), _Group("quoteinformation"), _Group("meeting")
 _USER, _CAMPAIGN = _Group("userinformation"), _Group("campaigninformation")
 
 PROPERTIES: dict[str, list[Definition]] = {
