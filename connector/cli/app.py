@@ -46,6 +46,13 @@ class Size(StrEnum):
     MEDIUM = "medium"
 
 
+class Connected(StrEnum):
+    """The CRMs that can be connected."""
+
+    SALESFORCE = "salesforce"
+    HUBSPOT = "hubspot"
+
+
 class State:
     """What the options before the command said."""
 
@@ -80,13 +87,14 @@ def options(
 
 @app.command()
 def init(
+    crm: Annotated[Connected, typer.Argument(help="The CRM to connect.")] = Connected.SALESFORCE,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")] = False,
 ) -> None:
     """Write a settings file and a policy of your own to start from."""
     from connector.config.settings import render_example
 
     policy = state.config.parent / "policy.toml"
-    settings = render_example().replace('file = "default"', 'file = "policy.toml"', 1)
+    settings = render_example(crm.value).replace('file = "default"', 'file = "policy.toml"', 1)
     for path, text in ((state.config, settings), (policy, _POLICY)):
         if path.exists() and not force:
             raise Misconfigured(str(path), "it is already there", "Move it away, or say --force to overwrite it.")
@@ -99,7 +107,8 @@ def init(
             ) from error
     state.voice.answer(config=str(state.config), policy=str(policy))
     state.voice.show(
-        f"Wrote {state.config} (fill in the org) and {policy} (this quarter's goals). Then run `pmom check`."
+        f"Wrote {state.config} (fill in the {crm.value} table) and {policy} (this quarter's goals). "
+        "Then run `pmom check`."
     )
 
 
@@ -140,29 +149,46 @@ def check() -> None:
         raise typer.Exit(Misconfigured.exit_code)
 
 
+Named = Annotated[Connected | None, typer.Argument(help="The CRM, to be sure: the settings say which it is.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; do nothing.")]
+
+
 @app.command()
-def install(
-    crm: Annotated[str, typer.Argument(help="Which CRM: salesforce.")] = "salesforce",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be made; make nothing.")] = False,
-) -> None:
-    """Make the custom fields and permission sets in the CRM; running it again changes nothing."""
+def install(crm: Named = None, dry_run: DryRun = False) -> None:
+    """Make the custom fields and what belongs to them in the CRM; running it again changes nothing."""
+    _set_up(crm, lambda org, fields, labels: org.install(fields, labels, dry_run=dry_run), dry_run=dry_run)
+
+
+@app.command()
+def uninstall(crm: Named = None, dry_run: DryRun = False) -> None:
+    """Take away what `pmom install` made, with the values in it; nothing that people made is touched."""
+    _set_up(crm, lambda org, fields, labels: org.uninstall(fields, labels, dry_run=dry_run), dry_run=dry_run)
+
+
+def _set_up(crm: Connected | None, step: Any, *, dry_run: bool) -> None:
+    from contextlib import closing
+
     from connector import wiring
     from connector.crm.base import StepStatus
+    from connector.store.store import Store
     from connector.sync.cards import specs
 
-    if crm != wiring.CONNECTION:
-        raise Misconfigured("install", f"no CRM is called {crm}", f"Say `pmom install {wiring.CONNECTION}`.")
     said = wiring.texts(state.config)
-    org = wiring.crm(said.settings)
-    try:
-        steps = org.install(specs(said.fieldmap), dry_run=dry_run)
-    finally:
-        org.close()
+    name = said.settings.crm()
+    if crm is not None and crm.value != name:
+        fix = f"Say `{name}`, or name the other settings file with --config."
+        raise Misconfigured(str(state.config), f"it connects {name}, not {crm.value}", fix)
+    wiring.workspace(said.settings)
+    with (
+        closing(Store.open(said.settings.workspace.store, name)) as store,
+        closing(wiring.crm(said.settings, store.ledger())) as org,
+    ):
+        steps = step(org, specs(said.fieldmap), said.fieldmap.write.labels)
     state.voice.answer(
         dry_run=dry_run, steps=[{"name": s.name, "status": s.status, "detail": s.detail} for s in steps]
     )
     state.voice.show(show.install_table(steps))
-    if any(step.status is StepStatus.CLASH for step in steps):
+    if any(each.status is StepStatus.CLASH for each in steps):
         raise typer.Exit(Misconfigured.exit_code)
 
 

@@ -7,15 +7,18 @@ The answer is data; how it looks is the command line's business.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from connector.config.fieldmap import MERGED_INTO, ColumnRule, FieldMap, Source, TaskTarget, Unlisted
 from connector.config.reads import Lack, Missing, Schemas, crm_field, lacks, reads, usable
 from connector.config.toml_lines import Key, dotted
-from connector.core.records import TABLES, table
+from connector.core.records import TABLES, Kind, table
 from connector.crm.base import CRM, Field, ObjectSchema
+
+Reasons = Mapping[str, str]
+"""Absent object -> why, in the CRM's own terms; empty where it does not say."""
 
 
 class Level(StrEnum):
@@ -76,8 +79,9 @@ def check(fieldmap: FieldMap, crm: CRM) -> CheckReport:
     """The mapping against the CRM. Reads descriptions only; nothing is written and no record is read."""
     schemas = describe(fieldmap, crm)
     used = usable(fieldmap, schemas)
-    findings = [finding for group in _choices(fieldmap) for finding in _group(fieldmap, group, schemas)]
-    findings += _cards(fieldmap, schemas)
+    reasons = {name: crm.absence(name) for name, schema in schemas.items() if schema is None}
+    findings = [finding for group in _choices(fieldmap) for finding in _group(fieldmap, group, schemas, reasons)]
+    findings += _cards(fieldmap, schemas, reasons)
     findings += _task(fieldmap, schemas)
     coverage = tuple(_coverage(t.name, [source for source in used if source.table == t.name]) for t in TABLES)
     return CheckReport(fieldmap.path, tuple(findings), coverage, len(reads(fieldmap, schemas)))
@@ -91,26 +95,32 @@ def _choices(fieldmap: FieldMap) -> Iterable[list[Source]]:
     return groups.values()
 
 
-def _group(fieldmap: FieldMap, group: list[Source], schemas: Schemas) -> Iterator[Finding]:
+def _group(fieldmap: FieldMap, group: list[Source], schemas: Schemas, reasons: Reasons) -> Iterator[Finding]:
     """What is to be said about sources of which one is enough."""
     skipped: list[tuple[Source, tuple[Lack, ...]]] = []
     for source in group:
         found = lacks(source, schemas)
         if not any(lack.fatal for lack in found):
-            yield from (_skipped(fieldmap, gone, why, schemas, source.name) for gone, why in skipped)
+            yield from (_skipped(fieldmap, gone, why, schemas, reasons, source.name) for gone, why in skipped)
             yield from (_lack(fieldmap, source, lack, schemas) for lack in found)
+            yield from _several(fieldmap, source, schemas)
             yield from _values(fieldmap, source, schemas)
             return
         skipped.append((source, tuple(lack for lack in found if lack.fatal)))
     for gone, why in skipped:
-        yield _skipped(fieldmap, gone, why, schemas, None)
+        yield _skipped(fieldmap, gone, why, schemas, reasons, None)
 
 
 def _skipped(
-    fieldmap: FieldMap, source: Source, why: tuple[Lack, ...], schemas: Schemas, instead: str | None
+    fieldmap: FieldMap,
+    source: Source,
+    why: tuple[Lack, ...],
+    schemas: Schemas,
+    reasons: Reasons,
+    instead: str | None,
 ) -> Finding:
     key = (*source.at, *_place(source, why[0]))
-    found = f'{_found(why[0], schemas)}, so the source "{source.name}" is not read'
+    found = f'{_found(why[0], schemas, reasons)}, so the source "{source.name}" is not read'
     level = Level.NOTE if source.optional or instead is not None else Level.ERROR
     others = f'The source "{instead}" is read instead.' if instead else ""
     return Finding(level, fieldmap.where(key), dotted(key), found, others or _fix(why[0], source, schemas))
@@ -132,9 +142,12 @@ def _place(source: Source, lack: Lack) -> Key:
     return ("object",) if lack.predicate is None else ("where", lack.predicate)
 
 
-def _found(lack: Lack, schemas: Schemas) -> str:
+def _found(lack: Lack, schemas: Schemas, reasons: Reasons | None = None) -> str:
     if lack.missing is Missing.OBJECT:
-        return f"the object {lack.object} is absent or hidden from the connecting user"
+        reason = (reasons or {}).get(lack.object)
+        return (
+            f"the object {lack.object} is absent or hidden from the connecting user{f' ({reason})' if reason else ''}"
+        )
     if lack.missing is Missing.KIND:
         return f"{lack.object}.{lack.field} is {lack.kind}, which cannot fill {lack.column}"
     if lack.missing is Missing.OPTION:
@@ -175,6 +188,20 @@ def _near(lack: Lack, schemas: Schemas) -> str:
     close = [near for word in wanted for near in difflib.get_close_matches(word, lower, n=1, cutoff=0.75)]
     found = lower[close[0]] if close else None
     return f"Did you mean {found}? " if found else ""
+
+
+def _several(fieldmap: FieldMap, source: Source, schemas: Schemas) -> Iterator[Finding]:
+    """Fields that hold several ids where the mapping expects one."""
+    schema = schemas.get(source.object)
+    for rule in source.columns:
+        kind = table(source.table).column(rule.column).kind
+        fields = [schema.field(path) for path in rule.fields] if schema is not None and kind is Kind.ID else []
+        several = next((field.name for field in fields if field is not None and field.multiple), None)
+        if several is not None and not (rule.each or rule.first):
+            key: Key = (*source.at, "columns", rule.column)
+            fix = "Write each = true for one row an id, or first = true for the first id."
+            found = f"{source.object}.{several} holds several ids, and {rule.column} takes one"
+            yield Finding(Level.ERROR, fieldmap.where(key), dotted(key), found, fix)
 
 
 def _values(fieldmap: FieldMap, source: Source, schemas: Schemas) -> Iterator[Finding]:
@@ -224,7 +251,7 @@ def _some(words: Iterable[str], most: int = 8) -> str:
     return ", ".join(f'"{word}"' for word in every[:most]) + more
 
 
-def _cards(fieldmap: FieldMap, schemas: Schemas) -> Iterator[Finding]:
+def _cards(fieldmap: FieldMap, schemas: Schemas, reasons: Reasons) -> Iterator[Finding]:
     """Whether the objects that carry score cards are there and may be changed."""
     for name, object_name in fieldmap.write.cards:
         key: Key = ("write", "cards", name)
@@ -232,7 +259,8 @@ def _cards(fieldmap: FieldMap, schemas: Schemas) -> Iterator[Finding]:
         optional = name != "partners" and all(source.optional for source in fieldmap.of(name))
         if schema is None:
             level = Level.NOTE if optional else Level.ERROR
-            found = f"the object {object_name} is absent or hidden, so nothing is written for {name}"
+            reason = f" ({reasons[object_name]})" if reasons.get(object_name) else ""
+            found = f"the object {object_name} is absent or hidden{reason}, so nothing is written for {name}"
             yield Finding(level, fieldmap.where(key), dotted(key), found, "Give the integration user access to it.")
         elif not schema.updateable:
             found = f"the connecting user may not change {object_name}"

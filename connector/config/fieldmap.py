@@ -14,6 +14,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from connector.config.toml_lines import Key
+from connector.crm.base import LabelSpec
 
 Plain = str | bool | int | Decimal
 """What a mapping file may say as a value."""
@@ -82,6 +83,8 @@ class ColumnRule:
     via: str | None = None  # for a field of a related record: the reference that leads there
     of: str | None = None  # and the object that it leads to
     drifts: bool = False  # may change without moving the record's modified date
+    each: bool = False  # of a field with several ids: one canonical row for each of them
+    first: bool = False  # of a field with several ids: the first one
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,10 @@ class Source:
         """The rule for that canonical column, or None when the source does not give it."""
         return next((rule for rule in self.columns if rule.column == column), None)
 
+    def spread(self) -> ColumnRule | None:
+        """The rule whose field makes several rows of one record, or None: then a record is a row."""
+        return next((rule for rule in self.columns if rule.each), None)
+
 
 @dataclass(frozen=True, slots=True)
 class TaskTarget:
@@ -121,6 +128,7 @@ class TaskTarget:
     subject_length: int = 255
     description_length: int = 32_000
     upsert: bool = False  # the CRM takes an upsert by `key_field` on this object
+    html: bool = False  # the description is shown as HTML: what partners wrote must not be obeyed there
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +137,7 @@ class WriteMap:
 
     cards: tuple[tuple[str, str], ...]  # canonical table -> object
     task: TaskTarget
+    labels: tuple[LabelSpec, ...] = ()  # names of links that `pmom install` makes where the CRM keeps such names
 
     def object_of(self, table: str) -> str:
         """The object that carries the score card of rows of that table; KeyError when there is none."""

@@ -31,6 +31,7 @@ from connector.config.fieldmap import (
 )
 from connector.config.toml_lines import Key, closest, line_numbers, parse_toml, read_text, validate
 from connector.core.records import TABLES, Column, Kind, Table
+from connector.crm.base import LabelSpec
 from connector.errors import Misconfigured
 
 
@@ -142,6 +143,8 @@ class _Rule(_Strict):
     via: _Name | None = None
     of: _Name | None = None
     drifts: bool = False
+    each: bool = False
+    first: bool = False
 
     @model_validator(mode="after")
     def _one_origin(self) -> _Rule:
@@ -149,6 +152,8 @@ class _Rule(_Strict):
             raise ValueError("needs exactly one origin. Write one of field, first_of or const.")
         if ((self.field is not None and "." in self.field), self.via is not None, self.of is not None) not in _PATHS:
             raise ValueError('a field of a related record needs via and of. Write field = "A.B", via = …, of = ….')
+        if (self.each or self.first) and (self.field is None or (self.each and self.first)):
+            raise ValueError("each and first belong to one field with several ids. Write one of them beside field.")
         if self.unlisted is Unlisted.DEFAULT and self.default is None:
             raise ValueError('unlisted = "default" without a default. Add default = ….')
         return self
@@ -172,6 +177,8 @@ def _fits(column: Column, rule: _Rule) -> _Rule:
         raise ValueError(f'only {", ".join(column.values)} may stand here. Write unlisted = "empty" or "reject".')
     if rule.tag and column.kind is not Kind.ID:
         raise ValueError(f"{column.name} is no id. Leave tag out.")
+    if (rule.each or rule.first) and column.kind is not Kind.ID:
+        raise ValueError(f"{column.name} is no id. Leave each and first out.")
     if (rule.country or rule.multiple) and column.kind is not Kind.TEXT:
         raise ValueError(f"{column.name} is no text. Leave country and multiple out.")
     return rule
@@ -207,6 +214,14 @@ class _Source(_Strict):
     requires: str | None = None
 
     @model_validator(mode="after")
+    def _one_spread(self) -> _Source:
+        rules = {name: getattr(self.columns, name) for name in type(self.columns).model_fields}
+        spread = [name for name, rule in rules.items() if rule is not None and rule.each]
+        if len(spread) > 1:
+            raise ValueError(f"{' and '.join(spread)} both make several rows. Make two sources of them.")
+        return self
+
+    @model_validator(mode="after")
     def _paths_are_columns(self) -> _Source:
         """A condition on a related record's field borrows the way there from the column that names the same field."""
         rules = (getattr(self.columns, name) for name in type(self.columns).model_fields)
@@ -234,6 +249,7 @@ class _Task(_Strict):
     subject_length: Annotated[int, Field(ge=20)] = 255
     description_length: Annotated[int, Field(ge=100)] = 32_000
     upsert: bool = False
+    html: bool = False
 
 
 class _Cards(_Strict):
@@ -244,9 +260,17 @@ class _Cards(_Strict):
     fund_claims: _Name | None = None
 
 
+class _Label(_Strict):
+    from_: _Name = Field(alias="from")
+    to: _Name
+    label: Annotated[str, Field(min_length=1, max_length=50)]
+    inverse: Annotated[str, Field(max_length=50)] = ""
+
+
 class _Write(_Strict):
     cards: _Cards
     task: _Task
+    labels: tuple[_Label, ...] = Field((), strict=False)
 
 
 @functools.cache
@@ -331,6 +355,8 @@ def _rule(table: str, name: str, written: _Rule) -> ColumnRule:
         via=written.via,
         of=written.of,
         drifts=written.drifts or written.via is not None,
+        each=written.each,
+        first=written.first,
     )
 
 
@@ -353,4 +379,5 @@ def _predicate(written: _Where) -> Predicate:
 def _write_map(written: _Write) -> WriteMap:
     cards = tuple((table, name) for table, name in written.cards.model_dump().items() if name is not None)
     task = written.task.model_dump() | {"extra": tuple(written.task.extra.items())}
-    return WriteMap(cards, TaskTarget(**task))
+    labels = tuple(LabelSpec(each.from_, each.to, each.label, each.inverse) for each in written.labels)
+    return WriteMap(cards, TaskTarget(**task), labels)

@@ -321,6 +321,10 @@ class CRM(Protocol):
         """The object as the connecting user sees it; None when it is absent or hidden."""
         ...
 
+    def absence(self, object_name: str) -> str:
+        """Why `schema` has no such object, in the CRM's own terms (a scope, a licence); empty when it does not say."""
+        ...
+
     def read(self, request: ReadRequest, progress: Progress = no_progress) -> Iterator[Page]:
         """The matching rows, page by page, in memory that does not grow with their number.
 

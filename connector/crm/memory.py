@@ -112,6 +112,10 @@ class MemoryCRM:
         """Remove a record for good: it leaves no trace."""
         del self._rows(self._known(object_name).name)[record_id]
 
+    def absence(self, object_name: str) -> str:
+        """This CRM gives no reasons."""
+        return ""
+
     def read(self, request: ReadRequest, progress: Progress = no_progress) -> Iterator[Page]:
         """The matching rows in order of cursor and id; a resume token goes on behind its page's last row."""
         schema = self._known(request.object)

@@ -21,6 +21,8 @@ arrow: Any = pa
 
 DELETED = "pmom_deleted"
 MERGED = "pmom_merged_into"
+EACH = "pmom_each"
+"""The column that holds, in a page of which some records make several rows, what tells those rows apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Columns:
 
     def only(self, source: Source, kept: Any) -> Columns:
         """The rows kept, with the columns that the source names and no others: copying is what costs."""
-        named = {DELETED, MERGED} | {name.lower() for rule in source.columns for name in rule.fields}
+        named = {DELETED, MERGED, EACH} | {name.lower() for rule in source.columns for name in rule.fields}
         wanted = [self.names[name] for name in self.names if name in named] or self.rows.column_names[:1]
         return Columns(self.rows.select(wanted).filter(kept))
 
@@ -80,6 +82,30 @@ class Columns:
 
 def tagged(ids: Any, rule: ColumnRule) -> Any:
     return pc.binary_join_element_wise(ids, rule.tag, ":") if rule.tag else ids
+
+
+def spread(page: Columns, rule: ColumnRule) -> Columns:
+    """The page with one row for each value of the rule's field; records without any are not in it."""
+    name = page.names.get(rule.fields[0].lower())
+    if name is None:
+        return Columns(page.rows.slice(0, 0).append_column(EACH, arrow.array([], pa.string())))
+    lists = pc.split_pattern(pc.cast(whole(page.rows.column(name)), pa.string()), ";")
+    rows = page.rows.take(pc.list_parent_indices(lists))
+    values = pc.list_flatten(lists)
+    rows = rows.set_column(rows.column_names.index(name), name, values).append_column(EACH, values)
+    filled = pc.and_(pc.is_valid(values), pc.not_equal(values, ""))
+    return Columns(rows.filter(filled))
+
+
+def first_of(values: Any) -> Any:
+    """The first of the values of each cell; cells that hold one value are as they were."""
+    texts = whole(values)
+    several = pc.fill_null(pc.match_substring(texts, ";"), False)
+    return (
+        pc.if_else(several, pc.list_element(pc.split_pattern(texts, ";", max_splits=1), 0), texts)
+        if some(several)
+        else texts
+    )
 
 
 def cast(values: Any, kind: Kind, name: str) -> Cells:

@@ -17,7 +17,21 @@ from connector.config.countries import country_code
 from connector.config.fieldmap import MERGED_INTO, ColumnRule, Plain, Source, Unlisted
 from connector.core.records import Column, Kind, Table
 from connector.crm.base import arrow_type
-from connector.mapping.cells import Cells, Columns, arrow, either, every, matching, pc, some, tagged, whole
+from connector.mapping.cells import (
+    EACH,
+    Cells,
+    Columns,
+    arrow,
+    either,
+    every,
+    first_of,
+    matching,
+    pc,
+    some,
+    spread,
+    tagged,
+    whole,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +66,8 @@ class Mapped:
     ids of rows that were deleted or that the source's conditions leave out: the mirror must not hold them.
     Where the table has `merged_into`, a merged record stays among the rows and names its survivor there; `merged`
     lists those pairs. Where it has not, a merged record is a deleted one.
+    `parents` are the beginnings of ids where one record makes several rows: of those that begin so, the mirror must
+    hold no others than `rows`.
     """
 
     rows: pa.Table
@@ -59,13 +75,15 @@ class Mapped:
     merged: tuple[tuple[str, str], ...] = ()
     rejections: tuple[Rejection, ...] = ()
     unmapped: tuple[UnmappedValue, ...] = ()
+    parents: pa.StringArray | None = None
 
 
 def canonical_ids(rows: pa.Table, source: Source) -> pa.StringArray:
     """The canonical ids of a page's rows, whatever the source's conditions say; a row without an id gives none."""
     rule = source.rule("id")
     assert rule is not None
-    ids: pa.StringArray = whole(tagged(Columns(rows).cells(rule, Kind.ID), rule).drop_null())
+    page, several = Columns(rows), source.spread()
+    ids: pa.StringArray = whole(_ids(spread(page, several) if several else page, rule).drop_null())
     return ids
 
 
@@ -74,7 +92,11 @@ def to_canonical(rows: pa.Table, source: Source, table: Table) -> Mapped:
     page = Columns(rows)
     id_rule = source.rule("id")
     assert id_rule is not None
-    ids = tagged(page.cells(id_rule, Kind.ID), id_rule)
+    parents, several = None, source.spread()
+    if several is not None:
+        parents = whole(_ids(page, id_rule).drop_null())
+        page = spread(page, several)
+    ids = _ids(page, id_rule)
     has_id = pc.is_valid(ids)
     stays = pc.invert(page.gone())
     if any(column.name == MERGED_INTO for column in table.columns):
@@ -87,7 +109,12 @@ def to_canonical(rows: pa.Table, source: Source, table: Table) -> Mapped:
         lost = Rejection(table.name, "", " or ".join(id_rule.fields), "", "a row without an id")
         rejections = (*rejections, *([lost] * nameless))
     left = whole(ids.filter(pc.and_(pc.invert(kept), has_id)))
-    return Mapped(records, left, _pairs(records), rejections, unmapped)
+    return Mapped(records, left, _pairs(records), rejections, unmapped, parents)
+
+
+def _ids(page: Columns, rule: ColumnRule) -> Any:
+    ids = tagged(page.cells(rule, Kind.ID), rule)
+    return pc.binary_join_element_wise(ids, page.rows.column(EACH), ":") if page.has(EACH) else ids
 
 
 def _records(
@@ -122,7 +149,8 @@ def _column(page: Columns, source: Source, column: Column, unmapped: list[Unmapp
         unmapped += strange
     else:
         cells = page.fitted(rule, column.kind)
-        cells = Cells(tagged(cells.values, rule), cells.bad, cells.why)
+        values = _ids(page, rule) if column.name == "id" else tagged(cells.values, rule)
+        cells = Cells(first_of(values) if rule.first else values, cells.bad, cells.why)
     if column.required and cells.values.null_count:
         empty = pc.is_null(cells.values)
         why = cells.why or f"{column.name} is required and empty"

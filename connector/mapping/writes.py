@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import unicodedata
 from collections.abc import Mapping
 
@@ -29,7 +30,7 @@ def to_write(change: Change, where: WriteMap, names: Mapping[str, str]) -> Write
 def _new_task(change: CreateTask, task: DesiredTask, target: TaskTarget) -> Write:
     said: tuple[tuple[str, Scalar], ...] = (
         (target.subject, clean(task.subject.replace("\n", " "), target.subject_length)),
-        (target.description, clean(task.body, target.description_length)),
+        (target.description, _description(task.body, target)),
         (target.related, task.partner_id),
         (target.owner, task.owner_id),
         (target.due, task.due),
@@ -40,6 +41,11 @@ def _new_task(change: CreateTask, task: DesiredTask, target: TaskTarget) -> Writ
     if target.upsert:
         return Write(change.key, target.object, Action.UPSERT, values, key_field=target.key_field, key=task.key)
     return Write(change.key, target.object, Action.CREATE, (*values, (target.key_field, task.key)))
+
+
+def _description(body: str, target: TaskTarget) -> str:
+    text = clean(body, target.description_length)
+    return html.escape(text).replace("\n", "<br>") if target.html else text
 
 
 def keepable(name: str, value: Value) -> Value:

@@ -104,7 +104,10 @@ def _desired(ctx: Context, row: DecisionRow, decision: Decision, scored_at: date
 def _evidence_url(ctx: Context, decision: Decision) -> str | None:
     evidence = leading_evidence(decision)
     sources = ctx.fieldmap.of(evidence[0]) if evidence else ()
-    return ctx.crm.record_url(sources[0].object, evidence[1]) if evidence and sources else None
+    if not (evidence and sources):
+        return None
+    record_id = evidence[1].partition(":")[0]  # where one record makes several rows, its id is followed by more
+    return ctx.crm.record_url(sources[0].object, record_id)
 
 
 def _existing(ctx: Context, chosen: list[str] | None) -> list[RecordValues]:

@@ -200,6 +200,7 @@ def _changes(
 def _store_changes(ctx: Context, table: str, source: Source, mapped: Mapped, done: ObjectPull) -> None:
     news = _news(ctx, table, source, mapped.rows)
     gone = _held(ctx, table, [str(gone) for gone in mapped.deleted_ids.to_pylist()])
+    gone += _no_longer_said(ctx, table, source, mapped)
     if not news.num_rows and not gone:
         return
     touched = [*_different(ctx, table, source, news), *gone]
@@ -246,6 +247,21 @@ def _held(ctx: Context, table: str, ids: list[str]) -> list[str]:
         return []
     ctx.mirror.load("seen", pa.table({"id": pa.array(ids, pa.string())}))
     found = ctx.mirror.query(f'SELECT DISTINCT t.id FROM "{table}" t JOIN seen USING (id) ORDER BY 1')
+    return [str(value) for value in found.column("id").to_pylist()]
+
+
+def _no_longer_said(ctx: Context, table: str, source: Source, mapped: Mapped) -> list[str]:
+    """Where one record makes several rows: those that the mirror holds and the record, read anew, no longer makes."""
+    if mapped.parents is None or not len(mapped.parents):
+        return []
+    ctx.mirror.load("seen", pa.table({"id": mapped.parents}))
+    ctx.mirror.load("said", mapped.rows.select(["id"]))
+    found = ctx.mirror.query(
+        f"""SELECT DISTINCT t.id FROM "{table}" t
+            JOIN seen ON seen.id = left(t.id, length(t.id) - strpos(reverse(t.id), ':'))"""
+        " WHERE t._source = ? AND t.id NOT IN (SELECT id FROM said) ORDER BY 1",
+        [source.name],
+    )
     return [str(value) for value in found.column("id").to_pylist()]
 
 
@@ -347,11 +363,16 @@ def _note_absent(
         ctx.mirror.set_source(name, False, why, None)
 
 
+def _named(ctx: Context, object_name: str) -> str:
+    reason = ctx.crm.absence(object_name)
+    return f"{object_name} ({reason})" if reason else object_name
+
+
 def _why_absent(ctx: Context, table: str, schemas: Mapping[str, ObjectSchema | None]) -> str:
     whys = []
     for source in ctx.fieldmap.of(table):
         fatal = [lack for lack in lacks(source, schemas) if lack.fatal]
-        named = ", ".join(f"{lack.object}.{lack.field}" if lack.field else lack.object for lack in fatal)
+        named = ", ".join(f"{lack.object}.{lack.field}" if lack.field else _named(ctx, lack.object) for lack in fatal)
         feature = source.requires if any(lack.column is None for lack in fatal) else None  # else a column's own name
         needs = f" (needs {feature})" if feature else ""
         whys.append(f"no {named}{needs}")

@@ -84,6 +84,31 @@ def test_checking_reads_no_record_and_writes_nothing() -> None:
     assert crm.calls == 0
 
 
+def test_a_field_with_several_ids_needs_a_word_about_which_of_them_count() -> None:
+    several = having(org(), "Opportunity", Field("Partner__c", "Partners", Kind.ID, multiple=True))
+    found = only(report(several))
+    assert (found.level, found.key) == (Level.ERROR, "partner_links[0].columns.partner_id")
+    assert found.found == "Opportunity.Partner__c holds several ids, and partner_id takes one"
+    for word in ("each", "first"):
+        rule = f'partner_id = {{ field = "Partner__c", {word} = true }}'
+        assert report(several, ('partner_id = "Partner__c"', rule)).findings == ()
+
+
+def test_why_an_object_is_absent_is_told_where_the_crm_says_it() -> None:
+    class Told(MemoryCRM):
+        def absence(self, object_name: str) -> str:
+            return "the token lacks a scope"
+
+    schemas = {name: schema for name, schema in org().items() if name != "Task"}
+    whole = check(parse(SMALL, "x.toml"), Told(schemas))
+    assert [f.found for f in whole.findings if "absent" in f.found] == []  # tasks: the writing side tells it
+    schemas.pop("Opportunity")
+    (found, *_) = check(parse(SMALL, "x.toml"), Told(schemas)).findings
+    assert found.found.startswith(
+        "the object Opportunity is absent or hidden from the connecting user (the token lacks a scope), so"
+    )
+
+
 def test_a_misspelt_field_gets_the_nearest_name() -> None:
     found = only(report(org(), ('name = "Name"', 'name = "Name"\nindustry = "BilingCity"')))
     assert found == Finding(

@@ -55,6 +55,14 @@ def test_changed_fields_become_one_update_of_the_record() -> None:
     )
 
 
+def test_where_a_description_is_shown_as_html_what_people_wrote_is_not_obeyed() -> None:
+    target = replace(WHERE, task=replace(WHERE.task, html=True))
+    body = 'Why: <b onload="x">\n& then'
+    values = dict(to_write(CreateTask(replace(TASK, body=body)), target, NAMES).values)
+    assert values[WHERE.task.description] == "Why: &lt;b onload=&quot;x&quot;&gt;<br>&amp; then"
+    assert dict(to_write(CreateTask(replace(TASK, body=body)), WHERE, NAMES).values)["Description"] == body
+
+
 def test_a_task_is_created_with_its_key() -> None:
     assert to_write(CreateTask(TASK), WHERE, NAMES) == Write(
         ref="task:salesforce.001.T1.2026-03-01",

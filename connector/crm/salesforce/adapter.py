@@ -96,6 +96,10 @@ class SalesforceCRM:
         described = self._describer.get(object_name)
         return None if described is None else described.schema
 
+    def absence(self, object_name: str) -> str:
+        """Salesforce gives no reasons: what is hidden looks like what is not there."""
+        return ""
+
     def read(self, request: ReadRequest, progress: Progress = no_progress) -> Iterator[Page]:
         """The matching rows, page by page; above `rest_rows` through a Bulk job."""
         return self._reader.read(request, progress)
