@@ -1,4 +1,4 @@
-"""An org that answers from a script, over TLS on loopback: for the answers that no well-meaning server gives."""
+"""An org and a portal that answer from a script, on loopback: for the answers that no well-meaning server gives."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from connector.crm.hubspot.connection import HubSpotConnection
+from connector.crm.hubspot.wire import Wire as HubSpotWire
 from connector.crm.retry import Patience
 from connector.crm.salesforce.adapter import SalesforceCRM
 from connector.crm.salesforce.auth import SalesforceConnection
@@ -31,13 +33,17 @@ TOKEN = "00D000000000001!AQ{0}"
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer; `cut` sends only that many bytes of the body it announces, `drop` closes without answering."""
+    """One answer; `cut` sends only that many bytes of the body it announces, `drop` closes without answering.
+
+    `hold` keeps the caller waiting for that many seconds at most, or until the test is over.
+    """
 
     status: int = 200
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
     cut: int | None = None
     drop: bool = False
+    hold: float = 0.0
 
     def content(self) -> bytes:
         if isinstance(self.body, bytes):
@@ -63,6 +69,7 @@ class ScriptedOrg:
         self.url, self.ca_file = url, ca_file
         self.seen: list[Seen] = []
         self.tokens = 0
+        self.over = threading.Event()
         self._rules: list[tuple[str, re.Pattern[str], list[Reply]]] = []
 
     def on(self, method: str, path: str, *replies: Reply) -> None:
@@ -98,9 +105,49 @@ class ScriptedOrg:
         return SalesforceConnection(**(basics | settings))
 
 
+PORTAL = {"portalId": 4711, "uiDomain": "app-eu1.hubspot.com", "timeZone": "US/Eastern", "companyCurrency": "EUR"}
+
+
+class ScriptedPortal(ScriptedOrg):
+    """A portal that answers from a script, over plain HTTP on loopback."""
+
+    def answer(self, seen: Seen) -> Reply:
+        self.seen.append(seen)
+        for method, pattern, replies in self._rules:
+            if method == seen.method and pattern.search(seen.path):
+                return replies.pop(0) if len(replies) > 1 else replies[0]
+        if seen.path.startswith("/account-info/"):
+            return Reply(body=PORTAL)
+        if seen.path.endswith("/token"):
+            self.tokens += 1
+            token = f"CJSP-access-{self.tokens}"
+            body = {"access_token": token, "refresh_token": f"na1-refresh-{self.tokens}", "expires_in": 1800}
+            return Reply(body=body | {"hub_id": 4711, "user_id": 77})
+        gone = {
+            "status": "error",
+            "message": "resource not found",
+            "correlationId": "c",
+            "category": "OBJECT_NOT_FOUND",
+        }
+        return Reply(404, gone)
+
+    def portal_connection(self, **settings: Any) -> HubSpotConnection:
+        basics: dict[str, Any] = {
+            "access_token": None if settings.get("auth") == "oauth" else "pat-eu1-5ec2e7-of-the-app",
+            "base_url": self.url,
+            "patience": Patience(first=0.001, longest=30.0, total=60.0),
+            "connect_timeout": 2.0,
+            "read_timeout": 2.0,
+            "burst": 100_000,
+            "searches": 100_000.0,
+        }
+        return HubSpotConnection(**(basics | settings))
+
+
 def _handler(org: Callable[[], ScriptedOrg]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = 65_536  # headers and body in one packet: two would wait 40 ms for each other
 
         def _serve(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -109,6 +156,8 @@ def _handler(org: Callable[[], ScriptedOrg]) -> type[BaseHTTPRequestHandler]:
             self._send(reply)
 
         def _send(self, reply: Reply) -> None:
+            if reply.hold:
+                org().over.wait(reply.hold)
             if reply.drop:
                 self.close_connection = True
                 return
@@ -182,6 +231,44 @@ def org(certificate: tuple[str, str]) -> Iterator[ScriptedOrg]:
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+@pytest.fixture
+def portal() -> Iterator[ScriptedPortal]:
+    """A scripted portal of its own for each test."""
+    holder: list[ScriptedOrg] = []
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(lambda: holder[0]))
+    server.daemon_threads = True
+    server.handle_error = lambda *args: None  # type: ignore[method-assign]
+    made = ScriptedPortal(f"http://127.0.0.1:{server.server_port}", "")
+    holder.append(made)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    yield made
+    made.over.set()
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def naps() -> list[float]:
+    """The waits that a wire of the test asked for, none of which was slept."""
+    return []
+
+
+@pytest.fixture
+def hub(portal: ScriptedPortal, naps: list[float]) -> Iterator[Callable[..., HubSpotWire]]:
+    """Makes wires to the scripted portal, with settings of the test's own."""
+    made: list[HubSpotWire] = []
+
+    def make(**settings: Any) -> HubSpotWire:
+        made.append(HubSpotWire(portal.portal_connection(**settings), sleep=naps.append))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
 
 
 @pytest.fixture

@@ -103,7 +103,7 @@ class Budget:
                     limits.day.own += 1
                     ticket = Ticket(search, now, slot, window.ours(), limits.serial)
                     break
-            self._rest(wait)
+            self.rest(wait)
         with self._lock:
             self.by_kind[kind] += 1
         return ticket
@@ -133,6 +133,12 @@ class Budget:
         with self._cell.change() as limits:
             (limits.search if search else limits.burst).block(self._now() + after)
 
+    def rest(self, seconds: float) -> None:
+        """Sleeps; a sleep that returns early, as a test's does, counts as slept, so that nothing ever spins."""
+        begun = self._machine()
+        self._sleep(seconds)
+        self._ahead += max(0.0, seconds - (self._machine() - begun))
+
     def zone(self, name: str) -> None:
         """The portal's time zone, in which its day ends."""
         with self._cell.change() as limits:
@@ -157,12 +163,6 @@ class Budget:
 
     def _now(self) -> float:
         return self._machine() + self._ahead
-
-    def _rest(self, seconds: float) -> None:
-        """Sleeps; a sleep that returns early, as a test's does, counts as slept, so that nothing ever spins."""
-        begun = self._machine()
-        self._sleep(seconds)
-        self._ahead += max(0.0, seconds - (self._machine() - begun))
 
     def _catch_up(self, limits: Limits) -> float:
         """Takes in what was heard and what day it is; the time now."""

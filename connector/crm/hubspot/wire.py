@@ -138,7 +138,7 @@ class Wire:
                 expired.append(token)
                 raise
 
-        return retrying(attempt, self._patience, sleep=self.sleep)
+        return retrying(attempt, self._patience, sleep=self.budget.rest)
 
     def _tried(self, call: _Call, token: Token, refused: int) -> Answer:
         ticket = self.budget.take(call.search, kind_of(call.method, call.path), call.where)
