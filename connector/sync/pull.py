@@ -307,7 +307,8 @@ def _take_cards(ctx: Context, page: Page, source: Source, mapped: Mapped) -> Non
 
 def _reconcile(ctx: Context, read: ObjectRead, now: datetime, result: Pulled) -> None:
     """Forget rows whose ids the CRM no longer has: hard deletes and purges leave no other trace."""
-    rules = [rule for _, source in read.feeds if (rule := source.rule("id")) is not None]
+    told = [rule for _, source in read.feeds for rule in (source.rule("id"), source.spread())]
+    rules = [rule for rule in told if rule is not None]
     request = ReadRequest(read.object, tuple(sorted({n for r in rules for n in r.fields})), read.where, deleted=False)
     pages = [page.rows for page in ctx.crm.read(request, ctx.progress)]
     done = ObjectPull(read.object, "ids", rows=sum(page.num_rows for page in pages))
