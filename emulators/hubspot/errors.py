@@ -30,6 +30,7 @@ class HubError(Exception):
         self.sub_category = sub_category
         self.errors = tuple(dict(error) for error in errors)
         self.context = {key: list(values) for key, values in (context or {}).items()}
+        self.headers: dict[str, str] = {}
         self.extra = dict(extra or {})  # further keys of the body, as policyName of a 429
 
     def body(self, correlation_id: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from emulators.hubspot import storage
 from emulators.loopback.clock import Clock, stored
+from emulators.loopback.faults import Faults
 
 _FIRST_ID = 310_000_000_000
 
@@ -61,6 +62,7 @@ class Portal:
     def __init__(self, path: Path, settings: Settings, clock: Clock, seed: int) -> None:
         self.path, self.settings, self.clock, self.seed = path, settings, clock, seed
         self.rng = random.Random(f"portal/{seed}")
+        self.faults = Faults(seed)
         self._local = threading.local()
         self._writing = threading.RLock()
         self._depth = 0
@@ -99,7 +101,7 @@ class Portal:
         with self._writing:
             connection = self.connection
             if self._depth:
-                yield connection
+                yield from self._inner(connection)
                 return
             connection.execute("BEGIN IMMEDIATE")
             self._depth = 1
@@ -113,6 +115,20 @@ class Portal:
             finally:
                 self._depth = 0
                 self.revision += 1
+
+    def _inner(self, connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+        """Part of an outer transaction that can be undone alone."""
+        name = f"inner_{self._depth}"
+        connection.execute(f"SAVEPOINT {name}")
+        self._depth += 1
+        try:
+            yield connection
+        except BaseException:
+            connection.execute(f"ROLLBACK TO {name}")
+            raise
+        finally:
+            connection.execute(f"RELEASE {name}")
+            self._depth -= 1
 
     def new_id(self) -> str:
         """The next id: twelve ascending digits."""

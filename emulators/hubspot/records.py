@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 DDL = """
 CREATE TABLE IF NOT EXISTS record (
   type TEXT NOT NULL, id INTEGER NOT NULL, properties TEXT NOT NULL, created TEXT NOT NULL, modified TEXT NOT NULL,
   archived TEXT, PRIMARY KEY (type, id));
 CREATE INDEX IF NOT EXISTS record_modified ON record (type, modified, id);
+CREATE INDEX IF NOT EXISTS record_archived ON record (archived) WHERE archived IS NOT NULL;
+CREATE TABLE IF NOT EXISTS unique_value (
+  type TEXT NOT NULL, property TEXT NOT NULL, value TEXT NOT NULL, id INTEGER NOT NULL,
+  PRIMARY KEY (type, property, value)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS unique_value_record ON unique_value (type, id);
 """
+COLUMNS = "id, properties, created, modified, archived"
+_CHUNK = 500  # ids of one IN (...)
 
 
 @dataclass(slots=True)
@@ -27,3 +38,73 @@ class Record:
     created: str = ""
     modified: str = ""
     archived: str | None = None
+
+
+def of_row(type_id: str, row: Sequence[Any]) -> Record:
+    """A record from a row of COLUMNS."""
+    return Record(type_id, str(row[0]), json.loads(row[1]), row[2], row[3], row[4])
+
+
+def read(connection: sqlite3.Connection, type_id: str, ids: Iterable[str]) -> dict[str, Record]:
+    """The records with these ids, archived ones too; ids that are no numbers are unknown."""
+    numbers = [int(text) for text in dict.fromkeys(ids) if text.isdecimal() and len(text) <= 18]
+    found: dict[str, Record] = {}
+    for start in range(0, len(numbers), _CHUNK):
+        part = numbers[start : start + _CHUNK]
+        marks = ",".join("?" * len(part))
+        rows = connection.execute(
+            f"SELECT {COLUMNS} FROM record WHERE type = ? AND id IN ({marks})", (type_id, *part)
+        )
+        for row in rows:
+            found[str(row[0])] = of_row(type_id, row)
+    return found
+
+
+def page(connection: sqlite3.Connection, type_id: str, after: int, limit: int, *, archived: bool) -> list[Record]:
+    """The next records by ascending id."""
+    wanted = "IS NOT NULL" if archived else "IS NULL"
+    text = f"SELECT {COLUMNS} FROM record WHERE type = ? AND id > ? AND archived {wanted} ORDER BY id LIMIT ?"
+    return [of_row(type_id, row) for row in connection.execute(text, (type_id, after, limit))]
+
+
+def save(connection: sqlite3.Connection, found: Iterable[Record]) -> None:
+    """Keep records, new or changed."""
+    connection.executemany("INSERT OR REPLACE INTO record VALUES (?,?,?,?,?,?)", map(_row, found))
+
+
+def _row(record: Record) -> tuple[Any, ...]:
+    text = json.dumps(record.properties, ensure_ascii=False, separators=(",", ":"))
+    return record.type_id, int(record.id), text, record.created, record.modified, record.archived
+
+
+def remove(connection: sqlite3.Connection, type_id: str, ids: Sequence[str]) -> None:
+    """Forget records for good, with their unique values."""
+    numbers = [(type_id, int(text)) for text in ids]
+    connection.executemany("DELETE FROM record WHERE type = ? AND id = ?", numbers)
+    connection.executemany("DELETE FROM unique_value WHERE type = ? AND id = ?", numbers)
+
+
+def holder(connection: sqlite3.Connection, type_id: str, name: str, value: str) -> str | None:
+    """The id of the live record that has this unique value, without regard to case."""
+    row = connection.execute(
+        "SELECT id FROM unique_value WHERE type = ? AND property = ? AND value = ?", (type_id, name, value.lower())
+    ).fetchone()
+    return None if row is None else str(row[0])
+
+
+def hold(connection: sqlite3.Connection, record: Record, names: Iterable[str]) -> None:
+    """Note the unique values of a record in place of what was noted before."""
+    connection.execute("DELETE FROM unique_value WHERE type = ? AND id = ?", (record.type_id, int(record.id)))
+    if record.archived is None:
+        rows = [
+            (record.type_id, name, record.properties[name].lower(), int(record.id))
+            for name in names
+            if record.properties.get(name)
+        ]
+        connection.executemany("INSERT OR IGNORE INTO unique_value VALUES (?,?,?,?)", rows)
+
+
+def archived_before(connection: sqlite3.Connection, at: str) -> Iterator[tuple[str, str]]:
+    """(type, id) of records archived before that instant."""
+    for type_id, number in connection.execute("SELECT type, id FROM record WHERE archived < ?", (at,)).fetchall():
+        yield type_id, str(number)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # which puts into a new file what every portal has from the beginning.
 _MODULES = (
     "definitions", "properties", "groups", "schemas", "pipelines", "owners", "labels", "associations", "campaigns",
-    "account", "currencies", "validations", "records", "history", "merge", "search_index", "tokens",
+    "account", "currencies", "validations", "records", "later", "history", "merge", "search_index", "tokens",
 )  # fmt: skip
 DDL = "CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
 
