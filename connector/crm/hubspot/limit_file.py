@@ -57,7 +57,7 @@ class LimitCell:
             file = self._opened(self._path)
             file.execute("BEGIN IMMEDIATE")
             row = file.execute("SELECT state FROM limits WHERE key = ?", (self._key,)).fetchone()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             self._alone(error)
             return None
         if row is not None:
