@@ -99,7 +99,8 @@ class Confirmer:
         if key_field is not None:
             body["idProperty"] = key_field
         try:
-            answer = self.wire.client.crm.objects.batch_api.read(api, body, archived=archived)
+            # The client writes a bool of a POST's query as Python does; HubSpot's is lower-case.
+            answer = self.wire.client.crm.objects.batch_api.read(api, body, archived=str(archived).lower())
         except NotFound:
             return []
         return list((answer.json() or {}).get("results") or ())

@@ -19,12 +19,14 @@ from connector.crm.hubspot.install_properties import (
     check_limits,
     definition,
     differs,
-    field_name as field_name,
+    field_name,
     looked,
     ours,
     step_name,
 )
 from connector.crm.hubspot.wire import Wire
+
+__all__ = ["Installer", "field_name"]
 
 BATCH = 100  # properties of one call
 LOOKS = 5  # how often a new definition is looked for: it shows after some hundred milliseconds
