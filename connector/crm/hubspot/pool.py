@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import unquote, urlsplit
-from urllib.request import getproxies_environment, proxy_bypass_environment
+from urllib.request import getproxies, proxy_bypass
 
 import certifi
 import urllib3
@@ -28,7 +29,7 @@ def pool_of(connection: HubSpotConnection) -> urllib3.PoolManager:
 
     More calls at a time than `threads` wait for a connection. Redirects and repeats are the caller's business.
     """
-    settings = {
+    settings: dict[str, Any] = {
         "num_pools": 2,
         "maxsize": connection.threads,
         "block": True,
@@ -39,8 +40,8 @@ def pool_of(connection: HubSpotConnection) -> urllib3.PoolManager:
     if connection.base_url.startswith("https:"):
         settings |= {"cert_reqs": "CERT_REQUIRED", "ca_certs": connection.ca_file or certifi.where()}
     parts = urlsplit(connection.base_url)
-    proxy = getproxies_environment().get(parts.scheme)
-    if proxy is None or proxy_bypass_environment(parts.netloc):
+    proxy = getproxies().get(parts.scheme)
+    if proxy is None or proxy_bypass(parts.netloc):
         return urllib3.PoolManager(**settings)
     return urllib3.ProxyManager(proxy, proxy_headers=_proxy_headers(proxy), **settings)
 
