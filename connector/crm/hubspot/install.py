@@ -169,6 +169,8 @@ class Installer:
         now = looked(each.spec, held, None)
         if now.change is not None:  # an archived one came back as it was
             self._update(surface, now)
+        if field_name(each.spec) in said:
+            return InstallStep(name, StepStatus.PRESENT, "came while this ran")
         return InstallStep(name, StepStatus.CREATED, each.step.detail)
 
     def _update(self, surface: Surface, each: Looked) -> InstallStep:

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from connector.crm.base import InstallStep, JobLedger, LabelSpec, StepStatus
-from connector.crm.hubspot.catalog import Catalog, Label, slug
+from connector.crm.hubspot.catalog import Catalog
 from connector.crm.hubspot.faults import NotFound, Refusal
 from connector.crm.hubspot.install_properties import PREFIX
+from connector.crm.hubspot.kinds import Label, slug
 from connector.crm.hubspot.wire import Wire
 
 OWN = "USER_DEFINED"

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from connector.crm.base import Scalar
-from connector.crm.hubspot.catalog import LINK, Catalog, Label, slug
+from connector.crm.hubspot.catalog import Catalog
+from connector.crm.hubspot.kinds import LINK, Label, slug
 
 DEFAULT_CATEGORY = "HUBSPOT_DEFINED"
 

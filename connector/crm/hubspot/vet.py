@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from connector.crm.base import Action, Field, Write, WriteResult, WriteStatus
-from connector.crm.hubspot.catalog import TEXT_LENGTH, Catalog, property_field
+from connector.crm.hubspot.catalog import Catalog
 from connector.crm.hubspot.encode import wire_text
+from connector.crm.hubspot.kinds import TEXT_LENGTH, property_field
 from connector.crm.hubspot.links import Link, is_link, links
 
 UNKNOWN, READ_ONLY, BAD_OPTION, TOO_LONG = (

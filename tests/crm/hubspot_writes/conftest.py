@@ -298,6 +298,8 @@ class TinyPortal:
         return 200, self.properties[name][prop]
 
     def property_archive(self, name: str, prop: str, _query: Any, _body: Any) -> tuple[int, Any]:
+        if prop not in self.properties[name]:
+            raise Refused(404, "OBJECT_NOT_FOUND", f"no property {prop}")
         if self.properties[name][prop].get("in_use"):
             raise Refused(400, "VALIDATION_ERROR", "in use by a list", subCategory="CANNOT_DELETE_PROPERTY_IN_USE")
         self.archived_properties[name][prop] = self.properties[name].pop(prop)
