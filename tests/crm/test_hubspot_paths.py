@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connector.crm.hubspot.paths import is_search, kind_of, repeatable, rewritten
+from connector.crm.hubspot.paths import is_search, kind_of, repeatable, rewritten, version_of
 
 MOVED = {
     "/crm/v3/objects/deals": "/crm/objects/{v}/deals",
@@ -98,3 +98,16 @@ def test_only_records_are_searched_within_the_searches_of_a_second(version: str)
 )
 def test_calls_are_counted_by_what_they_are_for(method: str, path: str, kind: str) -> None:
     assert {kind_of(method, rewritten(path, version)) for version in ("v3", "2026-03")} == {kind}
+
+
+@pytest.mark.parametrize(
+    ("path", "version"),
+    [
+        ("/crm/v4/associations/a/b", "v4"),
+        ("/crm/objects/2026-03/deals", "2026-03"),
+        ("/a/2026-031/v12", ""),
+        ("/", ""),
+    ],
+)
+def test_the_version_of_a_path_is_read(path: str, version: str) -> None:
+    assert version_of(path) == version

@@ -212,9 +212,12 @@ def test_missing_scopes_are_named(portal: Any, hub: Any, reply: Any) -> None:
     assert caught.value.scopes == ("crm.objects.deals.read",)
 
 
-def test_what_is_not_there_is_told_from_a_version_that_is_not_there(portal: Any, hub: Any, reply: Any) -> None:
+@pytest.mark.parametrize("body", [b"<html>Error 404 Not Found</html>", {"status": "error", "correlationId": "c"}])
+def test_a_version_that_is_no_more_is_told_from_a_record_that_is_not_there(
+    portal: Any, hub: Any, reply: Any, body: Any
+) -> None:
     portal.on("GET", f"{DEALS}/1", reply(404, said("OBJECT_NOT_FOUND", "resource not found")))
-    portal.on("GET", f"{DEALS}/2", reply(404, b"<html>Error 404 Not Found</html>"))
+    portal.on("GET", f"{DEALS}/2", reply(404, body))
     portal.on("GET", f"{DEALS}/3", reply(410, said("GONE")))
     wire = hub()
     with pytest.raises(NotFound):
@@ -222,6 +225,9 @@ def test_what_is_not_there_is_told_from_a_version_that_is_not_there(portal: Any,
     for each in ("2", "3"):
         with pytest.raises(Misconfigured, match=r"^hubspot\.api_version: HubSpot has no GET /crm/objects/2026-03"):
             wire.call("GET", f"/crm/v3/objects/deals/{each}")
+    wire.call("GET", "/account-info/v3/details")  # the version answers something: what it does not know is not there
+    with pytest.raises(NotFound):
+        wire.call("GET", "/crm/v3/objects/deals/2")
 
 
 def test_a_redirect_is_followed_on_the_same_host_only(portal: Any, hub: Any, reply: Any) -> None:

@@ -82,7 +82,7 @@ class Fault:
     status: int
     complaint: Complaint
     after: float | None = None  # Retry-After in seconds
-    spoken: bool = True  # HubSpot itself answered (its JSON), not a gateway before it
+    spoken: bool = True  # HubSpot itself answered (JSON), not a gateway before it
     search: bool = False
 
 
@@ -102,8 +102,7 @@ def fault_of(
         body = None
     if not isinstance(body, dict):
         return Fault(where, status, Complaint("", "", plain(content, *secrets)), retry_after(headers), False, search)
-    spoken = any(name in body for name in ("category", "correlationId", "errorType", "policyName"))
-    return Fault(where, status, complaint_of(body), retry_after(headers), spoken, search)
+    return Fault(where, status, complaint_of(body), retry_after(headers), True, search)
 
 
 def complaint_of(body: Mapping[str, Any]) -> Complaint:
@@ -119,11 +118,12 @@ def complaint_of(body: Mapping[str, Any]) -> Complaint:
     )
 
 
-def error_of(fault: Fault, *, idempotent: bool, refused: int = 1, reset: str = "") -> Exception:
+def error_of(fault: Fault, *, idempotent: bool, refused: int = 1, reset: str = "", live: bool = False) -> Exception:
     """The exception that a fault is.
 
     `idempotent` says whether sending the call twice is harmless, `refused` how often in a row a limit has stopped
-    it, `reset` when the day's calls begin anew.
+    it, `reset` when the day's calls begin anew, `live` whether the path's version has answered anything before:
+    a retired version and a record that is not there are told apart by little else.
     """
     status = fault.status
     if status == 401:
@@ -140,18 +140,15 @@ def error_of(fault: Fault, *, idempotent: bool, refused: int = 1, reset: str = "
         return _server(fault, idempotent=idempotent)
     if 300 <= status < 400:
         return Misconfigured("hubspot.base_url", f"{fault.where} is redirected elsewhere", "Leave base_url out")
-    return _refused(fault)
+    return _refused(fault, live)
 
 
-def _refused(fault: Fault) -> Exception:
+def _refused(fault: Fault, live: bool) -> Exception:
     complaint = fault.complaint
     if fault.status == 403 and complaint.category == "MISSING_SCOPES":
         return MissingScopes(fault.where, _scopes(complaint))
-    if (
-        fault.status == 410
-        or (fault.status == 404 and not fault.spoken)
-        or complaint.category == "INVALID_API_VERSION"
-    ):
+    unknown = fault.status == 404 and not complaint.category and not live
+    if fault.status == 410 or unknown:
         fix = "Set a version that HubSpot still offers (2026-03, 2026-09), and check base_url"
         return Misconfigured("hubspot.api_version", f"HubSpot has no {fault.where} (HTTP {fault.status})", fix)
     kind = NotFound if fault.status == 404 else Refusal

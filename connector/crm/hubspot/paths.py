@@ -25,6 +25,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     )
 )
 
+_VERSION = re.compile(r"/(v\d|\d{4}-\d{2})(?=/|$)")
 _OBJECTS = r"^/crm/(?:v\d+/objects|objects/[\d-]+)/"
 _SEARCH = re.compile(_OBJECTS + r"[^/]+/search$")
 _SETS_LINKS = re.compile(r"^/crm/(?:v\d+/associations|associations/[\d-]+)/.*/batch/")
@@ -48,6 +49,12 @@ def rewritten(path: str, version: str) -> str:
         if pattern.match(path):
             return pattern.sub(dated.replace("{ver}", version), path, count=1).rstrip("/")
     return path
+
+
+def version_of(path: str) -> str:
+    """The version that a path names, "" when none: versions are retired one by one, v4 before v3."""
+    found = _VERSION.search(path)
+    return found[1] if found else ""
 
 
 def repeatable(method: str, path: str) -> bool:

@@ -25,7 +25,7 @@ from connector.crm.hubspot.auth import Token, TokenProvider
 from connector.crm.hubspot.budget import Budget
 from connector.crm.hubspot.connection import HubSpotConnection
 from connector.crm.hubspot.faults import Throttled, TokenRefused, error_of, fault_of
-from connector.crm.hubspot.paths import is_search, kind_of, repeatable, rewritten
+from connector.crm.hubspot.paths import is_search, kind_of, repeatable, rewritten, version_of
 from connector.crm.hubspot.pool import broken, pool_of
 from connector.crm.retry import retrying
 from connector.errors import Misconfigured
@@ -67,6 +67,7 @@ class Wire:
         self._patience = replace(connection.patience, total=connection.patience.total * 5)  # limits may last
         self._apis: dict[tuple[str, str], Any] = {}
         self._lock = threading.Lock()
+        self._live: set[str] = set()  # versions that have answered a call
         self._date: tuple[datetime, float] | None = None
         self._used = time.monotonic()
 
@@ -151,11 +152,15 @@ class Wire:
         headers = {name.lower(): value for name, value in response.headers.items()}
         self.budget.landed(ticket, headers)
         self._hear(headers.get("date"))
+        version = version_of(call.path)
         if 200 <= response.status < 300:
+            self._live.add(version)
             return _answer(call, response.status, response.data, headers)
         secrets = (token.access, *self.tokens.secrets())
         fault = fault_of(call.where, response.status, response.data, headers, search=call.search, secrets=secrets)
-        found = error_of(fault, idempotent=call.idempotent, refused=refused, reset=self.budget.reset())
+        live = version in self._live
+        reset = self.budget.reset() if response.status == 429 else ""
+        found = error_of(fault, idempotent=call.idempotent, refused=refused, reset=reset, live=live)
         if isinstance(found, Throttled):
             self.budget.refused(call.search, found.after or 1.0)
         raise found
