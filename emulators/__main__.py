@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 
 USAGE = """usage: python -m emulators salesforce [options]     an org on 127.0.0.1
+       python -m emulators hubspot [options]        a portal on 127.0.0.1
        python -m emulators world FOLDER [options]   a generated world as Data Loader files
-       (--help after either tells the options)"""
+       (--help after each tells the options)"""
 
 
 def main(arguments: list[str]) -> int:
@@ -15,6 +16,10 @@ def main(arguments: list[str]) -> int:
         from emulators.salesforce.program import main as salesforce
 
         return salesforce(arguments[1:])
+    if arguments and arguments[0] == "hubspot":
+        from emulators.hubspot.program import main as hubspot
+
+        return hubspot(arguments[1:])
     if arguments and arguments[0] == "world":
         from emulators.world.program import main as world
 

@@ -11,9 +11,8 @@ What modules know of each other:
 - `calculated.refresh(portal, type_id, record)` fills formulas of a records.Record in place, before it is kept;
 - `associations.of(portal, type_id, ids, to_type) -> dict[id, tuple[Link, ...]]`; Link(to_id, category, type_id,
   label, name), `name` being v3's (`deal_to_company`); one Link a label, by to_id; ids are text;
-- `associations.add_typed(portal, from_type, from_id, to_id, pairs)` links by (category, association type id), whose
-  definition tells what `to_id` is; `associations.add_labelled(portal, from_type, from_id, to_type, to_id, label="")`
-  and `associations.remove(...)` likewise by the label's text, empty for the unlabelled default;
+- `associations.add(portal, from_type, from_id, to_type, to_id, types)`, types being (category, type id), none: the
+  default; `associations.add_typed(portal, from_type, from_id, to_id, types)` where only the types tell what to_id is;
 - `associations.drop(portal, type_id, ids)` forgets the links of purged records,
   `associations.move(portal, type_id, loser, survivor)` passes them on at a merge.
 """

@@ -9,6 +9,7 @@ from emulators.hubspot import associations, definitions, later, merge, search_in
 from emulators.hubspot.definitions import ObjectType
 from emulators.hubspot.errors import HubError
 from emulators.hubspot.limits import Limits
+from emulators.hubspot.links_file import kinds_of
 from emulators.hubspot.portal import Portal
 from emulators.hubspot.router import Router
 from emulators.hubspot.tokens import Tokens
@@ -116,7 +117,7 @@ class Control(Plane):
             later.remove(self.portal, connection, self._object(body).type_id, self._ids(body))
 
     def _merge(self, body: Body) -> dict[str, Any]:
-        """`{"object", "primary", "loser", "new_id"?}` -> `{"id"}`, the survivor's; new_id: whether it is a new one."""
+        """`{"object", "primary", "loser", "new_id"?}` -> `{"id"}`, the survivor's; new_id: is it a new one."""
         if "new_id" in body:
             self.portal.put_state(merge.NEW_ID, bool(body["new_id"]))
         pair = str(body["primary"]), str(body["loser"])
@@ -126,10 +127,14 @@ class Control(Plane):
         """`{"object", "id", "to_object", "to_id", "label"?, "remove"?}`; the label is its text, none: unlabelled."""
         to = self._object({"object": body["to_object"]})
         ends = (self._object(body).type_id, str(body["id"]), to.type_id, str(body["to_id"]))
-        if body.get("remove"):
-            associations.remove(self.portal, *ends, label=str(body.get("label", "")))
+        label = str(body.get("label", ""))
+        kinds = [(each.category, each.type_id) for each in kinds_of(self.portal, ends[0], ends[2], label)]
+        if not body.get("remove"):
+            associations.add(self.portal, *ends, kinds)
+        elif label:
+            associations.take_labels(self.portal, *ends, kinds[1:])
         else:
-            associations.add_labelled(self.portal, *ends, label=str(body.get("label", "")))
+            associations.remove(self.portal, *ends)
 
     def _object(self, body: Body) -> ObjectType:
         found = definitions.object_type(self.portal, str(body["object"]))

@@ -16,7 +16,8 @@ from emulators.loopback.clock import stored
 
 DDL = """
 CREATE TABLE IF NOT EXISTS token (
-  token TEXT PRIMARY KEY, kind TEXT NOT NULL, expires TEXT NOT NULL, revoked INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+  token TEXT PRIMARY KEY, kind TEXT NOT NULL, expires TEXT NOT NULL, revoked INTEGER NOT NULL DEFAULT 0)
+  WITHOUT ROWID;
 """
 LIFE = timedelta(seconds=1800)
 _READ_WRITE = ("companies", "contacts", "deals", "custom", "quotes", "line_items", "leads", "products", "users")

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import secrets
-import signal
-import sys
 import tempfile
-import threading
 from datetime import timedelta
 from pathlib import Path
 
-from emulators.loopback import tls
 from emulators.loopback.clock import Clock, parse_instant, stored
+from emulators.loopback.program import add_options, run
 from emulators.salesforce import catalog, oauth
 from emulators.salesforce.org import Org
 from emulators.salesforce.server import Emulator
@@ -36,21 +32,14 @@ def parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    add_options(found, "org")
     add = found.add_argument
-    add("--db", type=Path, metavar="FILE", help="SQLite file of the org (default: a temporary one)")
-    add("--port", type=int, default=0, help="port on 127.0.0.1 (default 0: any free one)")
-    add("--http", action="store_true", help="plain HTTP instead of TLS")
-    add("--ca-folder", type=Path, metavar="DIR", help="where ca.pem is written (default: beside the SQLite file)")
-    add("--ready-file", type=Path, metavar="FILE", help="write the JSON line there too, once calls are answered")
     add("--csv", type=Path, metavar="DIR", help="load a folder of Data Loader files, one CSV an object, ids kept")
     add("--world", metavar="NAME", help="fill an empty org with a generated world (small, ...)")
     add("--without", default="", metavar="A,B", help=f"org features to leave out: {known}")
-    add("--now", metavar="INSTANT", help="start the org's clock there, as 2026-03-31T09:00:00Z")
-    add("--freeze", action="store_true", help="let the clock stand still")
     add("--seed", type=int, default=1, metavar="N", help="of ids, faults and the world (default 1)")
     add("--client-id", metavar="ID", help="of the one connected application")
     add("--client-secret", metavar="TEXT", help="its secret")
-    add("--control-token", metavar="TEXT", help="of the control plane (default: generated)")
     add("--jwt-cert", type=Path, metavar="FILE", help="PEM certificate or public key registered for JWT bearer")
     add("--jwt-user", metavar="NAME", help="the only username approved for JWT (default: any active user)")
     add("--session-seconds", type=float, default=7200, metavar="N", help="life of an idle session (default 7200)")
@@ -60,20 +49,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str]) -> int:
     """Run until SIGTERM or SIGINT; 2 for options that make no sense."""
-    options = parser().parse_args(arguments)
-    stopped = threading.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: stopped.set())
-    with tempfile.TemporaryDirectory(prefix="emulator-") as folder:
-        try:
-            emulator, line = build(options, Path(folder))
-        except (ValueError, OSError) as bad:
-            sys.stderr.write(f"emulators salesforce: {bad}\n")
-            return 2
-        with emulator:
-            _announce(options.ready_file, line)
-            stopped.wait()
-    return 0
+    return run("salesforce", parser().parse_args(arguments), build)
 
 
 def build(options: argparse.Namespace, folder: Path) -> tuple[Emulator, dict[str, str]]:
@@ -129,11 +105,3 @@ def _fill(org: Org, options: argparse.Namespace) -> None:
         with tempfile.TemporaryDirectory(prefix="world-") as folder:
             load_folder(org, generate(options.seed, options.world, org.clock.now().date(), Path(folder)))
     org.put_state("filled", wanted)
-
-
-def _announce(ready_file: Path | None, line: dict[str, str]) -> None:
-    text = json.dumps(line)
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
-    if ready_file is not None:
-        tls.write_atomically(ready_file, text.encode() + b"\n")
