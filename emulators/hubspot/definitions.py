@@ -41,7 +41,7 @@ _KEPT: WeakKeyDictionary[Portal, dict[str, _Kept]] = WeakKeyDictionary()
 
 
 def object_type(portal: Portal, spelled: str) -> ObjectType | None:
-    """The object of that name: `companies`, `company`, `COMPANY`, `0-2`, `2-7`, `fund_requests`, `p123_fund_requests`.
+    """The object of that name: `companies`, `company`, `COMPANY`, `0-2`, `2-7`, `requests`, `p123_requests`.
 
     None for an unknown one, and for one that this portal's edition lacks.
     """
@@ -53,10 +53,10 @@ def object_type(portal: Portal, spelled: str) -> ObjectType | None:
 
 
 def required_type(portal: Portal, spelled: str) -> ObjectType:
-    """`object_type`, or 400 as HubSpot answers for a name that it cannot infer."""
+    """`object_type`, or 400 as recorded for a name that the portal does not have, or that is hidden."""
     found = object_type(portal, spelled)
-    if found is None:
-        raise invalid(f"Unable to infer object type from: {spelled}")
+    if found is None or found.type_id in (portal.state("hidden") or ()):
+        raise HubError(400, "", f"Unable to infer object type from: {spelled}")
     return found
 
 
@@ -248,4 +248,4 @@ def _names(each: ObjectType) -> tuple[str, ...]:
     return (each.type_id, each.name.lower(), each.singular.lower(), each.qualified.lower())
 
 
-__all__ = ["DDL", "Definition", "Group", "ObjectType", "Option", "of", "object_type"]
+__all__ = ["DDL", "Definition", "Group", "ObjectType", "Option", "object_type", "of"]

@@ -67,6 +67,9 @@ ASSOCIATION_TYPES: dict[tuple[str, str], tuple[int, ...]] = {
     ("company", "deal"): (6, 342),
     ("ticket", "company"): (26, 339),
     ("company", "ticket"): (25, 340),
+    ("company", "company"): (450,),
+    ("contact", "contact"): (449,),
+    ("deal", "deal"): (451,),
 }
 _PAIRS = (
     ("deal", "contact", 3), ("contact", "ticket", 15), ("deal", "line_item", 19), ("deal", "ticket", 27),
