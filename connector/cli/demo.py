@@ -1,32 +1,27 @@
-"""What does the main job look like, start to end, on an emulated org on this machine?
+"""What does the main job look like, start to end, on an emulated Salesforce org and HubSpot portal on this machine?
 
 Everything the demo does a person can do with the same commands; it leaves its folder behind with the settings, the
-policy, the mirror and the store, so that `pmom --config .demo/config.toml explain NAME` goes on working while the
-emulator runs. The emulator is started as a program of its own and spoken to as an org is.
+policies, the mirrors and the stores, so that `pmom --config .demo/salesforce/config.toml explain NAME` goes on
+working while the emulators run. They are started as programs of their own and spoken to as the vendors are.
 """
 
 from __future__ import annotations
 
-import csv
-import json
-import os
 import shutil
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-from datetime import date, datetime
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-import requests
 from rich.rule import Rule
 
 from connector import wiring
-from connector.cli import show
+from connector.cli import show, side_by_side
 from connector.cli.console import Voice
+from connector.cli.stage import DAY, VENDORS, Emulated, Vendor, emulated, make_world
+from connector.crm.base import InstallStep, StepStatus
 from connector.errors import GiveUp, Misconfigured
 from connector.sync.apply import apply
 from connector.sync.cards import specs
@@ -35,6 +30,7 @@ from connector.sync.decide import decide
 from connector.sync.plan import plan
 from connector.sync.pull import pull
 from connector.sync.runs import (
+    SyncReport,
     applied_summary,
     decided_summary,
     planned_summary,
@@ -44,33 +40,57 @@ from connector.sync.runs import (
     sync_summary,
 )
 
-DAY = date(2026, 3, 31)
-"""The demo's day: a fixed one, so that the same seed shows the same decisions on any day."""
-
 MARKER = ".pmom-demo"
-_SESSION = requests.Session()
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One emulated CRM and the connector's context on it."""
+
+    crm: Emulated
+    ctx: Context
+
+    @property
+    def vendor(self) -> Vendor:
+        return self.crm.vendor
 
 
 def run_demo(voice: Voice, folder: Path, *, size: str, seed: int, keep: bool = False) -> None:
-    """Start an org, install, pull, decide, plan, apply, plan again, change one deal, sync again."""
+    """Start both CRMs, run the main job on each, compare what was decided, win one deal in both, sync again."""
     began = time.monotonic()
     _fresh(folder)
-    world = folder / "world"
-    voice.show(Rule("1  An org with partners, deals, quotes, meetings, campaigns and funds", align="left"))
-    _emulators("world", str(world), "--size", size, "--seed", str(seed), "--as-of", DAY.isoformat())
-    with _org(folder, world, seed) as org:
-        config = _settings(folder, world, org)
-        voice.show(f"A Salesforce org answers at {org['url']}; settings and policy are in {folder}/.\n")
-        _story(voice, config, world, org)
+    voice.show(Rule("1  The same partners, deals, quotes, meetings, campaigns and funds in two CRMs", align="left"))
+    make_world(folder / "world", crm="both", size=size, seed=seed)
+    with ExitStack() as stack:
+        crms = [stack.enter_context(_crm(folder, vendor, seed)) for vendor in VENDORS]
+        for crm in crms:
+            voice.show(f"A {crm.vendor.title} answers at {crm.said['url']}; its settings are in {crm.folder}/.")
+        with _opened(voice, crms) as acts:
+            _story(voice, acts)
         if keep:
             _until_stopped(voice, folder)
-    voice.show(f"\nDone in {time.monotonic() - began:.0f} s. Settings, policy, mirror and store stay in {folder}/.")
+    voice.show(f"\nDone in {time.monotonic() - began:.0f} s. Settings, mirrors and stores stay in {folder}/.")
+
+
+@contextmanager
+def _crm(folder: Path, vendor: Vendor, seed: int) -> Iterator[Emulated]:
+    with emulated(vendor, folder / vendor.name, folder / "world" / vendor.name, "--seed", str(seed)) as crm:
+        crm.settings()
+        yield crm
+
+
+@contextmanager
+def _opened(voice: Voice, crms: Sequence[Emulated]) -> Iterator[list[Act]]:
+    with ExitStack() as stack:
+        report = stack.enter_context(voice.working())
+        opened = [stack.enter_context(wiring.opened(c.folder / "config.toml", progress=report)) for c in crms]
+        yield [Act(crm, _on_its_clock(ctx)) for crm, ctx in zip(crms, opened, strict=True)]
 
 
 def _until_stopped(voice: Voice, folder: Path) -> None:
-    """The org stays up for a person to go on in another terminal."""
-    command = f"pmom -c {folder}/config.toml sync --as-of {DAY}"
-    voice.show(f"\nThe org runs on, on its own day {DAY}. In another terminal: {command}. Ctrl-C ends it.")
+    """The CRMs stay up for a person to go on in another terminal."""
+    command = f"pmom -c {folder}/{VENDORS[0].name}/config.toml sync --as-of {DAY}"
+    voice.show(f"\nBoth run on, on their own day {DAY}. In another terminal: {command}. Ctrl-C ends them.")
     try:
         while True:
             time.sleep(3600)
@@ -78,90 +98,100 @@ def _until_stopped(voice: Voice, folder: Path) -> None:
         voice.show("Stopped.")
 
 
-def _story(voice: Voice, config: Path, world: Path, org: dict[str, Any]) -> None:
-    with voice.working() as report, wiring.opened(config, progress=report) as opened:
-        ctx = _on_the_orgs_clock(opened)
-        _install(voice, ctx, world, org)
-        _first_run(voice, ctx)
-        _nothing_left(voice, ctx)
-        _one_deal(voice, ctx, org)
+def _story(voice: Voice, acts: list[Act]) -> None:
+    for number, act in enumerate(acts, start=2):
+        voice.show("")
+        words = f"{number}  {act.vendor.title}: pmom install, pull, decide, plan, apply, plan again"
+        voice.show(Rule(words, align="left"))
+        _install(voice, act)
+        _first_run(voice, act, whole=act is acts[0])
+        _nothing_left(voice, act)
+    _side_by_side(voice, acts)
+    _one_deal(voice, acts)
 
 
-def _install(voice: Voice, ctx: Context, world: Path, org: dict[str, Any]) -> None:
-    voice.show(Rule("2  pmom install salesforce", align="left"))
-    steps = ctx.crm.install(specs(ctx.fieldmap), dry_run=False)
-    made = sum(1 for step in steps if step.status.value == "created")
-    again = ctx.crm.install(specs(ctx.fieldmap), dry_run=False)
-    voice.show(f"{made} of {len(steps)} fields and permissions created; a second install changes {_changed(again)}.")
-    filled = _people_fill_in(ctx, world, org)
-    voice.show(f"People then set personas, footprints and overrides on {filled} partner records.\n")
-    voice.answer(install={"created": made, "again": _changed(again)})
+def _install(voice: Voice, act: Act) -> None:
+    fields, labels = specs(act.ctx.fieldmap), act.ctx.fieldmap.write.labels
+    made, again = (_made(act.ctx.crm.install(fields, labels, dry_run=False)) for _ in range(2))
+    voice.show(f"{made} fields and what belongs to them created; a second install changes {again}.")
+    filled = act.crm.people_fill_in()
+    voice.show(f"People then set personas, footprints and overrides on {filled} partner records.")
+    voice.answer(**{act.vendor.name: {"install": {"created": made, "again": again}}})
 
 
-def _changed(steps: Any) -> int:
-    return sum(1 for step in steps if step.status.value in ("created", "changed"))
+def _made(steps: Sequence[InstallStep]) -> int:
+    return sum(1 for step in steps if step.status in (StepStatus.CREATED, StepStatus.CHANGED))
 
 
-def _people_fill_in(ctx: Context, world: Path, org: dict[str, Any]) -> int:
-    """What people would type into the human-owned fields; the connector itself may not write them."""
-    target = ctx.fieldmap.write.object_of("partners")
-    with (world / "after_install" / f"{target}.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    filled = 0
-    for row in rows:
-        values = {name: _typed(value) for name, value in row.items() if name != "Id" and value != ""}
-        if values:
-            _control(org, "edit", {"object": target, "id": row["Id"], "values": values})
-            filled += 1
-    return filled
-
-
-def _typed(value: str) -> str | bool:
-    return {"true": True, "false": False}.get(value.lower(), value)
-
-
-def _first_run(voice: Voice, ctx: Context) -> None:
-    voice.show(Rule("3  pmom pull, decide, plan, apply", align="left"))
+def _first_run(voice: Voice, act: Act, *, whole: bool) -> None:
+    ctx = act.ctx
     pulled = run(ctx, "pull", lambda run_id: pull(ctx, str(run_id)), pulled_summary)
     rows = sum(each.rows for each in pulled.objects)
     voice.show(f"Pulled {rows:,} rows of {len(pulled.objects)} objects in {pulled.calls} API calls.")
     decided = run(ctx, "decide", lambda run_id: decide(ctx, run_id), decided_summary)
     planned = run(ctx, "plan", lambda run_id: plan(ctx, run_id), planned_summary)
-    voice.show(show.plan_tables(planned, show.partner_names(ctx), most=12))
+    if whole:
+        voice.show(show.plan_tables(planned, show.partner_names(ctx), most=12))
     applied = run(ctx, "apply", lambda run_id: apply(ctx, run_id, planned), applied_summary)
     voice.show("")
     voice.show(show.applied_tables(applied, show.partner_names(ctx)))
-    voice.show("")
-    voice.show(show.partners_table(show.partner_rows(ctx), f"Partners as of {decided.as_of}", each=7))
-    voice.answer(first={"pulled": rows, "outcomes": dict(decided.outcomes), "applied": applied.counts})
+    if whole:
+        voice.show("")
+        voice.show(show.partners_table(show.partner_rows(ctx), f"Partners as of {decided.as_of}", each=7))
+    first = {"pulled": rows, "outcomes": dict(decided.outcomes), "applied": applied.counts}
+    voice.answer(**{act.vendor.name: voice.said[act.vendor.name] | {"first": first}})
 
 
-def _nothing_left(voice: Voice, ctx: Context) -> None:
+def _nothing_left(voice: Voice, act: Act) -> None:
     voice.show("")
-    voice.show(Rule("4  pmom plan, again", align="left"))
+    ctx = act.ctx
     again = run(ctx, "plan", lambda run_id: plan(ctx, run_id), planned_summary)
+    voice.show("And a second plan:")
     voice.show(show.plan_tables(again, show.partner_names(ctx)))
     if not again.plan.empty:
         raise GiveUp("the second plan should be empty; this is a defect, please report it")
-    voice.answer(second_plan=len(again.plan.changes))
+    voice.answer(**{act.vendor.name: voice.said[act.vendor.name] | {"second_plan": len(again.plan.changes)}})
 
 
-def _one_deal(voice: Voice, ctx: Context, org: dict[str, Any]) -> None:
+def _side_by_side(voice: Voice, acts: list[Act]) -> None:
     voice.show("")
-    voice.show(Rule("5  Somebody wins one deal; pmom sync", align="left"))
-    deal = _deal_to_win(ctx)
-    _control(org, "edit", {"object": "Opportunity", "id": deal["id"], "values": {"StageName": "Closed Won"}})
-    voice.show(f"{deal['deal']} of {deal['partner']} is now Closed Won.")
-    result = run(ctx, "sync", lambda run_id: sync(ctx, run_id), sync_summary)
-    voice.show(show.sync_tables(result, show.partner_names(ctx), ctx.crm.usage()))
-    voice.answer(
-        one_deal={
-            "partner": deal["partner_id"],
+    voice.show(Rule(f"{len(acts) + 2}  Side by side", align="left"))
+    left, right = acts
+    pairs = side_by_side.compared(left.ctx, right.ctx, right.crm.ids())
+    voice.show(side_by_side.table(pairs, "Salesforce", "HubSpot"))
+    same = sum(pair.same for pair in pairs)
+    voice.show(f"{same} of {len(pairs)} partners: the same decision in both CRMs, byte for byte apart from ids.")
+    voice.answer(same_decisions=same, partners=len(pairs))
+    if same < len(pairs):
+        raise GiveUp("both CRMs should yield the same decisions; this is a defect, please report it")
+
+
+def _one_deal(voice: Voice, acts: list[Act]) -> None:
+    voice.show("")
+    voice.show(Rule(f"{len(acts) + 3}  Somebody wins one deal; pmom sync", align="left"))
+    left, right = acts
+    deal = _deal_to_win(left.ctx)
+    ids = {left.vendor.name: (deal["id"], deal["partner_id"])}
+    twins = right.crm.ids()
+    ids[right.vendor.name] = (twins[deal["id"]], twins[deal["partner_id"]])
+    for act in acts:
+        deal_id, partner = ids[act.vendor.name]
+        act.crm.edit(act.vendor.deals, deal_id, **dict(act.vendor.won))
+        act.crm.control("clock", {"advance": 60})  # so long a portal's search index may lag behind
+        voice.show(f"{act.vendor.title}: {deal['deal']} of {deal['partner']} is now Closed Won.")
+        result = _synced(act.ctx)
+        voice.show(show.sync_tables(result, show.partner_names(act.ctx), act.ctx.crm.usage()))
+        told = {
+            "partner": partner,
             "decided": result.decided.partners,
             "records": [change.key for change in result.planned.plan.changes],
             "calls": result.pulled.calls,
         }
-    )
+        voice.answer(**{act.vendor.name: voice.said[act.vendor.name] | {"one_deal": told}})
+
+
+def _synced(ctx: Context) -> SyncReport:
+    return run(ctx, "sync", lambda run_id: sync(ctx, run_id), sync_summary)
 
 
 def _deal_to_win(ctx: Context) -> dict[str, str]:
@@ -183,8 +213,8 @@ def _deal_to_win(ctx: Context) -> dict[str, str]:
     return {key: str(value) for key, value in rows[0].items()}
 
 
-def _on_the_orgs_clock(ctx: Context) -> Context:
-    """The same context, with the org's clock for the connector's: the demo lives on the org's day."""
+def _on_its_clock(ctx: Context) -> Context:
+    """The same context, with the CRM's clock for the connector's: the demo lives on the CRM's day."""
 
     def clock() -> datetime:
         return ctx.crm.now()
@@ -200,77 +230,3 @@ def _fresh(folder: Path) -> None:
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARKER).write_text("made by `pmom demo`; removed by the next one\n", encoding="utf-8")
-
-
-def _emulators(*arguments: str) -> None:
-    subprocess.run([sys.executable, "-m", "emulators", *arguments], check=True, stdout=subprocess.DEVNULL)  # noqa: S603  (our own program)
-
-
-@contextmanager
-def _org(folder: Path, world: Path, seed: int) -> Iterator[dict[str, Any]]:
-    """The emulated org as a program of its own, stopped when the block ends."""
-    ready = folder / "org.json"
-    command = [sys.executable, "-m", "emulators", "salesforce", "--db", str(folder / "org.sqlite")]
-    command += ["--csv", str(world), "--now", f"{DAY}T09:00:00Z", "--seed", str(seed), "--ready-file", str(ready)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as program:  # noqa: S603  (our own program)
-        try:
-            yield _wait_for(ready, program)
-        finally:
-            program.terminate()
-            program.wait(timeout=10)
-
-
-def _wait_for(ready: Path, program: subprocess.Popen[bytes]) -> dict[str, Any]:
-    for _ in range(1200):
-        if ready.is_file():
-            said: dict[str, Any] = json.loads(ready.read_text(encoding="utf-8"))
-            return said
-        if program.poll() is not None:
-            break
-        time.sleep(0.05)
-    raise GiveUp(f"the emulated org did not start (exit code {program.poll()})")
-
-
-def _settings(folder: Path, world: Path, org: dict[str, Any]) -> Path:
-    """The settings and the policy that a sales-ops person would write; the secret stands in a file of its own."""
-    about = json.loads((world / "scenarios.json").read_text(encoding="utf-8"))
-    secret = folder / "client_secret"
-    secret.touch(mode=0o600)
-    secret.write_text(str(org["client_secret"]), encoding="utf-8")
-    goal = "".join(f"{key} = {json.dumps(about['goals'][key])}\n" for key in ("regions", "verticals"))
-    goal = f'\n[[market_fit.goals]]\nname = "First half"\nstart = 2026-01-01\nend = 2026-07-01\n{goal}'
-    (folder / "policy.toml").write_text(
-        f'extends = "default"\nname = "demo"\ntimezone = "{about["time_zone"]}"\n{goal}', encoding="utf-8"
-    )
-    config = folder / "config.toml"
-    config.write_text(
-        f"""[workspace]
-dir = "workspace"
-
-[salesforce]
-instance_url = "{org["url"]}"
-client_id = "{org["client_id"]}"
-client_secret_file = "client_secret"
-ca_file = {json.dumps(os.path.abspath(org["ca_file"]))}
-first_poll = 0.1
-longest_poll = 0.5
-
-[policy]
-file = "policy.toml"
-""",
-        encoding="utf-8",
-    )
-    return config
-
-
-def _control(org: dict[str, Any], name: str, body: dict[str, Any]) -> None:
-    """Act on the org as somebody else would."""
-    answer = _SESSION.post(
-        f"{org['url']}/__emulator__/{name}",
-        json=body,
-        headers={"X-Emulator-Token": str(org["control_token"])},
-        verify=str(org["ca_file"]),
-        timeout=10,
-    )
-    if answer.status_code != 200:
-        raise GiveUp(f"the emulated org refused to {name}: {answer.text[:200]}")

@@ -23,6 +23,7 @@ from connector.crm.base import (
     FieldSpec,
     Filter,
     InstallStep,
+    LabelSpec,
     ObjectSchema,
     Op,
     Page,
@@ -155,7 +156,9 @@ class MemoryCRM:
             progress("writing", at + 1, len(writes))
             yield self._write(write)
 
-    def install(self, specs: Sequence[FieldSpec], *, dry_run: bool) -> tuple[InstallStep, ...]:
+    def install(
+        self, specs: Sequence[FieldSpec], labels: Sequence[LabelSpec] = (), *, dry_run: bool
+    ) -> tuple[InstallStep, ...]:
         """Adds the fields to the schemas; a field of another kind is a clash and stops everything."""
         steps = [self._look(spec) for spec in specs]
         if dry_run or any(step.status is StepStatus.CLASH for step in steps):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import io
 import json
 import os
@@ -12,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,10 @@ from typing import Any
 import pytest
 import requests
 
-from connector.cli import app, demo
+from connector.cli import app, stage
+from connector.cli.stage import DAY, HUBSPOT, SALESFORCE, Emulated, Vendor
 
-DAY = demo.DAY
+__all__ = ["DAY", "World"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +42,12 @@ class Answer:
 
 @dataclass
 class World:
-    """The org's process, its files and its people."""
+    """An emulated CRM's process, its files and its people; the product is installed in it."""
 
     folder: Path
+    vendor: Vendor
     size: str = "tiny"
-    org: dict[str, Any] = field(default_factory=dict)
+    crm: Emulated | None = None
     program: subprocess.Popen[bytes] | None = None
     http: requests.Session = field(default_factory=requests.Session)
 
@@ -58,49 +59,33 @@ class World:
     def world(self) -> Path:
         return self.folder / "world"
 
+    @property
+    def org(self) -> Mapping[str, Any]:
+        assert self.crm is not None
+        return self.crm.said
+
     def start(self) -> None:
-        ready = self.folder / "org.json"
-        ready.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "emulators", "salesforce", "--db", str(self.folder / "org.sqlite")]
-        command += ["--now", f"{DAY}T09:00:00Z", "--ready-file", str(ready), "--control-token", "control"]
-        command += ["--client-id", "the-client", "--client-secret", "the-secret"]
-        if not (self.folder / "org.sqlite").exists():
-            command += ["--csv", str(self.world)]
-        self.program = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.org = demo._wait_for(ready, self.program)
+        self.program, self.crm = stage.spawn(self.vendor, self.folder, self.world)
+        self.crm.settings()
 
     def stop(self) -> None:
         if self.program is not None:
-            self.program.terminate()
-            self.program.wait(timeout=20)
+            stage.stop(self.program)
         self.http.close()
 
     def control(self, name: str, body: object, method: str = "POST") -> Any:
-        answer = self.http.request(
-            method,
-            f"{self.org['url']}/__emulator__/{name}",
-            json=body,
-            headers={"X-Emulator-Token": "control"},
-            verify=str(self.org["ca_file"]),
-            timeout=20,
-        )
-        assert answer.status_code == 200, answer.text
-        return answer.json()
+        assert self.crm is not None
+        return self.crm.control(name, body, method)
 
     def edit(self, object_name: str, record_id: str, **values: object) -> None:
-        self.control("edit", {"object": object_name, "id": record_id, "values": values})
+        assert self.crm is not None
+        self.crm.edit(object_name, record_id, **values)
 
     def next_day(self, days: int = 1) -> None:
         self.control("clock", {"advance": 86_400 * days})
 
     def faults(self, *rules: dict[str, object]) -> None:
         self.control("faults", list(rules))
-
-    def people_fill_in(self) -> None:
-        with (self.world / "after_install" / "Account.csv").open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file):
-                values = {name: demo._typed(value) for name, value in row.items() if name != "Id" and value != ""}
-                self.edit("Account", row["Id"], **values)
 
     def pmom(self, *words: str) -> Answer:
         """A command in this process."""
@@ -143,7 +128,11 @@ class World:
         """What the org holds, asked as an administrator would."""
         token = self.http.post(
             f"{self.org['url']}/services/oauth2/token",
-            data={"grant_type": "client_credentials", "client_id": "the-client", "client_secret": "the-secret"},
+            data={
+                "grant_type": "client_credentials",
+                "client_id": self.org["client_id"],
+                "client_secret": self.org["client_secret"],
+            },
             verify=str(self.org["ca_file"]),
             timeout=20,
         ).json()["access_token"]
@@ -183,25 +172,25 @@ class World:
         shutil.rmtree(self.folder / "workspace", ignore_errors=True)
 
 
-def made(folder: Path, size: str) -> World:
-    """A running org with the product installed and people's fields filled in."""
-    world = World(folder, size)
-    demo._emulators("world", str(world.world), "--size", size, "--as-of", DAY.isoformat())
+def _set_up(world: World) -> None:
+    """The running CRM gets the product installed and people's fields filled in."""
+    vendor, size = world.vendor, world.size
+    stage.make_world(world.world, crm=vendor.name, size=size)
     world.start()
-    demo._settings(folder, world.world, world.org)
-    answer = world.pmom("install", "salesforce")
+    answer = world.pmom("install", vendor.name)
     assert answer.code == 0, answer.err
-    world.people_fill_in()
-    return world
+    assert world.crm is not None
+    world.crm.people_fill_in()
 
 
 @pytest.fixture(scope="module")
-def make_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], World]]:
-    """Makes running orgs and stops them all."""
+def make_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., World]]:
+    """Makes running CRMs and stops them all."""
     running: list[World] = []
 
-    def make(size: str) -> World:
-        running.append(made(tmp_path_factory.mktemp(size), size))
+    def make(size: str, vendor: Vendor = SALESFORCE) -> World:
+        running.append(World(tmp_path_factory.mktemp(size), vendor, size))
+        _set_up(running[-1])
         return running[-1]
 
     yield make
@@ -210,13 +199,23 @@ def make_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[s
 
 
 @pytest.fixture(scope="module")
-def tiny(make_world: Callable[[str], World]) -> World:
+def tiny(make_world: Callable[..., World]) -> World:
     return make_world("tiny")
 
 
 @pytest.fixture(scope="module")
-def small(make_world: Callable[[str], World]) -> World:
+def small(make_world: Callable[..., World]) -> World:
     return make_world("small")
+
+
+@pytest.fixture(scope="module")
+def tiny_portal(make_world: Callable[..., World]) -> World:
+    return make_world("tiny", HUBSPOT)
+
+
+@pytest.fixture(scope="module")
+def small_portal(make_world: Callable[..., World]) -> World:
+    return make_world("small", HUBSPOT)
 
 
 @pytest.fixture(autouse=True)

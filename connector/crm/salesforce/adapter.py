@@ -15,6 +15,7 @@ from connector.crm.base import (
     Filter,
     InstallStep,
     JobLedger,
+    LabelSpec,
     MemoryLedger,
     ObjectSchema,
     Page,
@@ -134,9 +135,11 @@ class SalesforceCRM:
         """One outcome a write, in any order."""
         return self._writer.write(writes, progress)
 
-    def install(self, specs: Sequence[FieldSpec], *, dry_run: bool) -> tuple[InstallStep, ...]:
+    def install(
+        self, specs: Sequence[FieldSpec], labels: Sequence[LabelSpec] = (), *, dry_run: bool
+    ) -> tuple[InstallStep, ...]:
         """Make the custom fields and permission sets; idempotent, and nothing is made while a field clashes."""
-        return self._installer.install(specs, dry_run=dry_run)
+        return self._installer.install(specs, labels, dry_run=dry_run)
 
     def field_name(self, spec: FieldSpec) -> str:
         """The API name of a field of ours."""

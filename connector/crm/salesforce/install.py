@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from connector.crm.base import FieldSpec, InstallStep, StepStatus
+from connector.crm.base import FieldSpec, InstallStep, LabelSpec, StepStatus
 from connector.crm.salesforce import soql
 from connector.crm.salesforce.describe import Describer, Description
 from connector.crm.salesforce.faults import Refusal
@@ -49,7 +49,9 @@ class Installer:
     def __init__(self, wire: Wire, describer: Describer, reader: Reader) -> None:
         self._wire, self._describer, self._reader = wire, describer, reader
 
-    def install(self, specs: Sequence[FieldSpec], *, dry_run: bool) -> tuple[InstallStep, ...]:
+    def install(
+        self, specs: Sequence[FieldSpec], labels: Sequence[LabelSpec] = (), *, dry_run: bool
+    ) -> tuple[InstallStep, ...]:
         """What was found and, unless `dry_run`, done; running it again changes nothing."""
         for name in dict.fromkeys(spec.object for spec in specs):
             self._describer.get(name, fresh=True)
