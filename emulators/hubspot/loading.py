@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from emulators.hubspot import calculated, definitions, values, writing
+from emulators.hubspot import calculated, definitions, records, values, writing
 from emulators.hubspot.definitions import Definition, ObjectType
 from emulators.hubspot.portal import Portal
 from emulators.hubspot.records import Record
@@ -34,7 +34,6 @@ _AFTER = {
 _NOT_RECORDS = {*_BEFORE, *_AFTER, "ids.csv"}
 _CHUNK = 2000
 _CALCULATED = frozenset({"0-2", "0-3", "0-27"})  # objects with formulas
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +88,7 @@ def _insert(portal: Portal, obj: ObjectType, found: Iterator[Record]) -> int:
     count = highest = 0
     with portal.transaction() as connection:
         while chunk := list(islice(found, _CHUNK)):
-            rows = [
-                (each.type_id, int(each.id), _encode(each.properties), each.created, each.modified, each.archived)
-                for each in chunk
-            ]
+            rows = [records.row(each) for each in chunk]
             connection.executemany("INSERT INTO record VALUES (?,?,?,?,?,?)", rows)
             connection.executemany("INSERT OR IGNORE INTO unique_value VALUES (?,?,?,?)", _unique(chunk, unique))
             connection.executemany("INSERT OR REPLACE INTO merged VALUES (?,?,?)", _merged(chunk))

@@ -68,6 +68,9 @@ class Portal:
         self._depth = 0
         self._next_id = _FIRST_ID
         self._kept_id = 0
+        self._states: dict[str, Any] = {}  # committed small documents that were read
+        self._changed_states: dict[str, Any] | None = None  # of the open transaction; None: read the file
+        self._writer = 0  # thread of the open transaction
         self.revision = 0  # moves with every transaction; what is derived from the file may be kept until then
 
     @classmethod
@@ -104,16 +107,17 @@ class Portal:
                 yield from self._inner(connection)
                 return
             connection.execute("BEGIN IMMEDIATE")
-            self._depth = 1
+            self._depth, self._writer, self._changed_states = 1, threading.get_ident(), {}
             try:
                 yield connection
                 self._keep_id(connection)
                 connection.execute("COMMIT")
+                self._publish()
             except BaseException:
                 connection.execute("ROLLBACK")
                 raise
             finally:
-                self._depth = 0
+                self._depth = self._writer = 0
                 self.revision += 1
 
     def _inner(self, connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
@@ -125,6 +129,7 @@ class Portal:
             yield connection
         except BaseException:
             connection.execute(f"ROLLBACK TO {name}")
+            self._changed_states = None
             raise
         finally:
             connection.execute(f"RELEASE {name}")
@@ -154,13 +159,34 @@ class Portal:
         return epoch_ms(self.clock.now())
 
     def state(self, name: str) -> Any:
-        """A small JSON document of the file; None when there is none."""
-        return storage.state(self.connection, name)
+        """A small JSON document of the file; None when there is none. Not to be changed in place."""
+        if self._writer == threading.get_ident():
+            if self._changed_states is None:
+                return storage.state(self.connection, name)
+            if name in self._changed_states:
+                return self._changed_states[name]
+        states, revision = self._states, self.revision
+        if name not in states:
+            found = storage.state(self.connection, name)
+            if self.revision != revision or self._writer:
+                return found  # it may be older than the latest commit
+            states[name] = found
+            return found
+        return states[name]
 
     def put_state(self, name: str, value: Any) -> None:
         """Keep a small JSON document in the file."""
         with self.transaction() as connection:
             storage.put_state(connection, name, value)
+            if self._changed_states is not None:
+                self._changed_states[name] = value
+
+    def _publish(self) -> None:
+        """What the transaction changed is seen by all threads."""
+        if self._changed_states is None:
+            self._states = {}
+        elif self._changed_states:
+            self._states = {**self._states, **self._changed_states}
 
     def release(self) -> None:
         """Close this thread's connection."""

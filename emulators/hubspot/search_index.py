@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from emulators.hubspot.portal import Portal
-from emulators.hubspot.records import Record
+from emulators.hubspot.records import Record, encoded
 
 DDL = """
 CREATE TABLE IF NOT EXISTS unseen (
@@ -43,9 +42,11 @@ def created(portal: Portal, connection: sqlite3.Connection, made: Sequence[Recor
 
 def changing(portal: Portal, connection: sqlite3.Connection, found: Sequence[Record]) -> None:
     """These records are about to change: the index keeps what they are now for a while."""
+    if lag(portal)[1] <= 0:
+        return
     rows: list[tuple[Any, ...]] = []
     for each in found:
-        text = None if each.archived is not None else json.dumps(each.properties, ensure_ascii=False)
+        text = None if each.archived is not None else encoded(each.properties)
         rows.append((each.type_id, int(each.id), text, each.created, each.modified))
     _late(portal, connection, rows)
 
