@@ -119,11 +119,10 @@ class HubSpotCRM:
 
     def record_url(self, object_name: str, record_id: str) -> str:
         """Where a person opens the record."""
-        self._portal()
         domain, portal = self._host(), self._portal()
         if object_name == "tasks":
             return f"https://{domain}/tasks/{portal}/view/all/task/{record_id}"
-        kind = self.catalog.kind_of(object_name)
+        kind = self.catalog.known(object_name)
         type_id = kind.type_id if kind is not None else object_name
         return f"https://{domain}/contacts/{portal}/record/{type_id}/{record_id}"
 

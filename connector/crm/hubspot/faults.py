@@ -127,7 +127,8 @@ def error_of(fault: Fault, *, idempotent: bool, refused: int = 1, reset: str = "
     """
     status = fault.status
     if status == 401:
-        return TokenRefused(_text(fault), tries=2, promptly=True)
+        said = fault.complaint.category or fault.complaint.message
+        return TokenRefused(f"{fault.where}: HTTP 401 {said}".rstrip()[:400], tries=2, promptly=True)
     if status == 429:
         return _throttled(fault, refused, reset)
     if status == 423:
