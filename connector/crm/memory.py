@@ -162,14 +162,20 @@ class MemoryCRM:
         """Adds the fields to the schemas; a field of another kind is a clash and stops everything."""
         steps = [self._look(spec) for spec in specs]
         if dry_run or any(step.status is StepStatus.CLASH for step in steps):
-            return tuple(steps)
+            return (*steps, *_unnamed(labels))
         done = []
         for spec, step in zip(specs, steps, strict=True):
             if step.status is StepStatus.WOULD_CREATE:
                 self._add_field(spec)
                 step = replace(step, status=StepStatus.CREATED)
             done.append(step)
-        return tuple(done)
+        return (*done, *_unnamed(labels))
+
+    def uninstall(
+        self, specs: Sequence[FieldSpec], labels: Sequence[LabelSpec] = (), *, dry_run: bool
+    ) -> tuple[InstallStep, ...]:
+        """Takes the fields out of the schemas; a field of another kind or label is somebody else's and kept."""
+        return (*(self._take_away(spec, dry_run) for spec in specs), *_unnamed(labels))
 
     def field_name(self, spec: FieldSpec) -> str:
         """As Salesforce names it."""
@@ -322,6 +328,21 @@ class MemoryCRM:
             return InstallStep(name, StepStatus.CLASH, f"exists as {known.kind}")
         return InstallStep(name, StepStatus.PRESENT)
 
+    def _take_away(self, spec: FieldSpec, dry_run: bool) -> InstallStep:
+        found, schema = self._look(spec), self.schema(spec.object)
+        known = schema.field(self.field_name(spec)) if schema is not None else None
+        if schema is None or known is None:
+            return replace(found, status=StepStatus.SKIPPED, detail="is not there")
+        if found.status is StepStatus.CLASH or known.label != spec.label:
+            return replace(found, status=StepStatus.KEPT, detail="somebody else made it")
+        if dry_run:
+            return replace(found, status=StepStatus.WOULD_REMOVE)
+        fields = tuple(each for each in schema.fields if each is not known)
+        self.schemas[schema.name] = replace(schema, fields=fields)
+        for record in self._rows(schema.name).values():
+            record.values.pop(known.name, None)
+        return replace(found, status=StepStatus.REMOVED)
+
     def _add_field(self, spec: FieldSpec) -> None:
         schema = self._known(spec.object)
         made = Field(
@@ -339,6 +360,11 @@ class MemoryCRM:
             references=(spec.references,) if spec.references else (),
         )
         self.schemas[schema.name] = replace(schema, fields=(*schema.fields, made))
+
+
+def _unnamed(labels: Sequence[LabelSpec]) -> tuple[InstallStep, ...]:
+    why = "links have no names here"
+    return tuple(InstallStep(f"label {each.label!r}", StepStatus.SKIPPED, why) for each in labels)
 
 
 def _refused(write: Write, code: str, message: str, *fields: str) -> WriteResult:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from connector.core.records import Kind
-from connector.crm.base import Action, FieldSpec, StepStatus, Write, WriteStatus
+from connector.crm.base import Action, FieldSpec, Filter, Op, ReadRequest, StepStatus, Write, WriteStatus
 from connector.crm.salesforce.adapter import SalesforceCRM
 
 SPECS = (
@@ -22,6 +22,12 @@ SPECS = (
     FieldSpec("Task", "Task_Key", "Task key", Kind.TEXT, "Key.", length=64, unique_key=True),
     FieldSpec("PartnerFundRequest", "Lane", "Lane", Kind.TEXT, "Lane.", length=40),
 )
+PERSON = {
+    "LastName": "Reader",
+    "Username": "reader@pmom.example",
+    "Email": "reader@pmom.example",
+    "Alias": "reader",
+}
 PERMISSION = "permission set PMOM_Integration"
 
 
@@ -86,3 +92,43 @@ def test_a_value_that_a_picklist_lacks_is_added(fresh: Any) -> None:
     later = connect(fresh)
     assert later.schema("Account").field("PMOM_Lever__c").options == ("a", "b", "c")
     later.close()
+
+
+@pytest.mark.slow
+def test_an_uninstall_takes_away_what_was_made_and_a_second_finds_nothing(fresh: Any) -> None:
+    crm = connect(fresh)
+    crm.install(SPECS, dry_run=False)
+    skipped = dict.fromkeys(["PartnerFundRequest.PMOM_Lane__c"], StepStatus.SKIPPED)
+    names = [f"{spec.object}.PMOM_{spec.name}__c" for spec in SPECS]
+    names += [PERMISSION, "permission set PMOM_Viewer", "permission set PMOM_Editor"]
+    would = by_name(crm.uninstall(SPECS, dry_run=True))
+    assert would == dict.fromkeys(names, StepStatus.WOULD_REMOVE) | skipped
+    assert by_name(crm.install(SPECS, dry_run=True))["Account.PMOM_Score__c"] is StepStatus.PRESENT
+    did = by_name(crm.uninstall(SPECS, dry_run=False))
+    assert did == dict.fromkeys(names, StepStatus.REMOVED) | skipped
+    assert crm.schema("Account").field("PMOM_Score__c") is None
+    assert set(by_name(crm.uninstall(SPECS, dry_run=False)).values()) == {StepStatus.SKIPPED}
+    assert by_name(crm.install(SPECS, dry_run=False))["Account.PMOM_Score__c"] is StepStatus.CREATED
+    crm.close()
+
+
+@pytest.mark.slow
+def test_an_uninstall_keeps_what_others_made_or_use_and_says_why(fresh: Any) -> None:
+    crm = connect(fresh)
+    theirs = FieldSpec("Account", "Checked", "Checked", Kind.BOOL, "Somebody's own.")
+    crm.install([theirs if spec.name == "Checked" else spec for spec in SPECS], dry_run=False)
+    sets = crm.read(ReadRequest("PermissionSet", ("Id",), (Filter("Name", Op.EQ, "PMOM_Viewer"),)))
+    viewer = next(sets).rows.column("Id")[0].as_py()
+    person = fresh.control("insert", {"object": "User", "values": PERSON})["id"]
+    values = {"AssigneeId": person, "PermissionSetId": viewer}
+    fresh.control("insert", {"object": "PermissionSetAssignment", "values": values})
+    steps = crm.uninstall(SPECS, dry_run=False)
+    kept = {step.name: step.detail for step in steps if step.status is StepStatus.KEPT}
+    assert kept == {
+        "Account.PMOM_Checked__c": "somebody else made it, or described it anew",
+        PERMISSION: "fields stay; without it they could not be seen",
+        "permission set PMOM_Viewer": "assigned to another user; take it from that one first",
+    }
+    assert by_name(steps)["Account.PMOM_Score__c"] is StepStatus.REMOVED
+    assert crm.schema("Account").field("PMOM_Checked__c") is not None
+    crm.close()

@@ -35,6 +35,7 @@ from connector.crm.salesforce.install import Installer
 from connector.crm.salesforce.package import api_name
 from connector.crm.salesforce.read import Reader
 from connector.crm.salesforce.soql import instant
+from connector.crm.salesforce.uninstall import Uninstaller
 from connector.crm.salesforce.write import BATCH, Writer
 from connector.errors import GiveUp
 
@@ -57,6 +58,7 @@ class SalesforceCRM:
         self._reader = Reader(self.wire, self._describer, kept)
         self._writer = Writer(self.wire, self._describer, kept)
         self._installer = Installer(self.wire, self._describer, self._reader)
+        self._uninstaller = Uninstaller(self.wire, self._describer, self._reader, self._installer.user)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -140,6 +142,12 @@ class SalesforceCRM:
     ) -> tuple[InstallStep, ...]:
         """Make the custom fields and permission sets; idempotent, and nothing is made while a field clashes."""
         return self._installer.install(specs, labels, dry_run=dry_run)
+
+    def uninstall(
+        self, specs: Sequence[FieldSpec], labels: Sequence[LabelSpec] = (), *, dry_run: bool
+    ) -> tuple[InstallStep, ...]:
+        """Take away the fields and permission sets that an install made; what others made or use is kept."""
+        return self._uninstaller.uninstall(specs, labels, dry_run=dry_run)
 
     def field_name(self, spec: FieldSpec) -> str:
         """The API name of a field of ours."""

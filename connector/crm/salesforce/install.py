@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from connector.crm.base import FieldSpec, InstallStep, LabelSpec, StepStatus
 from connector.crm.salesforce import soql
+from connector.crm.salesforce.deploy import Deployer, why
 from connector.crm.salesforce.describe import Describer, Description
 from connector.crm.salesforce.faults import Refusal
 from connector.crm.salesforce.http import Wire
@@ -23,11 +22,9 @@ from connector.crm.salesforce.package import (
     permission_sets,
 )
 from connector.crm.salesforce.read import Reader
-from connector.errors import GiveUp, Misconfigured, Retry
+from connector.errors import GiveUp, Misconfigured
 
 MADE = (StepStatus.WOULD_CREATE, StepStatus.WOULD_CHANGE)
-FINISHED = ("Succeeded", "SucceededPartial", "Failed", "Canceled", "FinalizingDeployFailed")
-DENIED = "Give the user 'Modify Metadata Through Metadata API Functions', or let an administrator run the install"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +45,12 @@ class Installer:
 
     def __init__(self, wire: Wire, describer: Describer, reader: Reader) -> None:
         self._wire, self._describer, self._reader = wire, describer, reader
+        self._deployer = Deployer(wire)
 
     def install(
         self, specs: Sequence[FieldSpec], labels: Sequence[LabelSpec] = (), *, dry_run: bool
     ) -> tuple[InstallStep, ...]:
-        """What was found and, unless `dry_run`, done; running it again changes nothing."""
+        """What was found and, unless `dry_run`, done; running it again changes nothing. Links have no names here."""
         for name in dict.fromkeys(spec.object for spec in specs):
             self._describer.get(name, fresh=True)
         looked = [_look(spec, self._describer.get(spec.object)) for spec in specs]
@@ -66,12 +64,14 @@ class Installer:
                 *steps,
                 *self._announced(assigned, clash or not present),
                 *_for_people(present, wanted, made=False),
+                *unnamed(labels),
             )
         if wanted or not assigned:
             self._deploy(package([each.spec for each in wanted], self._wire.version, granted=present))
         access = self._assign()
         self._verify(present)
-        return (*(_done(each) for each in looked), access, *_for_people(present, wanted, made=True))
+        done = (_done(each) for each in looked)
+        return (*done, access, *_for_people(present, wanted, made=True), *unnamed(labels))
 
     def _announced(self, assigned: bool, stopped: bool) -> tuple[InstallStep, ...]:
         if stopped:
@@ -80,56 +80,19 @@ class Installer:
         return (InstallStep(f"permission set {INTEGRATION}", status, "for the connecting user"),)
 
     def _deploy(self, archive: bytes) -> None:
-        options = {
-            "deployOptions": {
-                "allowMissingFiles": False,
-                "autoUpdatePackage": False,
-                "checkOnly": False,
-                "ignoreWarnings": True,
-                "performRetrieve": False,
-                "purgeOnDelete": False,
-                "rollbackOnError": True,
-                "singlePackage": True,
-                "testLevel": "NoTestRun",
-            }
-        }
-        files = {
-            "json": (None, json.dumps(options), "application/json"),
-            "file": ("deploy.zip", archive, "application/zip"),
-        }
-        try:
-            # Deploying the same package twice ends in the same org.
-            answer = self._wire.raw("POST", "metadata/deployRequest", kind="deploy", files=files, idempotent=True)
-        except Refusal as error:
-            if error.status == 403 or error.code.startswith("INSUFFICIENT_ACCESS"):
-                raise Misconfigured("salesforce install", f"{error.code}: {error.message}", DENIED) from error
-            raise
-        self._wait(str(answer.json()["id"]))
-
-    def _wait(self, deploy: str) -> None:
-        wait, waited = self._wire.connection.first_poll, 0.0
-        while True:
-            path = f"metadata/deployRequest/{deploy}"
-            answer = self._wire.json("GET", path, kind="deploy", params={"includeDetails": "true"})
-            result = answer["deployResult"]
-            if result.get("status") in FINISHED:
-                break
-            if waited > self._wire.connection.job_deadline:
-                raise Retry(f"deploy {deploy} is still {result.get('status')}; look at Setup, Deployment Status")
-            self._wire.sleep(wait)
-            waited += wait
-            wait = min(self._wire.connection.longest_poll, wait * 1.5)
+        result = self._deployer.run(archive)
         if result["status"] != "Succeeded":
-            raise GiveUp(f"deploy {deploy} ended as {result['status']}, nothing was changed: {_why(result)}")
+            raise GiveUp(f"deploy {result['id']} ended as {result['status']}, nothing was changed: {why(result)}")
 
-    def _user(self) -> str:
+    def user(self) -> str:
+        """The connecting user's id."""
         token = self._wire.tokens.token()
         if token.user:
             return token.user
         return str(self._wire.raw("GET", "/services/oauth2/userinfo", kind="identity").json()["user_id"])
 
     def _assigned(self) -> bool:
-        user, name = soql.text(self._user()), soql.text(INTEGRATION)
+        user, name = soql.text(self.user()), soql.text(INTEGRATION)
         query = f"SELECT Id FROM PermissionSetAssignment WHERE AssigneeId = {user} AND PermissionSet.Name = {name}"
         return bool(self._reader.rows(query))
 
@@ -140,7 +103,7 @@ class Installer:
         sets = self._reader.rows(f"SELECT Id FROM PermissionSet WHERE Name = {soql.text(INTEGRATION)}")
         if not sets:
             raise GiveUp(f"{step} is not there after the deploy; look at Setup, Deployment Status")
-        body = {"AssigneeId": self._user(), "PermissionSetId": sets[0]["Id"]}
+        body = {"AssigneeId": self.user(), "PermissionSetId": sets[0]["Id"]}
         try:
             # An assignment is unique, so a second sending is refused rather than doubled.
             self._wire.json("POST", "sobjects/PermissionSetAssignment", kind="write", payload=body, idempotent=True)
@@ -160,6 +123,12 @@ class Installer:
         if lost:
             fix = f"Check that {INTEGRATION} is assigned to the connecting user and that it may edit the objects"
             raise Misconfigured("salesforce install", f"not writable after the deploy: {', '.join(lost)}", fix)
+
+
+def unnamed(labels: Sequence[LabelSpec]) -> tuple[InstallStep, ...]:
+    """What becomes of names of links."""
+    why_not = "an org has no names for links; a field or a role holds what they say"
+    return tuple(InstallStep(f"label {each.label!r}", StepStatus.SKIPPED, why_not) for each in labels)
 
 
 _AUDIENCE = {
@@ -220,11 +189,3 @@ def _lacks(spec: FieldSpec, described: Description) -> str:
 def _done(looked: Looked) -> InstallStep:
     made = {StepStatus.WOULD_CREATE: StepStatus.CREATED, StepStatus.WOULD_CHANGE: StepStatus.CHANGED}
     return InstallStep(looked.name, made.get(looked.step.status, looked.step.status), looked.step.detail)
-
-
-def _why(result: dict[str, Any]) -> str:
-    failures = (result.get("details") or {}).get("componentFailures") or []
-    if isinstance(failures, dict):
-        failures = [failures]
-    said = [f"{each.get('fullName') or each.get('fileName')}: {each.get('problem')}" for each in failures[:5]]
-    return "; ".join(said) or str(result.get("errorMessage") or "no reason given")

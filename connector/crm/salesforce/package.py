@@ -14,6 +14,7 @@ from connector.errors import Misconfigured
 
 PREFIX = "PMOM_"
 INTEGRATION, VIEWER, EDITOR = "PMOM_Integration", "PMOM_Viewer", "PMOM_Editor"
+SET_LABELS = {INTEGRATION: "PMOM Integration", VIEWER: "PMOM Viewer", EDITOR: "PMOM Editor"}
 NAMESPACE = "http://soap.sforce.com/2006/04/metadata"
 ACTIVITIES = frozenset({"Task", "Event"})
 LONG_TEXT = 32_768  # the usual length of a long text area
@@ -65,8 +66,24 @@ def package(specs: Sequence[FieldSpec], version: str, *, granted: Sequence[Field
         holders["Activity" if spec.object in ACTIVITIES else spec.object].append(spec)
     files = {f"objects/{name}.object": _object(each) for name, each in holders.items()}
     files |= {f"permissionsets/{name}.permissionset": text for name, text in sets.items()}
-    members = [f"{name}.{api_name(spec)}" for name, each in holders.items() for spec in each]
-    files["package.xml"] = _manifest(members, list(sets), version)
+    files["package.xml"] = _manifest([member(spec) for spec in specs], list(sets), version)
+    return _zipped(files)
+
+
+def removal(fields: Sequence[FieldSpec], sets: Sequence[str], version: str) -> bytes:
+    """The zip whose deploy takes away exactly these fields and permission sets."""
+    listed = _types("CustomField", [member(spec) for spec in fields]) + _types("PermissionSet", sets)
+    return _zipped(
+        {"package.xml": _manifest([], [], version), "destructiveChanges.xml": _document("Package", listed)}
+    )
+
+
+def member(spec: FieldSpec) -> str:
+    """The field's name in a manifest; custom fields of tasks and events are those of Activity."""
+    return f"{'Activity' if spec.object in ACTIVITIES else spec.object}.{api_name(spec)}"
+
+
+def _zipped(files: dict[str, str]) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(files):
@@ -80,19 +97,19 @@ def permission_sets(specs: Sequence[FieldSpec]) -> dict[str, str]:
     ordered = sorted(specs, key=lambda spec: (spec.object, spec.name))
     sets = {
         INTEGRATION: _permission_set(
-            "PMOM Integration",
+            SET_LABELS[INTEGRATION],
             "For the integration user: reads and writes the fields of the partner operating model.",
             [(spec, not spec.human) for spec in ordered],
         ),
         VIEWER: _permission_set(
-            "PMOM Viewer",
+            SET_LABELS[VIEWER],
             "For partner managers: reads the fields of the partner operating model.",
             [(spec, False) for spec in ordered],
         ),
     }
     if any(spec.human for spec in ordered):
         sets[EDITOR] = _permission_set(
-            "PMOM Editor",
+            SET_LABELS[EDITOR],
             "For those who decide: also fills in the fields that people own.",
             [(spec, spec.human) for spec in ordered],
         )
@@ -122,12 +139,13 @@ def _document(kind: str, inner: str) -> str:
 
 
 def _manifest(fields: Sequence[str], sets: Sequence[str], version: str) -> str:
-    def types(name: str, members: Sequence[str]) -> str:
-        listed = "".join(_tag("members", each) for each in sorted(members))
-        return f"<types>{listed}{_tag('name', name)}</types>" if members else ""
-
-    inner = types("CustomField", fields) + types("PermissionSet", sets) + _tag("version", version)
+    inner = _types("CustomField", fields) + _types("PermissionSet", sets) + _tag("version", version)
     return _document("Package", inner)
+
+
+def _types(name: str, members: Sequence[str]) -> str:
+    listed = "".join(_tag("members", each) for each in sorted(members))
+    return f"<types>{listed}{_tag('name', name)}</types>" if members else ""
 
 
 def _object(specs: Sequence[FieldSpec]) -> str:
