@@ -14,7 +14,7 @@ _IDS = ("ids", "id", "objectId", "objectIds")
 _PLACES = frozenset({"inputs", "properties", "id", "idProperty"})
 """What HubSpot names as the place of an error without naming a property."""
 
-PASSING = frozenset({"RATE_LIMITS", "INTERNAL_ERROR", "TIMEOUT", "SERVICE_UNAVAILABLE", "PROVIDER_TIMEOUT"})
+PASSING = frozenset({"LOCKED", "RATE_LIMITS", "INTERNAL_ERROR", "TIMEOUT", "SERVICE_UNAVAILABLE", "PROVIDER_TIMEOUT"})
 """Categories of faults that are not the record's: running again may succeed."""
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from connector.crm.base import InstallStep, JobLedger, LabelSpec, StepStatus
 from connector.crm.hubspot.catalog import Catalog
-from connector.crm.hubspot.faults import NotFound, Refusal
+from connector.crm.hubspot.faults import MissingScopes, NotFound, Refusal
 from connector.crm.hubspot.install_properties import PREFIX
 from connector.crm.hubspot.kinds import Label, slug
 from connector.crm.hubspot.wire import Wire
 
-OWN = "USER_DEFINED"
+EDITION = "Labels need a Professional or Enterprise subscription"
 PAGE = 100  # records of one page
 READ = 1_000  # records whose associations one call tells
 
@@ -42,6 +42,12 @@ class Labels:
         self._ledger.put(_key(spec), json.dumps({"types": []}))
         try:
             self._create(spec)
+        except MissingScopes as error:
+            self._ledger.drop(_key(spec))
+            if error.scopes:
+                raise
+            # Where no scope is named, none would help: the portal's edition has no labels.
+            return InstallStep(name, StepStatus.SKIPPED, f"{error.found}. {EDITION}")
         except Refusal as error:
             self._ledger.drop(_key(spec))
             return _not_made(name, error)
@@ -157,5 +163,4 @@ def _is(kind: Any, label: Label) -> bool:
 def _not_made(name: str, error: Refusal) -> InstallStep:
     if error.status == 409:
         return InstallStep(name, StepStatus.CLASH, f"{error.message}. Rename the other label, then install again")
-    why = f"HubSpot refused it: {error.message}. Labels need a Professional or Enterprise subscription"
-    return InstallStep(name, StepStatus.SKIPPED, why)
+    return InstallStep(name, StepStatus.SKIPPED, f"HubSpot refused it: {error.message}. {EDITION}")

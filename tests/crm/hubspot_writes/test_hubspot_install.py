@@ -226,19 +226,32 @@ def test_a_property_that_appears_meanwhile_is_compared(installer: Installer, por
     assert steps["companies.pmom_since"] is StepStatus.CREATED
 
 
+@pytest.mark.parametrize(("status", "category"), [(400, "VALIDATION_ERROR"), (403, "MISSING_SCOPES")])
 def test_a_portal_without_labels_is_told_and_the_properties_are_made(
-    installer: Installer, portal: Any, refused: Any
+    installer: Installer, portal: Any, refused: Any, status: int, category: str
 ) -> None:
     def starter(method: str, path: str, _body: Any) -> None:
         if method == "POST" and path.endswith("/labels"):
-            raise refused(400, "VALIDATION_ERROR", "Your portal may not define labels")
+            raise refused(status, category, "Your portal may not define labels")
 
     portal.before = starter
     steps = installer.install(SPECS, LABELS, dry_run=False)
-    status, detail = details(steps, LABEL)
-    assert (status, "Your portal may not define labels" in detail) == (StepStatus.SKIPPED, True)
-    assert "Professional" in detail
+    found, detail = details(steps, LABEL)
+    assert (found, "Professional or Enterprise" in detail) == (StepStatus.SKIPPED, True)
     assert statuses(steps)["companies.pmom_tier"] is StepStatus.CREATED
+    portal.before = lambda _method, _path, _body: None
+    assert statuses(installer.install(SPECS, LABELS, dry_run=False))[LABEL] is StepStatus.CREATED
+
+
+def test_a_scope_that_is_missing_for_labels_is_named(installer: Installer, portal: Any, refused: Any) -> None:
+    def scopeless(method: str, path: str, _body: Any) -> None:
+        if method == "POST" and path.endswith("/labels"):
+            context = {"requiredGranularScopes": ["crm.objects.deals.write"]}
+            raise refused(403, "MISSING_SCOPES", "not granted", errors=[{"message": "x", "context": context}])
+
+    portal.before = scopeless
+    with pytest.raises(Misconfigured, match=r"crm\.objects\.deals\.write"):
+        installer.install(SPECS, LABELS, dry_run=False)
 
 
 def test_an_uninstall_takes_away_what_was_made_and_nothing_else(installer: Installer, portal: Any) -> None:

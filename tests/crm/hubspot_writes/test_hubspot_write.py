@@ -140,6 +140,44 @@ def test_a_record_named_twice_takes_its_writes_in_order(writer: Writer, portal: 
     assert (portal.values("companies", one)["note"], portal.calls_to("/batch/update")) == ("n2", 3)
 
 
+def test_a_locked_record_is_failed_and_its_batch_written(writer: Writer, portal: Any) -> None:
+    ids = [portal.add("companies") for _ in range(3)]
+    locked = {"category": "LOCKED", "message": "locked", "context": {"ids": [ids[1]]}}
+
+    def lock(_method: str, path: str, made: Any) -> Any:
+        if not path.endswith("/batch/update"):
+            return None
+        left = [each for each in made["results"] if each["id"] != ids[1]]
+        return made | {"results": left, "errors": [locked], "numErrors": 1}
+
+    portal.after = lock
+    found = outcomes(writer, *(update(each, each, note="x") for each in ids))
+    assert [found[each].status.value for each in ids] == ["applied", "failed", "applied"]
+    assert found[ids[1]].code == "LOCKED"
+
+
+def test_an_update_that_the_answer_leaves_out_is_failed_and_errors_without_names_are_settled(
+    writer: Writer, portal: Any, invalid: Any
+) -> None:
+    ids = [portal.add("companies") for _ in range(4)]
+    portal.after = lambda _m, path, made: made | {"results": made["results"][:0]} if "update" in path else None
+    found = outcomes(writer, *(update(each, each, note="x") for each in ids))
+    assert {(each.status.value, each.code) for each in found.values()} == {("failed", "ANSWER_INCOMPLETE")}
+    bad = {ids[0], ids[3]}
+
+    def nameless(_method: str, path: str, made: Any) -> Any:
+        if "update" not in path:
+            return None
+        error = {"category": "VALIDATION_ERROR", "message": "no"}
+        good = [each for each in made["results"] if each["id"] not in bad]
+        errors = [error] * (len(made["results"]) - len(good))
+        return made | {"results": good, "errors": errors}
+
+    portal.after = nameless
+    found = outcomes(writer, *(update(each, each, note="x") for each in ids))
+    assert [found[each].status.value for each in ids] == ["refused", "applied", "applied", "refused"]
+
+
 def test_records_that_are_gone_are_refused_and_the_others_written(writer: Writer, portal: Any) -> None:
     ids = [portal.add("companies") for _ in range(5)]
     portal.records["companies"][ids[1]]["archived"] = True
