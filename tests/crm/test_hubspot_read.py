@@ -269,7 +269,7 @@ def test_since_and_until_bound_the_modified_date_and_what_was_archived_meanwhile
     made = [portal.add("companies", START + timedelta(seconds=at)) for at in range(4)]
     portal.archive("companies", portal.add("companies", START), START + timedelta(seconds=2))
     portal.archive("companies", portal.add("companies", START), START + timedelta(seconds=3))
-    bounds = {"since": START + timedelta(seconds=1), "until": START + timedelta(seconds=3)}
+    bounds: dict[str, Any] = {"since": START + timedelta(seconds=1), "until": START + timedelta(seconds=3)}
     assert marked(rows(portal, **bounds)) == {made[1]: LIVE, made[2]: LIVE, made[3] + 1: GONE}
     assert ids(rows(portal, deleted=False, **bounds)) == [made[1], made[2]]
     assert ids(rows(portal, until=START + timedelta(seconds=1), deleted=False)) == [made[0]]
@@ -340,7 +340,8 @@ def test_a_merged_record_is_told_once_with_its_survivor_and_the_survivors_values
     loser = portal.add("companies", name="old")
     portal.archive("companies", loser, START + timedelta(seconds=1))
     survivor = portal.add("companies", name="new", hs_merged_object_ids=f"{loser};77")
-    for bounds in ({}, {"since": START}):
+    each_way: list[dict[str, Any]] = [{}, {"since": START}]
+    for bounds in each_way:
         found = rows(portal, ("hs_object_id", "name"), **bounds)
         assert marked(found) == {survivor: LIVE, loser: (True, str(survivor)), 77: (True, str(survivor))}
         assert {row["name"] for row in found} == {"new"}
@@ -428,7 +429,8 @@ def test_the_history_of_stages_is_a_row_a_change() -> None:
         (f"{one}-{milliseconds(later)}", str(one), "s2", "Won", later, START, False, None),
         (f"{one}-{milliseconds(START)}", str(one), "s1", "New", START, START, False, None),
     ]
-    for bounds in ({}, {"since": START}):
+    each_way: list[dict[str, Any]] = [{}, {"since": START}]
+    for bounds in each_way:
         assert [tuple(row.values()) for row in rows(portal, fields, "deal_stage_history", **bounds)] == expected
     assert portal.asked("list")[0]["properties_with_history"] == ["dealstage"]
     assert portal.asked("batch")[0]["propertiesWithHistory"] == ["dealstage"]

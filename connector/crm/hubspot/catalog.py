@@ -44,6 +44,8 @@ __all__ = [
 ]
 
 ABSENT = "no such object in this portal"
+CUSTOM = "custom objects"
+PIPELINES = "pipelines of {}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,11 @@ class Catalog:
             self._hidden.clear()
 
     def why_absent(self, name: str) -> str:
-        """Why the object was not found: the portal lacks it, or a scope is missing."""
-        return self._hidden.get(name.lower(), ABSENT)
+        """Why the object was not found: the portal lacks it, or a scope is missing; said once it was asked for."""
+        lower = name.lower()
+        custom = lower not in STANDARD and lower not in SOURCES
+        behind = {"deal_stages": PIPELINES.format("deals"), HISTORY: "deals"}.get(lower, CUSTOM if custom else "")
+        return self._hidden.get(lower) or self._hidden.get(behind) or ABSENT
 
     def kind_of(self, name: str) -> ObjectKind | None:
         """The kind of record of that name, type id or full name; None when it is absent or hidden."""
@@ -100,7 +105,7 @@ class Catalog:
         return found
 
     def _ask_customs(self) -> dict[str, ObjectKind]:
-        answer = self._visible("custom objects", lambda: self._wire.client.crm.schemas.core_api.get_all())
+        answer = self._visible(CUSTOM, lambda: self._wire.client.crm.schemas.core_api.get_all())
         found: dict[str, ObjectKind] = {}
         for each in (answer or {}).get("results") or ():
             if each.get("archived"):
@@ -179,10 +184,10 @@ class Catalog:
     def link_of(self, kind: ObjectKind, name: str) -> Link | None:
         """What a link field stands for; None when there is no such object or label, or links to it are hidden."""
         whole = name.lower().removeprefix(LINK)
-        target = self.known(whole)
+        head, _, label = whole.rpartition("__")
+        target = None if head in STANDARD else self.known(whole)
         if target is not None and whole == target.name:
             return None if self._labels(kind, target) is None else Link(target)
-        head, _, label = whole.rpartition("__")
         target = self.known(head) if head else None
         if target is None or head != target.name:
             return None
@@ -208,7 +213,7 @@ class Catalog:
 
         def ask() -> tuple[Mapping[str, Any], ...] | None:
             answer = self._visible(
-                f"pipelines of {name}", lambda: self._wire.client.crm.pipelines.pipelines_api.get_all(name)
+                PIPELINES.format(name), lambda: self._wire.client.crm.pipelines.pipelines_api.get_all(name)
             )
             return None if answer is None else tuple(answer.get("results") or ())
 
