@@ -123,7 +123,8 @@ def load(portal: Portal, path: Path) -> int:
 def count(portal: Portal) -> list[tuple[str, str, int]]:
     """(from type, to type, labels) of every pair that has labels, each pair once."""
     rows = portal.connection.execute(
-        "SELECT from_type, to_type, COUNT(*) FROM label WHERE label IS NOT NULL AND from_type <= to_type GROUP BY 1, 2"
+        "SELECT from_type, to_type, COUNT(*) FROM label"
+        " WHERE label IS NOT NULL AND from_type <= to_type GROUP BY 1, 2"
     )
     return [(one, other, number) for one, other, number in rows]
 
