@@ -7,7 +7,7 @@ What modules know of each other:
 - `definitions.object_type(portal, spelled) -> ObjectType | None`, with `type_id`, `name` (the plural of paths, as
   `companies`, or the schema's name), `created`, `modified` (property names), `custom`, `scope` (the word in scopes);
 - `definitions.of(portal, type_id) -> dict[str, Definition]`;
-- `values.stored(definition, value, portal) -> str | Problem`;
+- `values.stored(definition, value, portal, before) -> str | Problem` and `values.read_only(definition)`;
 - `calculated.refresh(portal, type_id, record)` fills formulas of a records.Record in place, before it is kept;
 - `associations.of(portal, type_id, ids, to_type) -> dict[id, tuple[Link, ...]]`; Link(to_id, category, type_id,
   label, name), `name` being v3's (`deal_to_company`); one Link a label, by to_id; ids are text;

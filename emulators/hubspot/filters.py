@@ -154,8 +154,7 @@ def _column(obj: ObjectType, known: Mapping[str, Definition], name: str) -> _Col
             "There was a problem with the request.",
             errors=[{"message": f"Property {name!r} does not exist", "code": "PROPERTY_DOESNT_EXIST"}],
         )
-    path = json.dumps("$." + json.dumps(name))[1:-1].replace('\\"', '"')
-    kept = f"json_extract(properties, '{path}')"
+    kept = f"json_extract(properties, '$.\"{name}\"')"  # a known name: letters, digits, underscores
     given = f"{kept} IS NOT NULL"
     if definition.type == "number":
         return _Column(f"CAST({kept} AS REAL)", given, "number")

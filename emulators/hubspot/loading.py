@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
@@ -132,10 +132,9 @@ def _keeper(portal: Portal, definition: Definition) -> Callable[[str], str]:
     """Text of any length is taken as it is; other values are checked once each."""
     if definition.type in ("string", "json") and definition.name != "email":
         return str
-    free = replace(definition, read_only=False, calculated=False)
 
     def kept(text: str) -> str:
-        found = values.stored(free, text, portal)
+        found = values.stored(definition, text, portal)
         if isinstance(found, str):
             return found
         raise ValueError(f"{definition.name}: {found.message}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from emulators.hubspot import (
@@ -66,9 +66,9 @@ def checked(
         if definition is None:
             refused.append(values.unknown(name))
             continue
-        if actor.everything and (definition.read_only or definition.calculated):
-            definition = replace(definition, read_only=False, calculated=False)
-        kept = values.stored(definition, value, portal, (before or {}).get(name, ""))
+        kept = (None if actor.everything else values.read_only(definition)) or values.stored(
+            definition, value, portal, (before or {}).get(name, "")
+        )
         if isinstance(kept, str):
             found[name] = kept
         else:
