@@ -10,7 +10,7 @@ from typing import Any
 from connector.crm.base import Action, WriteResult, WriteStatus
 from connector.crm.hubspot.catalog import Catalog
 from connector.crm.hubspot.encode import same_text
-from connector.crm.hubspot.faults import NotFound
+from connector.crm.hubspot.faults import NotFound, Refusal
 from connector.crm.hubspot.vet import Ready
 from connector.crm.hubspot.wire import Wire
 from connector.errors import Retry
@@ -35,7 +35,7 @@ class Confirmer:
             if batch[0].write.action is Action.DELETE:
                 return self.deleted(batch)
             return self._keyed(batch, why, started)
-        except Retry as error:
+        except (Retry, Refusal) as error:
             return [_failed(each, f"{why}; looking it up failed as well: {error}") for each in batch]
 
     def deleted(self, batch: Sequence[Ready]) -> list[WriteResult]:

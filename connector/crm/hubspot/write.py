@@ -25,7 +25,9 @@ from connector.errors import Retry
 BATCH = 100  # records of one call
 LINKS = 1_000  # associations of one call
 SPLITS = 2_000  # calls that one `write` may spend on finding the records for which batches are refused
-UNAVAILABLE = "UNAVAILABLE"
+ROUNDS = 4  # how often a record is sent that somebody else had locked
+LOCK = 2.0  # seconds until a locked record may be tried again
+LOCKED, UNAVAILABLE = "LOCKED", "UNAVAILABLE"
 WHOLE = frozenset({401, 403, 405, 415})
 """Statuses with which a batch is refused for what it is, not for one of its records."""
 
@@ -48,7 +50,9 @@ class Writer:
         self._vetter, self._confirmer = Vetter(catalog), Confirmer(wire, catalog)
 
     def write(self, writes: Sequence[Write], progress: Progress) -> Iterator[WriteResult]:
-        """One result a write. BudgetExhausted before the first call when the calls would not fit the budget.
+        """One result a write. Links that an update or upsert names are added to those that are there.
+
+        BudgetExhausted before the first call when the calls would not fit the budget.
 
         BudgetExhausted and Misconfigured in the middle are raised after all results so far.
         """
@@ -65,14 +69,42 @@ class Writer:
         """Writes of which no two touch the same record."""
         groups: dict[Group, list[Ready]] = defaultdict(list)
         for at, write in enumerate(run):
-            found = self._vetter.vetted(write, f"pmom-{at}")
+            found = self._vetted(write, f"pmom-{at}", spent)
             if isinstance(found, Ready):
                 groups[write.object, write.action, write.key_field].append(found)
             else:
                 yield found
         for group in groups.values():
+            yield from self._rounds(group, spent)
+
+    def _vetted(self, write: Write, trace: str, spent: Spent) -> Ready | WriteResult:
+        """Refused only by definitions that were read just now: somebody may have added a property or an option."""
+        found = self._vetter.vetted(write, trace)
+        if isinstance(found, Ready) or found.code not in BY_DEFINITION or spent.refreshed:
+            return found
+        self._refresh(spent)
+        return self._vetter.vetted(write, trace)
+
+    def _refresh(self, spent: Spent) -> None:
+        spent.refreshed = True
+        self._catalog.forget()
+        self._vetter.forget()
+
+    def _rounds(self, group: list[Ready], spent: Spent) -> Iterator[WriteResult]:
+        """The writes in batches; records that somebody else had locked are sent again."""
+        by_ref = {each.write.ref: each for each in group}
+        for turn in range(ROUNDS):
+            again: list[Ready] = []
             for start in range(0, len(group), BATCH):
-                yield from self._send(group[start : start + BATCH], spent)
+                for result in self._send(group[start : start + BATCH], spent):
+                    if result.code == LOCKED and turn + 1 < ROUNDS:
+                        again.append(by_ref[result.ref])
+                    else:
+                        yield result
+            if not again:
+                return
+            group = again
+            self._wire.sleep(LOCK)
 
     def _send(self, batch: Sequence[Ready], spent: Spent) -> Iterator[WriteResult]:
         try:
@@ -109,7 +141,7 @@ class Writer:
         body = answer.json() or {}
         blames = [blame_of(each) for each in body.get("errors") or ()]
         if batch[0].write.action is Action.DELETE:
-            yield from self._confirmer.outcomes(batch, "archived")
+            yield from self._confirmer.outcomes(batch, "HubSpot does not say what it archived")
             return
         open_ = Open(batch)
         done = open_.take(body.get("results") or ())
@@ -154,9 +186,7 @@ class Writer:
 
     def _refreshed(self, batch: Sequence[Ready], spent: Spent) -> Iterator[WriteResult]:
         """Definitions changed since they were read: read them again before looking for culprits call by call."""
-        spent.refreshed = True
-        self._catalog.forget()
-        self._vetter.forget()
+        self._refresh(spent)
         sound = []
         for each in batch:
             found = self._vetter.vetted(each.write, each.trace)

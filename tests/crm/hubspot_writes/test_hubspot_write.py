@@ -133,6 +133,13 @@ def test_definitions_that_changed_meanwhile_are_read_again_before_looking_for_cu
     assert portal.calls_to("/batch/update") == 2
 
 
+def test_an_option_that_was_added_meanwhile_is_not_refused(writer: Writer, portal: Any) -> None:
+    one = portal.add("companies")
+    assert outcomes(writer, update("w", one, tier="gold"))["w"].status is WriteStatus.APPLIED
+    portal.properties["companies"]["tier"]["options"].append({"label": "New", "value": "new"})
+    assert outcomes(writer, update("w", one, tier="new"))["w"].status is WriteStatus.APPLIED
+
+
 def test_a_record_named_twice_takes_its_writes_in_order(writer: Writer, portal: Any) -> None:
     one, other = portal.add("companies"), portal.add("companies")
     writes = [update(f"w{at}", one, note=f"n{at}") for at in range(3)] + [update("o", other, note="o")]
@@ -140,20 +147,23 @@ def test_a_record_named_twice_takes_its_writes_in_order(writer: Writer, portal: 
     assert (portal.values("companies", one)["note"], portal.calls_to("/batch/update")) == ("n2", 3)
 
 
-def test_a_locked_record_is_failed_and_its_batch_written(writer: Writer, portal: Any) -> None:
+@pytest.mark.parametrize(("times", "status"), [(3, "applied"), (4, "failed")])
+def test_a_locked_record_is_tried_four_times_and_its_batch_written(
+    writer: Writer, portal: Any, times: int, status: str
+) -> None:
     ids = [portal.add("companies") for _ in range(3)]
     locked = {"category": "LOCKED", "message": "locked", "context": {"ids": [ids[1]]}}
 
     def lock(_method: str, path: str, made: Any) -> Any:
-        if not path.endswith("/batch/update"):
+        if not path.endswith("/batch/update") or portal.calls_to("/batch/update") > times:
             return None
         left = [each for each in made["results"] if each["id"] != ids[1]]
         return made | {"results": left, "errors": [locked], "numErrors": 1}
 
     portal.after = lock
     found = outcomes(writer, *(update(each, each, note="x") for each in ids))
-    assert [found[each].status.value for each in ids] == ["applied", "failed", "applied"]
-    assert found[ids[1]].code == "LOCKED"
+    assert [found[each].status.value for each in ids] == ["applied", status, "applied"]
+    assert found[ids[1]].code == ("" if status == "applied" else "LOCKED")
 
 
 def test_an_update_that_the_answer_leaves_out_is_failed_and_errors_without_names_are_settled(
@@ -318,6 +328,20 @@ def test_deleting_tells_records_that_were_there_from_those_that_never_were(write
     found = outcomes(writer, *writes)
     assert [found[each].status.value for each in (one, gone, "999999")] == ["applied", "applied", "refused"]
     assert found["999999"].code == "OBJECT_NOT_FOUND"
+
+
+def test_a_lookup_that_fails_too_leaves_the_writes_failed(
+    writer: Writer, portal: Any, dropped: Any, refused: Any
+) -> None:
+    def lose(_method: str, path: str, _made: Any) -> None:
+        if path.endswith("/batch/create"):
+            raise dropped
+        if path.endswith("/batch/read"):
+            raise refused(400, "VALIDATION_ERROR", "no")
+
+    portal.after = lose
+    found = outcomes(writer, Write("w", "tasks", Action.CREATE, (("key", "t1"),)))["w"]
+    assert (found.status, found.code) == (WriteStatus.FAILED, "ANSWER_LOST")
 
 
 def test_a_portal_that_stays_out_of_order_fails_the_batch_and_no_more(
