@@ -411,9 +411,8 @@ def test_find_by_any_other_property_searches() -> None:
     portal = Portal()
     one = portal.add("companies", domain="One.example")
     portal.add("companies", domain="two.example")
-    assert reader(portal).find("companies", "domain", ["one.EXAMPLE"], ("hs_object_id",)).to_pylist() == [
-        {"hs_object_id": str(one)}
-    ]
+    found = reader(portal).find("companies", "domain", ["one.EXAMPLE"], ("hs_object_id", "domain"))
+    assert found.to_pylist() == [{"hs_object_id": str(one), "domain": "One.example"}]
 
 
 def test_the_history_of_stages_is_a_row_a_change() -> None:

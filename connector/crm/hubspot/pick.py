@@ -24,7 +24,7 @@ def fetched(records: Records, question: Question, ids: Sequence[str]) -> pa.Tabl
 
 def found(records: Records, search: Search, question: Question, keys: Sequence[str]) -> pa.Table:
     """The live records whose key, the question's last field, is one of the keys, case aside."""
-    key, name = question.wanted[-1], question.names[-1]
+    key = question.wanted[-1]
     asked = [each for each in dict.fromkeys(keys) if each]
     if key.name == ID_FIELD:
         return fetched(records, question, asked)
@@ -32,8 +32,8 @@ def found(records: Records, search: Search, question: Question, keys: Sequence[s
         rows = _rows(question, records.batch(question.kind, asked, question.ask, id_property=key.name))
     else:
         rows = _rows(question, _searched(search, question, asked))
-    one_of = Filter(name, Op.IN, tuple(asked))
-    kept = conditions.holding(rows.rename_columns([*question.names[:-1], key.name]), [one_of], {name: key})
+    held = pa.table({key.name: rows.column(rows.num_columns - 1)})
+    kept = conditions.holding(held, [Filter(key.name, Op.IN, tuple(asked))], {key.name: key})
     return rows if kept is None else rows.filter(kept)
 
 
