@@ -108,7 +108,11 @@ def load(portal: Portal, path: Path) -> int:
     with portal.transaction() as connection, path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             times = [row.pop(name, "") for name in ("created_at", "updated_at")]
+            currency = row.pop("hs_currency_code", "")  # it may have been taken from the portal since
             made = make(portal, {name: text for name, text in row.items() if name != "id" and text}, row["id"])
+            if currency:
+                text = "UPDATE campaign SET properties = json_set(properties, '$.hs_currency_code', ?) WHERE id = ?"
+                connection.execute(text, (currency, made))
             for column, text in zip(("created", "updated"), times, strict=True):
                 at = values.instant(text) if text else None
                 if at is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from emulators.hubspot import associations, definitions, later, merge, search_index, writing
+from emulators.hubspot import associations, definitions, later, merge, search_index, validations, writing
 from emulators.hubspot.definitions import ObjectType
 from emulators.hubspot.errors import HubError
 from emulators.hubspot.limits import Limits
@@ -36,6 +36,8 @@ class Control(Plane):
         self.add("POST", "retire", lambda body: self._retire(list(body["versions"])))
         self.add("POST", "hide", self._hide)
         self.add("POST", "locks", self._locks)
+        self.add("POST", "rules", self._rule)
+        self.add("DELETE", "rules", lambda body: self._forget_rules())
         for name in ("insert", "edit", "delete", "restore", "purge", "merge", "associate"):
             self.add("POST", name, getattr(self, f"_{name}"))
 
@@ -92,6 +94,15 @@ class Control(Plane):
 
     def _locks(self, body: Body) -> None:
         self.portal.faults.add([{"kind": "lock_row", "ids": body["ids"], "times": body.get("times", 0)}])
+
+    def _rule(self, body: Body) -> None:
+        """`{"object", "rule", "property", ...}`: a validation rule as validations.put takes it."""
+        rule = {name: value for name, value in body.items() if name != "object"}
+        validations.put(self.portal, self._object(body).type_id, rule)
+
+    def _forget_rules(self) -> None:
+        with self.portal.transaction() as connection:
+            connection.execute("DELETE FROM validation")
 
     def _insert(self, body: Body) -> dict[str, Any]:
         """`{"object", "properties", "id"?, "user_id"?}` -> `{"id"}`."""

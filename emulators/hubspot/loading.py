@@ -13,6 +13,7 @@ from typing import Any
 
 from emulators.hubspot import calculated, definitions, records, values, writing
 from emulators.hubspot.definitions import Definition, ObjectType
+from emulators.hubspot.errors import HubError
 from emulators.hubspot.portal import Portal
 from emulators.hubspot.records import Record
 
@@ -24,6 +25,7 @@ _BEFORE = {
     "properties.json": "properties",
     "pipelines.json": "pipelines",
     "labels.json": "labels",
+    "validations.json": "validations",
 }
 _AFTER = {
     "campaigns.csv": "campaigns",
@@ -33,6 +35,7 @@ _AFTER = {
 }
 _NOT_RECORDS = {*_BEFORE, *_AFTER, "ids.csv"}
 _CHUNK = 2000
+_CURRENCIES = frozenset({"deal_currency_code", "hs_currency"})
 _CALCULATED = frozenset({"0-2", "0-3", "0-27"})  # objects with formulas
 
 
@@ -70,6 +73,8 @@ def _one(portal: Portal, path: Path, module: str, counts: dict[str, int]) -> Non
         )
     except (KeyError, TypeError, json.JSONDecodeError) as bad:
         raise ValueError(f"{path}: {type(bad).__name__}: {bad}") from None
+    except HubError as bad:
+        raise ValueError(f"{path}: {bad}") from None
 
 
 def load_records(portal: Portal, path: Path) -> int:
@@ -131,6 +136,8 @@ def _columns(portal: Portal, obj: ObjectType, path: Path, header: Sequence[str])
 def _keeper(portal: Portal, definition: Definition) -> Callable[[str], str]:
     """Text of any length is taken as it is; other values are checked once each."""
     if definition.type in ("string", "json") and definition.name != "email":
+        return str
+    if definition.name in _CURRENCIES:  # of records, they outlive those of the portal
         return str
 
     def kept(text: str) -> str:

@@ -8,11 +8,10 @@ import traceback
 import uuid
 from collections.abc import Iterable
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import parse_qs
 
-from emulators.hubspot import control, definitions, later, tokens
+from emulators.hubspot import account, control, definitions, later, tokens
 from emulators.hubspot.errors import HubError
 from emulators.hubspot.limits import Limits
 from emulators.hubspot.portal import Portal
@@ -23,8 +22,8 @@ from emulators.loopback.server import Running
 
 MAX_TARGET = 16_384  # bytes of path and query; above: 414, as for too many properties in one address
 _ENDPOINTS = (
-    "objects", "batch", "search", "properties", "groups", "schemas", "pipelines", "owners", "associations", "labels",
-    "campaigns", "account", "currencies", "validations",
+    "objects", "batch", "search", "properties", "groups", "schemas", "pipelines", "owners", "labels",
+    "association_calls", "campaigns", "account", "currencies", "validations",
 )  # fmt: skip
 _PLACES = re.compile(r"\{(\w+)\}")
 _ID = re.compile(r"(?<=/)(\d{5,}|[0-9a-f]{8}-[0-9a-f-]{27})(?=/|$)")
@@ -57,6 +56,7 @@ class Emulator(Running):
         self.portal, self.app = portal, app
         self.tokens = tokens.Tokens(portal, app)
         self.limits = Limits(portal)
+        account.count_by(portal, self.limits.usage)
         self.router = build_router(self.tokens, retired)
         plane = control.Control(portal, self.tokens, self.limits, self.router, control_token or secrets.token_hex(16))
         super().__init__(plane, port=port, ca_folder=ca_folder)
@@ -153,6 +153,5 @@ def build_router(known: tokens.Tokens, retired: Iterable[str] = ()) -> Router:
     router = Router(retired)
     tokens.routes(router, known)
     for name in _ENDPOINTS:
-        if find_spec(f"emulators.hubspot.{name}") is not None:
-            getattr(import_module(f"emulators.hubspot.{name}"), "routes", lambda _: None)(router)
+        import_module(f"emulators.hubspot.{name}").routes(router)
     return router

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import json
 import sqlite3
 from collections.abc import Callable
@@ -55,7 +54,4 @@ def put_state(connection: sqlite3.Connection, name: str, value: Any) -> None:
 
 
 def _part(module: str, name: str, default: Any) -> Any:
-    spelled = f"emulators.hubspot.{module}"
-    if importlib.util.find_spec(spelled) is None:
-        return default
-    return getattr(importlib.import_module(spelled), name, default)
+    return getattr(importlib.import_module(f"emulators.hubspot.{module}"), name, default)

@@ -16,6 +16,7 @@ from emulators.hubspot import (
     merge,
     records,
     search_index,
+    validations,
     values,
 )
 from emulators.hubspot.defaults import new_values
@@ -96,6 +97,8 @@ def create(portal: Portal, obj: ObjectType, new: Sequence[New], actor: Actor) ->
             record = _begun(portal, obj, given, each.id, actor)
             _refuse_taken(portal, connection, obj, record, creating=True)
             calculated.refresh(portal, obj.type_id, record)
+            if not actor.everything:
+                validations.check(portal, obj.type_id, record.properties)
             records.save(connection, [record])
             records.hold(connection, record, unique_names(portal, obj))
             made.append(record)
@@ -197,6 +200,8 @@ def _change(
     calculated.refresh(portal, obj.type_id, record)
     names = [*before, *(name for name in record.properties if name not in before)]
     changed = [name for name in names if before.get(name) != record.properties.get(name)]
+    if not actor.everything:
+        validations.check(portal, obj.type_id, record.properties, told)
     records.save(connection, [record])
     records.hold(connection, record, unique_names(portal, obj))
     _note(connection, record, before, changed, actor)
