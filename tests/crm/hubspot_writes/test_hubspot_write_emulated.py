@@ -16,8 +16,9 @@ from connector.core.records import Kind
 from connector.core.scorecard import FIELDS
 from connector.crm.base import Action, FieldSpec, LabelSpec, MemoryLedger, StepStatus, Write, WriteResult
 from connector.crm.hubspot.adapter import HubSpotCRM
-from connector.crm.hubspot.connection import HubSpotConnection
+from connector.crm.hubspot.connection import ApiVersion, HubSpotConnection
 from connector.crm.retry import Patience
+from emulators.hubspot import validations
 from emulators.hubspot.portal import Portal, Settings
 from emulators.hubspot.server import Emulator
 from emulators.hubspot.tokens import App
@@ -80,7 +81,7 @@ class Bench:
         return dict(rows[0]) if rows else {}
 
 
-def open_bench(folder: Path, settings: Settings | None = None) -> Bench:
+def open_bench(folder: Path, settings: Settings | None = None, version: ApiVersion = "2026-03") -> Bench:
     portal = Portal.open(folder / "portal.db", settings, Clock(START, frozen=False), 3)
     portal.put_state("lag", [0, 0])
     app = App("an-app", "its-secret", "pat-na1-static", "a-refresh-token")
@@ -93,13 +94,14 @@ def open_bench(folder: Path, settings: Settings | None = None) -> Bench:
         base_url=emulator.url,
         patience=Patience(first=0.01, longest=20.0, total=30.0),
         burst=100_000,
+        api_version=version,
     )
     return Bench(HubSpotCRM(connection, ledger, sleep=lambda _: None), emulator, ledger)
 
 
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    made = open_bench(tmp_path)
+@pytest.fixture(params=["2026-03", "v3"])
+def bench(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Bench]:
+    made = open_bench(tmp_path, version=request.param)
     yield made
     made.crm.close()
     made.emulator.stop()
@@ -170,6 +172,25 @@ def test_three_hundred_creates_and_updates_find_their_own_results(bench: Bench) 
     assert bench.values("companies", ids[77], "city") == {"city": f"x{ids[77]}"}
 
 
+def test_an_administrators_rule_refuses_its_records_only(bench: Bench) -> None:
+    rule = {"rule": "CONDITIONAL_REQUIRED", "property": "city", "when": "type", "values": ["PARTNER"]}
+    ids = bench.make("companies", *({"name": f"c{at}"} for at in range(100)))
+    validations.put(bench.emulator.portal, "0-2", rule)
+    kinds = ["PARTNER" if at in (5, 60) else "VENDOR" for at in range(100)]
+    writes = [
+        Write(f"w{at}", "companies", Action.UPDATE, (("type", kind),), id=ids[at]) for at, kind in enumerate(kinds)
+    ]
+    found = bench.write(*writes)
+    refused = {ref: (each.status.value, each.code) for ref, each in found.items() if each.status != "applied"}
+    assert refused == {f"w{at}": ("refused", "MISSING_CONDITIONAL_REQUIRED_PROPERTY") for at in (5, 60)}
+    assert bench.values("companies", ids[61], "type") == {"type": "VENDOR"}
+    created = bench.write(
+        Write("bad", "companies", Action.CREATE, (("name", "x"), ("type", "PARTNER"))),
+        Write("good", "companies", Action.CREATE, (("name", "y"), ("type", "VENDOR"))),
+    )
+    assert {ref: each.status.value for ref, each in created.items()} == {"bad": "refused", "good": "applied"}
+
+
 def test_each_record_of_a_batch_has_its_own_outcome(bench: Bench) -> None:
     key = FieldSpec("companies", "Key", "Key", Kind.TEXT, "Key.", unique_key=True)
     bench.crm.install([key], dry_run=False)
@@ -206,6 +227,48 @@ def test_each_record_of_a_batch_has_its_own_outcome(bench: Bench) -> None:
     assert (codes["gone"], codes["never"], codes["nothing"]) == ("OBJECT_NOT_FOUND",) * 3
     assert (codes["new twin"], found["number"].fields) == ("CONFLICT", ("numberofemployees",))
     assert bench.values("companies", good, "city") == {"city": "Oslo"}
+
+
+def test_custom_objects_are_written_to_by_their_own_name(bench: Bench) -> None:
+    schema = {
+        "name": "fund_requests",
+        "labels": {"singular": "Fund request", "plural": "Fund requests"},
+        "primaryDisplayProperty": "title",
+        "requiredProperties": ["title"],
+        "properties": [{"name": "title", "label": "Title", "type": "string", "fieldType": "text"}],
+        "associatedObjects": ["COMPANY"],
+    }
+    bench.crm.wire.call("POST", "/crm/v3/schemas", body=schema)
+    lane = FieldSpec("fund_requests", "Lane", "Lane", Kind.TEXT, "Lane.", options=("fast", "slow"))
+    label = LabelSpec("fund_requests", "companies", "Payee")
+    assert statuses(bench.crm.install([lane], [label], dry_run=False)) == {StepStatus.CREATED}
+    (one,) = bench.make("companies", {"name": "Alder"})
+    named = {"title": "T", "pmom_lane": "fast", "assoc_companies__payee": one}
+    (made,) = bench.make("fund_requests", named)
+    assert bench.values("fund_requests", made, *named) == named
+    lacking = bench.write(Write("w", "fund_requests", Action.CREATE, (("pmom_lane", "slow"),)))["w"]
+    assert lacking.status == "refused"
+    kept = [step.status for step in bench.crm.uninstall([lane], [label], dry_run=False)]
+    assert kept == [StepStatus.REMOVED, StepStatus.REMOVED, StepStatus.KEPT]
+
+
+def test_a_run_that_stops_anywhere_is_ended_by_running_again(bench: Bench) -> None:
+    key = FieldSpec("tasks", "Task_Key", "Task key", Kind.TEXT, "Key.", unique_key=True)
+    bench.crm.install([key], dry_run=False)
+    (one,) = bench.make("companies", {"name": "Alder"})
+    values = (("hs_task_subject", "Call"), ("hs_timestamp", START), ("assoc_companies", one))
+    writes = [
+        Write(f"w{at}", "tasks", Action.UPSERT, values, key_field="pmom_task_key", key=f"k{at}") for at in range(250)
+    ]
+    for taken in (1, 100, 101):
+        results = bench.crm.write(writes)
+        assert {next(results).status for _ in range(taken)} == {"applied"}
+        del results
+    assert {each.status for each in bench.write(*writes).values()} == {"applied"}
+    keys = [each.key for each in writes if each.key]
+    found = bench.crm.find("tasks", "pmom_task_key", keys, ("pmom_task_key", "assoc_companies")).to_pylist()
+    assert sorted(each["pmom_task_key"] for each in found) == sorted(keys)
+    assert {each["assoc_companies"] for each in found} == {one}
 
 
 def test_a_portal_that_lacks_labels_and_custom_objects_is_told(tmp_path: Path) -> None:
