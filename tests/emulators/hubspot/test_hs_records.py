@@ -273,3 +273,48 @@ def test_a_portal_goes_on_where_it_was(start: Any) -> None:
     again = start()
     assert again.get("companies", record, "name")["properties"]["name"] == "Acme"
     assert again.make("companies", name="next") > record
+
+
+def test_a_validation_rule_refuses_what_callers_write_but_not_people(hub: Any) -> None:
+    record, other = hub.make("companies", name="A"), hub.make("companies", name="B", phone="1")
+    rule = {"rule": "CONDITIONAL_REQUIRED", "property": "phone", "when": "lifecyclestage", "values": ["customer"]}
+    hub.control("rules", {"object": "companies", **rule})
+    changed = {"properties": {"lifecyclestage": "customer"}}
+    status, body = hub.call("PATCH", f"/crm/v3/objects/companies/{record}", changed)
+    assert (status, body["errors"][0]["code"]) == (400, "MISSING_CONDITIONAL_REQUIRED_PROPERTY")
+    inputs = {"inputs": [{"id": each, **changed} for each in (record, other)]}
+    status, body = hub.call("POST", "/crm/v3/objects/companies/batch/update", inputs)
+    assert (status, [each["id"] for each in body["results"]]) == (207, [other])
+    assert [each["context"]["ids"] for each in body["errors"]] == [[record]]
+    hub.control("edit", {"object": "companies", "id": record, **changed})
+    hub.control("rules", {}, method="DELETE")
+    assert hub.call("PATCH", f"/crm/v3/objects/companies/{record}", changed)[0] == 200
+
+
+def test_other_peoples_work_is_told_as_theirs(hub: Any) -> None:
+    record = hub.control("insert", {"object": "deals", "properties": {"dealname": "D"}, "user_id": "52000077"})["id"]
+    names = ("hs_object_source", "hs_created_by_user_id", "hs_updated_by_user_id")
+    told = hub.get("deals", record, *names)["properties"]
+    assert [told[name] for name in names] == ["CRM_UI", "52000077", "52000077"]
+    hub.call("PATCH", f"/crm/v3/objects/deals/{record}", {"properties": {"dealname": "E"}})
+    told = hub.get("deals", record, *names)["properties"]
+    assert [told[name] for name in names] == ["CRM_UI", "52000077", "52000001"]
+    assert hub.control("delete", {"object": "deals", "ids": [record, "77"]}) == {"deleted": 1}
+    hub.control("purge", {"object": "deals", "id": record})
+    assert hub.call("GET", f"/crm/v3/objects/deals/{record}?archived=true")[0] == 404
+
+
+def test_two_writers_do_not_lose_each_others_work(hub: Any) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    record = hub.make("companies", name="A")
+    names = ("name", "phone", "city", "country", "address", "zip", "state", "website")
+
+    def write(name: str) -> int:
+        body = {"properties": {name: f"{name} written"}}
+        return int(hub.call("PATCH", f"/crm/v3/objects/companies/{record}", body)[0])
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(write, names)) == {200}
+    told = hub.get("companies", record, *names)["properties"]
+    assert [told[name] for name in names] == [f"{name} written" for name in names]
