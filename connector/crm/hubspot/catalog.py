@@ -27,7 +27,7 @@ from connector.crm.hubspot.kinds import (
     slug,
 )
 from connector.crm.hubspot.sources import HISTORY, SOURCES, history_schema, source_schema
-from connector.crm.hubspot.wire import Wire
+from connector.crm.hubspot.wire import DETAILS, Wire
 
 __all__ = [
     "ID_FIELD",
@@ -120,6 +120,11 @@ class Catalog:
         kind = self.known(name)
         return None if kind is None else self._definitions(kind.api, kind.name)
 
+    def account(self) -> Mapping[str, Any]:
+        """What the portal says of itself: portalId, timeZone, companyCurrency, uiDomain; empty for another server."""
+        found: Mapping[str, Any] = self._once(("account",), lambda: self._wire.call("GET", DETAILS).json())
+        return found if isinstance(found, Mapping) else {}
+
     def campaign_fields(self) -> tuple[Field, ...]:
         """The properties of marketing campaigns; none where the portal does not list them."""
         found = self._definitions("campaigns", "properties of campaigns") or {}
@@ -159,6 +164,7 @@ class Catalog:
             fields += [
                 kinds.named_field("dealstage_label", "Deal stage name"),
                 kinds.named_field("pipeline_label", "Pipeline"),
+                kinds.day_field("closedate_day", "Close date in the portal's time zone"),
             ]
         targets = [
             each for each in STANDARD.values() if each.name not in kinds.UNLINKED and kind.name not in kinds.UNLINKED

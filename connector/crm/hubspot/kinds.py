@@ -59,6 +59,12 @@ STANDARD = {
     )
 }
 UNLINKED = ("products", "users")
+ID_NUMBERS = {
+    "associatedcompanyid": "companies",
+    "hs_parent_company_id": "companies",
+    "hs_primary_associated_company": "companies",
+}
+"""HubSpot's own properties of type number that hold a record's id, and of what: an id is no quantity."""
 KINDS = {
     "bool": Kind.BOOL,
     "date": Kind.DATE,
@@ -101,12 +107,12 @@ def property_field(raw: Property) -> Field:
         options=options,
         restricted=bool(options),
         multiple=raw.get("type") == "enumeration" and raw.get("fieldType") == "checkbox",
-        references=("owners",) if kind is Kind.ID else (),
+        references=(ID_NUMBERS.get(name, "owners"),) if kind is Kind.ID else (),
     )
 
 
 def _kind(raw: Property) -> Kind:
-    if raw.get("referencedObjectType") == "OWNER":
+    if raw.get("referencedObjectType") == "OWNER" or raw["name"] in ID_NUMBERS:
         return Kind.ID
     money = raw.get("showCurrencySymbol") or raw.get("numberDisplayHint") == "currency" or raw["name"] == "amount"
     if raw.get("type") == "number" and money:
@@ -116,6 +122,10 @@ def _kind(raw: Property) -> Kind:
 
 def id_field(label: str) -> Field:
     return Field(ID_FIELD, label, Kind.ID, nullable=False, unique_key=True)
+
+
+def day_field(name: str, label: str) -> Field:
+    return Field(name, label, Kind.DATE)
 
 
 def named_field(name: str, label: str) -> Field:

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from connector.core.records import Kind
 from connector.crm.base import BadCell, Field, ObjectSchema, Op, ReadRequest, arrow_type
 from connector.crm.base import Filter as Condition
 from connector.crm.hubspot import conditions
@@ -22,12 +23,13 @@ from connector.crm.hubspot.conditions import SearchFilter
 from connector.crm.hubspot.kinds import ID_FIELD, LINK, MERGED_IDS, Link, ObjectKind
 from connector.crm.hubspot.listing import Ask
 from connector.crm.hubspot.pages import ARCHIVED_AT, ID, decoded
-from connector.crm.hubspot.values import milliseconds, typed
+from connector.crm.hubspot.values import days, milliseconds, typed
 from connector.crm.hubspot.wire import Wire
 
 DELETED, MERGED_INTO = "pmom_deleted", "pmom_merged_into"
-NAMED = {"dealstage_label": "dealstage", "pipeline_label": "pipeline"}
-"""Virtual fields of deals: the property whose value they give a name to."""
+CLOSE_DAY = "closedate_day"
+NAMED = {"dealstage_label": "dealstage", "pipeline_label": "pipeline", CLOSE_DAY: "closedate"}
+"""Virtual fields of deals: the property whose value they give a name to, or the day of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,9 @@ class Question:
         ids, bad = raw.column(ID), list[BadCell]()
         columns: dict[str, Any] = {ID: ids, ID_FIELD: ids, ARCHIVED_AT: raw.column(ARCHIVED_AT)}
         for each in self._columns():
-            if each.name in NAMED and self.kind.name == "deals":
+            if each.name == CLOSE_DAY and self.kind.name == "deals":
+                columns[each.name] = self._close_days(raw.column(NAMED[each.name]), ids)
+            elif each.name in NAMED and self.kind.name == "deals":
                 columns[each.name] = self._labelled(raw.column(NAMED[each.name]), each.name)
             elif not _is_link(each):
                 columns[each.name], cells = typed(raw.column(each.name), each, ids)
@@ -117,6 +121,11 @@ class Question:
         rows = pa.table(columns)
         names = [each.name for each in self.conditions.values() if _is_link(each)]
         return self._linked(rows, names), bad
+
+    def _close_days(self, values: Any, ids: Any) -> Any:
+        """HubSpot keeps a moment and shows the day that it is in the portal; near midnight UTC has another one."""
+        moments, _ = typed(values, Field("closedate", "", Kind.INSTANT), ids)
+        return days(moments, str(self.catalog.account().get("timeZone") or "UTC"))
 
     def _labelled(self, values: Any, name: str) -> Any:
         pipelines = self.catalog.pipelines("deals") or ()

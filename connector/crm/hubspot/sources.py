@@ -16,15 +16,17 @@ from connector.core.records import Kind
 from connector.crm.base import BadCell, Field, Filter, ObjectSchema, Op, Page, Progress, ReadRequest
 from connector.crm.hubspot import conditions
 from connector.crm.hubspot.absent import named, seen
+from connector.crm.hubspot.kinds import ID_FIELD, property_field
 from connector.crm.hubspot.pages import ID, next_after, records_table
 from connector.crm.hubspot.values import typed
-from connector.crm.hubspot.wire import DETAILS, Wire
+from connector.crm.hubspot.wire import Wire
 
 if TYPE_CHECKING:
     from connector.crm.hubspot.catalog import Catalog
 
 PAGE = 100
 CAMPAIGNS = "/marketing/v3/campaigns"
+OWNER_ID = "hubspot_owner_id"
 RATES = "/settings/v3/currencies/exchange-rates"
 Row = Mapping[str, Any]
 
@@ -162,7 +164,29 @@ def _owner_page(wire: Wire, *, archived: bool, limit: int, after: str | None) ->
     return wire.client.crm.owners.owners_api.get_page(limit=limit, archived=archived, **behind)
 
 
-def _owners(wire: Wire, _catalog: Catalog, _names: Sequence[str]) -> Iterator[Row]:
+def _owner_fields(catalog: Catalog) -> tuple[Field, ...]:
+    """The owner's own fields and, by their names, the properties of the user behind the owner."""
+    own = {each.name for each in OWNERS}
+    raw = catalog.properties("users") or {}
+    return (*OWNERS, *(property_field(each) for name, each in raw.items() if name not in {*own, ID_FIELD}))
+
+
+def _user_rows(wire: Wire, names: Sequence[str]) -> dict[str, Row]:
+    """Owner id -> the wanted properties of the user."""
+
+    def page(after: str | None) -> Any:
+        behind = {} if after is None else {"after": after}
+        wanted = [OWNER_ID, *names]
+        return wire.client.crm.objects.basic_api.get_page("users", limit=PAGE, properties=wanted, **behind).json()
+
+    found = [each.get("properties") or {} for each in _paged(page)]
+    return {str(each[OWNER_ID]): each for each in found if each.get(OWNER_ID)}
+
+
+def _owners(wire: Wire, _catalog: Catalog, names: Sequence[str]) -> Iterator[Row]:
+    own = {each.name for each in OWNERS}
+    more = [name for name in names if name not in own]
+    users = _user_rows(wire, more) if more else {}
     for gone in (False, True):
 
         def page(after: str | None, gone: bool = gone) -> Any:
@@ -172,6 +196,7 @@ def _owners(wire: Wire, _catalog: Catalog, _names: Sequence[str]) -> Iterator[Ro
             first, last = each.get("firstName") or "", each.get("lastName") or ""
             user = each.get("userId") or each.get("userIdIncludingInactive")
             yield {
+                **{name: users.get(str(each["id"]), {}).get(name) for name in more},
                 "id": each["id"],
                 "user_id": user,
                 "email": each.get("email"),
@@ -227,8 +252,8 @@ def _rate_page(wire: Wire, limit: int, after: str | None) -> Any:
     return wire.call("GET", RATES, query=[("limit", str(limit)), *([] if after is None else [("after", after)])])
 
 
-def _rates(wire: Wire, _catalog: Catalog, _names: Sequence[str]) -> Iterator[Row]:
-    home = (wire.call("GET", DETAILS).json() or {}).get("companyCurrency")
+def _rates(wire: Wire, catalog: Catalog, _names: Sequence[str]) -> Iterator[Row]:
+    home = catalog.account().get("companyCurrency")
     if home:
         yield {
             "id": home,
@@ -262,7 +287,7 @@ SOURCES: dict[str, Source] = {
     "owners": Source(
         "Owners",
         lambda w, c: c.visible("owners", lambda: _owner_page(w, archived=False, limit=1, after=None)),
-        lambda _: OWNERS,
+        _owner_fields,
         _owners,
     ),
     "deal_stages": Source("Deal stages", lambda _, c: c.pipelines("deals"), lambda _: STAGES, _stages),

@@ -161,3 +161,12 @@ def milliseconds(moment: datetime, *, up: bool = False) -> int:
         raise ValueError("a moment without its zone")
     passed, step = moment - EPOCH, timedelta(milliseconds=1)
     return -(-passed // step) if up else passed // step
+
+
+def days(moments: Any, zone: str) -> Any:
+    """The day of each moment in that time zone; UTC days where the zone is unknown here."""
+    try:
+        local: Any = pc.local_timestamp(pc.cast(moments, pa.timestamp("us", zone)))
+    except pa.ArrowInvalid:
+        local = pc.cast(moments, pa.timestamp("us"))
+    return pc.cast(pc.floor_temporal(local, 1, "day"), pa.date32())
