@@ -70,7 +70,11 @@ def refusal(portal: Portal, problems: Sequence[Problem]) -> HubError:
     """400 for a write with such values: their list is JSON inside the message."""
     items = [problem.item(portal.settings.portal_id) for problem in problems]
     text = json.dumps(items, ensure_ascii=False, separators=(",", ":"))
-    return invalid(f"Property values were not valid: {text}")
+    errors = [
+        {"message": problem.message, "code": problem.error, "context": {"propertyName": [problem.name]}}
+        for problem in problems
+    ]
+    return invalid(f"Property values were not valid: {text}", errors=errors)
 
 
 def instant(text: str) -> datetime | None:
