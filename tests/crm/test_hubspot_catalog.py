@@ -55,6 +55,7 @@ class Portal:
             "schemas.core_api.get_all",
             "pipelines.pipelines_api.get_all",
             "owners.owners_api.get_page",
+            "objects.basic_api.get_page",
             "associations.v4.schema.definitions_api.get_all",
         ):
             *heads, name = path.split(".")
@@ -139,10 +140,10 @@ def test_a_schema_costs_one_call_however_often_it_is_asked_for() -> None:
     )
     assert schema.field("NAME") is not None
     assert schema.field("old") is None
-    assert portal.calls == ["properties_companies"]
+    assert portal.calls == ["properties_companies", "objects_companies"]
     found.forget()
     assert found.schema("companies") == schema
-    assert portal.calls == ["properties_companies"] * 2
+    assert portal.calls == ["properties_companies", "objects_companies"] * 2
 
 
 def test_a_link_costs_one_call_for_its_pair_and_only_when_it_is_named() -> None:
@@ -167,7 +168,7 @@ def test_a_link_costs_one_call_for_its_pair_and_only_when_it_is_named() -> None:
         )
     assert schema.field("assoc_companies__other") is None
     assert found.labels("deals", "companies")[1] == Label("USER_DEFINED", 9, "Sourcing partner")
-    assert portal.calls == ["properties_deals", "associations_deals_companies"]
+    assert portal.calls == ["properties_deals", "objects_deals", "associations_deals_companies"]
 
 
 def test_links_that_the_token_may_not_see_are_no_fields() -> None:
@@ -209,6 +210,14 @@ def test_an_object_whose_scope_is_missing_is_hidden_and_the_scope_is_told() -> N
         Misconfigured, match=r"hubspot quotes: hidden: the token lacks the scope crm\.objects\.quotes"
     ):
         list(Reader(portal, found).read(ReadRequest("quotes", ("x",)), lambda *_: None))  # type: ignore[arg-type]
+
+
+def test_an_object_whose_definitions_alone_may_be_read_is_hidden_too() -> None:
+    found, portal = catalog(objects_quotes=MissingScopes("GET x", ("crm.objects.quotes.read",)))
+    assert [found.schema("quotes"), found.schema("quotes")] == [None, None]
+    assert found.why_absent("quotes") == "hidden: the token lacks the scope crm.objects.quotes.read"
+    assert found.properties("quotes") == {}
+    assert portal.calls == ["properties_quotes", "objects_quotes"]
 
 
 def test_an_object_that_the_portal_lacks_is_absent_and_other_faults_are_raised() -> None:

@@ -120,7 +120,10 @@ class Portal:
 
     def listed(self, api: str, *, limit: int, archived: bool, after: str = "0", **more: Any) -> Answer:
         asked = more.get("properties", [""])[0].split(",")
-        answer = self.answer("list", {"archived": archived, "after": after, **more}, [])
+        probe = limit == 1
+        answer = (
+            Answer(200, b"", {}) if probe else self.answer("list", {"archived": archived, "after": after} | more, [])
+        )
         numbers = [n for n, row in sorted(self.kept.get(api, {}).items()) if bool(row["archivedAt"]) is archived]
         found = [n for n in numbers if n > int(after)]
         size = min(limit, self.page)

@@ -1,7 +1,8 @@
 """What does the portal say about its objects: their properties, links, labels, pipelines, and what is hidden from us?
 
-Properties of an object are asked for once, labels of a pair of objects once and only when a link of that pair is
-wanted, pipelines once; `forget` begins anew. An object that is absent or hidden is None, and `why_absent` says which.
+Properties of an object are asked for once, and once whether its records may be read; labels of a pair of objects once
+and only when a link of that pair is wanted; pipelines once. `forget` begins anew. An object that is absent or hidden
+is None, and `why_absent` says which.
 """
 
 from __future__ import annotations
@@ -148,13 +149,22 @@ class Catalog:
             return beside
         kind = self.known(name)
         raw = None if kind is None else self.properties(kind.name)
-        if kind is None or raw is None:
+        if kind is None or raw is None or not self._readable(kind):
             return None
         found: ObjectSchema = self._once(("schema", kind.name), lambda: self._schema(kind, raw))
         return found
 
+    def _readable(self, kind: ObjectKind) -> bool:
+        """Whether records may be read: the scope for definitions alone does not give that."""
+
+        def ask() -> bool:
+            api = self._wire.client.crm.objects.basic_api
+            return self._visible(kind.name, lambda: api.get_page(kind.api, limit=1, archived=False)) is not None
+
+        return bool(self._once(("records", kind.name), ask))
+
     def _history(self) -> ObjectSchema | None:
-        return None if self.kind_of("deals") is None else history_schema()
+        return None if self.schema("deals") is None else history_schema()
 
     def _schema(self, kind: ObjectKind, raw: Mapping[str, Property]) -> ObjectSchema:
         fields = [property_field(each) for each in raw.values()]
