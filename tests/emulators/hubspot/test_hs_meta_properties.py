@@ -140,7 +140,11 @@ def test_an_archived_property_is_gone_listed_as_archived_and_comes_back_by_its_n
 
 def test_a_property_that_a_formula_uses_is_not_archived(hub: Any) -> None:
     hub.call("POST", BASE, SCORE)
-    twice = SCORE | {"name": "pmom_twice", "fieldType": "calculation_equation", "calculationFormula": "2 * pmom_score"}
+    twice = SCORE | {
+        "name": "pmom_twice",
+        "fieldType": "calculation_equation",
+        "calculationFormula": "2 * pmom_score",
+    }
     assert hub.call("POST", BASE, twice)[0] == 201
     status, body = hub.call("DELETE", f"{BASE}/pmom_score")
     assert (status, body["subCategory"]) == (400, "PropertyValidationError.CANNOT_DELETE_PROPERTY_IN_USE")

@@ -107,7 +107,12 @@ def test_values_are_kept_in_hubspots_form(portal: Portal, kind: tuple[str, str],
     [
         (("number", "number"), "1,000", "INVALID_DOUBLE", "1,000 was not a valid number."),
         (("number", "number"), " 5", "INVALID_DOUBLE", " 5 was not a valid number."),
-        (("bool", "booleancheckbox"), "yes", "INVALID_OPTION", "yes was not one of the allowed options: [true, false]"),
+        (
+            ("bool", "booleancheckbox"),
+            "yes",
+            "INVALID_OPTION",
+            "yes was not one of the allowed options: [true, false]",
+        ),
         (("date", "date"), "soon", "INVALID_LONG", "soon was not a valid long."),
         (("date", "date"), 1798712179200, "INVALID_DATE", "1798712179200 is at 10:16:19.200 UTC, not midnight!"),
         (("datetime", "date"), "2026-12-31T10:00:00", "INVALID_LONG", "2026-12-31T10:00:00 was not a valid long."),
@@ -176,8 +181,16 @@ def test_probabilities_are_printed_with_all_their_digits(portal: Portal) -> None
     long = "0.40000000000000002220446049250313080847263336181640625"
     assert found["hs_deal_stage_probability"] == long
     assert found["hs_projected_amount"] == "6000.00000000000033306690738754696212708950042724609375000"
-    assert (found["pipeline"], found["amount_in_home_currency"], found["hs_closed_amount"]) == ("default", "15000", "0")
-    assert (found["hs_is_closed"], found["hs_is_closed_won"], found["hs_is_closed_lost"]) == ("false", "false", "false")
+    assert (found["pipeline"], found["amount_in_home_currency"], found["hs_closed_amount"]) == (
+        "default",
+        "15000",
+        "0",
+    )
+    assert (found["hs_is_closed"], found["hs_is_closed_won"], found["hs_is_closed_lost"]) == (
+        "false",
+        "false",
+        "false",
+    )
 
 
 @pytest.mark.parametrize(
