@@ -73,19 +73,23 @@ def compile_groups(
     return Condition(f"({text})", tuple(value for part in parts for each in part for value in each.values))
 
 
-def order_by(obj: ObjectType, known: Mapping[str, Definition], sorts: Any) -> str:
-    """One sort, `-name`, `name` or `{propertyName, direction}`; the default is by creation. Ties go by id."""
+def order_by(obj: ObjectType, known: Mapping[str, Definition], sorts: Any, *, by_index: bool = True) -> str:
+    """One sort, `-name`, `name` or `{propertyName, direction}`; the default is by creation. Ties go by id.
+
+    Without `by_index` SQLite must not walk an index in that order, but sort what the filters found.
+    """
+    alone = "" if by_index else "+"
     listed = sorts or []
     if not isinstance(listed, list) or len(listed) > MAX_SORTS:
         raise invalid(f"At most {MAX_SORTS} sort is supported")
     if not listed:
-        return "id"
+        return f"{alone}id"
     first = listed[0]
     if isinstance(first, dict):
         name, down = str(first.get("propertyName", "")), str(first.get("direction", "ASCENDING")) == "DESCENDING"
     else:
         name, down = str(first).lstrip("-"), str(first).startswith("-")
-    return f"{_column(obj, known, name).text} {'DESC' if down else 'ASC'}, id"
+    return f"{alone}{_column(obj, known, name).text} {'DESC' if down else 'ASC'}, {alone}id"
 
 
 def _filter(portal: Portal, obj: ObjectType, known: Mapping[str, Definition], given: Any) -> Condition:

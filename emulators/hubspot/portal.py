@@ -30,7 +30,8 @@ class Tier(StrEnum):
 
 
 FEATURES = ("custom_objects", "labels", "campaigns", "quotes", "multicurrency")
-_NEEDS = {"custom_objects": (Tier.ENTERPRISE,), "campaigns": (Tier.PROFESSIONAL, Tier.ENTERPRISE)}
+_UPPER = (Tier.PROFESSIONAL, Tier.ENTERPRISE)
+_NEEDS = {"custom_objects": (Tier.ENTERPRISE,), "campaigns": _UPPER, "labels": _UPPER}
 
 
 @dataclass(frozen=True, slots=True)

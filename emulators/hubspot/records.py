@@ -13,7 +13,7 @@ DDL = """
 CREATE TABLE IF NOT EXISTS record (
   type TEXT NOT NULL, id INTEGER NOT NULL, properties TEXT NOT NULL, created TEXT NOT NULL, modified TEXT NOT NULL,
   archived TEXT, PRIMARY KEY (type, id));
-CREATE INDEX IF NOT EXISTS record_modified ON record (type, modified, id);
+CREATE INDEX IF NOT EXISTS record_modified ON record (type, modified, id, archived);
 CREATE INDEX IF NOT EXISTS record_archived ON record (archived) WHERE archived IS NOT NULL;
 CREATE TABLE IF NOT EXISTS unique_value (
   type TEXT NOT NULL, property TEXT NOT NULL, value TEXT NOT NULL, id INTEGER NOT NULL,

@@ -13,6 +13,7 @@ from emulators.hubspot.presenting import documents, named_object, wanted
 from emulators.hubspot.router import Request, Response, Router, json_response
 
 MAX_BODY, MAX_PAGE, MAX_RESULTS = 3000, 200, 10_000
+_FEW = 5000  # so many hits are sorted after they were found; more are walked in their order
 
 
 def routes(router: Router) -> None:
@@ -54,7 +55,7 @@ def _found(portal: Portal, obj: ObjectType, body: dict[str, Any], limit: int, af
     values = (*found.values, *condition.values)
     where = f"FROM ({found.text}) WHERE {condition.text}"
     total = connection.execute(f"SELECT COUNT(*) {where}", values).fetchone()[0]
-    order = order_by(obj, known, body.get("sorts"))
+    order = order_by(obj, known, body.get("sorts"), by_index=total > _FEW)
     rows = connection.execute(f"SELECT id {where} ORDER BY {order} LIMIT ? OFFSET ?", (*values, limit, after))
     return int(total), [str(number) for (number,) in rows]
 
