@@ -437,3 +437,8 @@ def test_the_history_of_stages_is_a_row_a_change() -> None:
     assert portal.asked("list")[0]["properties_with_history"] == ["dealstage"]
     assert portal.asked("batch")[0]["propertiesWithHistory"] == ["dealstage"]
     assert reader(portal).fetch("deal_stage_history", [expected[1][0]], ("stage",)).to_pylist() == [{"stage": "s1"}]
+    assert reader(portal).find("deal_stage_history", "deal_id", [str(one)], ("stage",)).to_pylist() == [
+        {"stage": "s2"},
+        {"stage": "s1"},
+    ]
+    assert reader(portal).find("deal_stage_history", "deal_id", [], ("at",)).num_rows == 0

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connector.core.records import Kind
-from connector.crm.base import Field, Page, Progress, ReadRequest
+from connector.crm.base import Field, Filter, Op, Page, Progress, ReadRequest, no_progress
 from connector.crm.hubspot import conditions
 from connector.crm.hubspot.catalog import Catalog
 from connector.crm.hubspot.history import HistoryQuestion, history_of
@@ -32,6 +32,7 @@ from connector.crm.hubspot.question import (
     Question,
     before,
     both,
+    empty_rows,
     place_of,
     question_of,
     token_of,
@@ -172,10 +173,19 @@ class Reader:
         """The live records whose key field holds one of the keys."""
         if object_name.lower() in SOURCES:
             return source_table(self._wire, self._catalog, object_name, key_field, keys, fields)
+        if object_name.lower() == HISTORY:
+            return self._among(object_name, Filter(key_field, Op.IN, tuple(keys)), fields)
         request = ReadRequest(object_name, (*fields, key_field), deleted=False)
         question = question_of(self._wire, self._catalog, request)
         rows = found(self._records, self._search, question, keys)
         return rows.select(range(len(fields)))
+
+    def _among(self, object_name: str, condition: Filter, fields: Sequence[str]) -> pa.Table:
+        """Of an object without keys: all of it is read."""
+        request = ReadRequest(object_name, tuple(fields), (condition,), deleted=False)
+        question = history_of(self._wire, self._catalog, request)
+        pages = [page.rows.select(range(len(fields))) for page in self.read(request, no_progress)]
+        return pa.concat_tables([empty_rows(question.names, question.wanted), *pages])
 
 
 def _within(raw: pa.Table, request: ReadRequest) -> Any:
