@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -71,7 +72,7 @@ def _one(portal: Portal, path: Path, module: str, counts: dict[str, int]) -> Non
         counts[path.name] = getattr(found, "load_items" if path.name == "campaign_items.csv" else "load")(
             portal, path
         )
-    except (KeyError, TypeError, json.JSONDecodeError) as bad:
+    except (KeyError, TypeError, json.JSONDecodeError, csv.Error, UnicodeError, sqlite3.IntegrityError) as bad:
         raise ValueError(f"{path}: {type(bad).__name__}: {bad}") from None
     except HubError as bad:
         raise ValueError(f"{path}: {bad}") from None
@@ -82,10 +83,16 @@ def load_records(portal: Portal, path: Path) -> int:
     obj = definitions.object_type(portal, path.stem)
     if obj is None:
         raise ValueError(f"{path}: the portal has no object {path.stem!r}")
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="") as file:
         rows = csv.reader(file)
         columns = _columns(portal, obj, path, next(rows, []))
-        return _insert(portal, obj, _read(portal, obj, path, rows, columns))
+        try:
+            return _insert(portal, obj, _read(portal, obj, path, rows, columns))
+        except (csv.Error, UnicodeError) as bad:
+            raise ValueError(f"{path}, after line {rows.line_num}: {bad}") from None
+        except sqlite3.IntegrityError:
+            told = f"one of the last {_CHUNK} records has an id that the portal has already"
+            raise ValueError(f"{path}, line {rows.line_num} or before: {told}") from None
 
 
 def _insert(portal: Portal, obj: ObjectType, found: Iterator[Record]) -> int:
@@ -180,6 +187,7 @@ def _read(portal: Portal, obj: ObjectType, path: Path, rows: Any, columns: Seque
     names, keepers, width = [each.name for each in columns], [each.kept for each in columns], len(columns)
     refresh = calculated.refresh if obj.type_id in _CALCULATED else None
     now = portal.now_text()
+    seen: set[str] = set()
     for row in rows:
         if len(row) != width:
             raise ValueError(f"{path}, line {rows.line_num}: {len(row)} values under {width} columns")
@@ -188,9 +196,13 @@ def _read(portal: Portal, obj: ObjectType, path: Path, rows: Any, columns: Seque
         except ValueError as bad:
             raise ValueError(f"{path}, line {rows.line_num}: {bad}") from None
         created = kept.pop(obj.created, now)
+        record_id = kept.pop("hs_object_id", "") or portal.new_id()
+        if record_id in seen:
+            raise ValueError(f"{path}, line {rows.line_num}: the id {record_id} stands on an earlier line too")
+        seen.add(record_id)
         record = Record(
             obj.type_id,
-            kept.pop("hs_object_id", "") or portal.new_id(),
+            record_id,
             kept,
             created,
             kept.pop(obj.modified, created),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import secrets
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from emulators.hubspot import search_index
 from emulators.hubspot.portal import FEATURES, Portal, Settings, Tier
@@ -105,6 +107,10 @@ def build(options: argparse.Namespace, folder: Path) -> tuple[Running, dict[str,
 
 def _settings(options: argparse.Namespace) -> Settings:
     without = tuple(sorted({each.strip().lower() for each in options.without.split(",") if each.strip()}))
+    try:
+        ZoneInfo(options.time_zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"--time-zone {options.time_zone!r} is not known; write it as Europe/Berlin") from None
     unknown = sorted(set(without) - set(FEATURES))
     if unknown:
         raise ValueError(f"unknown features {', '.join(unknown)}; known are {', '.join(FEATURES)}")
@@ -129,8 +135,10 @@ def _app(options: argparse.Namespace) -> App:
 
 def _tune(portal: Portal, options: argparse.Namespace) -> None:
     if options.lag is not None:
-        least, _, most = options.lag.partition("-")
-        portal.put_state(search_index.LAG, [float(least), float(most or least)])
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)(?:-(\d+(?:\.\d+)?))?", options.lag.strip())
+        if found is None:
+            raise ValueError(f"--lag {options.lag!r} is neither seconds, as 3, nor a span, as 1-10")
+        portal.put_state(search_index.LAG, [float(found[1]), float(found[2] or found[1])])
     if options.no_bumps:
         portal.put_state("bumps", False)
 
@@ -139,6 +147,9 @@ def _fill(portal: Portal, folder: Path | None) -> None:
     """Load the folder, unless this very file was filled from it before."""
     if folder is None or portal.state("filled") == str(folder):
         return
+    if portal.state("filled") is not None:
+        text = f"{portal.path} was filled from {portal.state('filled')}; take another file to load {folder}"
+        raise ValueError(text)
     from emulators.hubspot.loading import load_folder
 
     with portal.transaction():

@@ -76,6 +76,7 @@ WRONG = [
     ("companies", "hs_object_id,name\nx,x\n", "companies.csv, line 2: 'x' is no record id"),
     ("companies", "hs_object_id,createdate\n1,soon\n", "companies.csv, line 2: 'soon' is no instant"),
     ("companies", "hs_object_id,lifecyclestage\n1,nowhere\n", "companies.csv, line 2: lifecyclestage: "),
+    ("companies", "hs_object_id,name\n1,x\n1,y\n", "companies.csv, line 3: the id 1 stands on an earlier line too"),
     ("widgets", "hs_object_id\n1\n", "widgets.csv: the portal has no object 'widgets'"),
     ("associations", LINKS.replace("Primary", "Friend"), "associations.csv, line 2: no label 'Friend'"),
     ("associations", "from,to\n", "associations.csv, line 1: the columns must be"),
@@ -133,6 +134,8 @@ def test_the_program_answers_over_tls_and_says_where(tmp_path: Path, world: Path
     [
         (["--without", "wings"], "unknown features wings"),
         (["--load", "/no/such/folder"], "is not a folder"),
+        (["--lag", "soon"], "--lag 'soon' is neither seconds, as 3, nor a span, as 1-10"),
+        (["--time-zone", "Moon"], "--time-zone 'Moon' is not known"),
         (["--now", "2026-03-31"], "has no time zone"),
     ],
 )
@@ -152,6 +155,27 @@ def test_a_file_keeps_its_edition_and_is_filled_once(tmp_path: Path, world: Path
             state = session.get(f"{emulator.url}/__emulator__/state", headers=headers, timeout=10).json()
             session.close()
         assert state["tier"] == "starter"
+
+
+def test_records_are_not_loaded_over_others(hub: Any, tmp_path: Path) -> None:
+    path = folder(tmp_path / "again", companies=COMPANIES)
+    load_folder(hub.portal, path)
+    with pytest.raises(
+        ValueError, match=r"companies\.csv, line 3 or before: .* has an id that the portal has already"
+    ):
+        load_folder(hub.portal, path)
+
+
+def test_a_file_is_not_filled_from_two_folders(
+    tmp_path: Path, world: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--http", "--db", str(tmp_path / "p.db"), "--load"]
+    emulator, _ = program.build(program.parser().parse_args([*words, str(world)]), tmp_path)
+    with emulator:
+        pass
+    other = folder(tmp_path / "other", companies=COMPANIES)
+    assert program.main([*words, str(other)]) == 2
+    assert "was filled from" in capsys.readouterr().err
 
 
 def rewritten(path: str) -> str:
