@@ -12,7 +12,6 @@ from emulators.hubspot.labels import Kind
 
 if TYPE_CHECKING:
     from emulators.hubspot.portal import Portal
-    from emulators.hubspot.router import Router
 
 DDL = """
 CREATE TABLE IF NOT EXISTS association (
@@ -21,13 +20,6 @@ CREATE TABLE IF NOT EXISTS association (
   PRIMARY KEY (from_type, from_id, to_type, to_id, category, kind)) WITHOUT ROWID;
 """
 _CHUNK = 500
-
-
-def routes(router: Router) -> None:
-    """The association endpoints of v4 and of v3."""
-    from emulators.hubspot import association_calls  # it needs this module
-
-    association_calls.routes(router)
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,7 +172,8 @@ def test_a_rate_has_at_most_six_decimals_and_is_positive(hub: Any, worth: str, t
     if taken:
         assert currencies.put(hub.portal, "JPY", worth, "2026-01-01")["conversionRate"] == 0.000001
     else:
-        pytest.raises(HubError, currencies.put, hub.portal, "JPY", worth, "2026-01-01")
+        with pytest.raises(HubError):
+            currencies.put(hub.portal, "JPY", worth, "2026-01-01")
 
 
 def test_the_account_says_who_it_is(hub: Any) -> None:

@@ -346,5 +346,6 @@ def test_definitions_in_a_transaction_that_is_undone_are_gone(hub: Any) -> None:
             assert "pmom_score" in definitions.of(hub.portal, "0-2")
             raise KeyError
 
-    pytest.raises(KeyError, fail)
+    with pytest.raises(KeyError):
+        fail()
     assert "pmom_score" not in definitions.of(hub.portal, "0-2")
