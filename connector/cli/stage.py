@@ -37,6 +37,7 @@ class Vendor:
     deals: str
     won: tuple[tuple[str, str], ...]  # what makes a deal a won one
     load: str  # the option that loads a world
+    cells: str  # what the control plane calls the fields of a record
     secret: str
     settings: tuple[tuple[str, str], ...]  # setting -> what the emulator calls it
     more: str = ""
@@ -51,11 +52,12 @@ class Vendor:
 
 SALESFORCE = Vendor(
     "salesforce", "Salesforce org", "Account", "Id", "Opportunity", (("StageName", "Closed Won"),), "--csv",
-    "client_secret", (("instance_url", "url"), ("client_id", "client_id")), "first_poll = 0.1\nlongest_poll = 0.5\n",
+    "values", "client_secret", (("instance_url", "url"), ("client_id", "client_id")),
+    "first_poll = 0.1\nlongest_poll = 0.5\n",
 )  # fmt: skip
 HUBSPOT = Vendor(
     "hubspot", "HubSpot portal", "companies", "hs_object_id", "deals", (("dealstage", "closedwon"),), "--load",
-    "access_token", (("base_url", "url"), ("portal_id", "portal_id")),
+    "properties", "access_token", (("base_url", "url"), ("portal_id", "portal_id")),
 )  # fmt: skip
 VENDORS = (SALESFORCE, HUBSPOT)
 
@@ -94,12 +96,12 @@ class Emulated:
             timeout=20,
         )
         if answer.status_code != 200:
-            raise GiveUp(f"the emulated {self.vendor.title} refused to {name}: {answer.text[:200]}")
+            raise GiveUp(f"the emulated {self.vendor.title} refused to {name}: {answer.text[:400]}")
         return answer.json()
 
     def edit(self, object_name: str, record_id: str, **values: object) -> None:
         """Somebody else changes a record."""
-        self.control("edit", {"object": object_name, "id": record_id, "values": values})
+        self.control("edit", {"object": object_name, "id": record_id, self.vendor.cells: values})
 
     def people_fill_in(self) -> int:
         """What people type into the fields that are theirs, once the product is installed; -> how many records."""
@@ -107,6 +109,7 @@ class Emulated:
             encoding="utf-8", newline=""
         ) as file:
             rows = list(csv.DictReader(file))
+        self.control("clock", {"advance": 5})  # a portal shows new properties a moment after they were made
         filled = 0
         for row in rows:
             record_id = row.pop(self.vendor.id)

@@ -322,7 +322,7 @@ class CRM(Protocol):
         ...
 
     def absence(self, object_name: str) -> str:
-        """Why `schema` has no such object, in the CRM's own terms (a scope, a licence); empty when it does not say."""
+        """Why `schema` has no such object, in the CRM's own terms (a scope, a licence); empty when it is silent."""
         ...
 
     def read(self, request: ReadRequest, progress: Progress = no_progress) -> Iterator[Page]:

@@ -26,6 +26,7 @@ _ENDPOINTS = (
     "association_calls", "campaigns", "account", "currencies", "validations",
 )  # fmt: skip
 _PLACES = re.compile(r"\{(\w+)\}")
+_CAMPAIGNS = re.compile(r"crm\.(objects|schemas)\.campaigns\.")  # of campaigns, marketing has the scopes
 _ID = re.compile(r"(?<=/)(\d{5,}|[0-9a-f]{8}-[0-9a-f-]{27})(?=/|$)")
 _PLANNED = {
     423: ("LOCKED", "The resource is locked; try again in 2 seconds"),
@@ -134,7 +135,8 @@ class Emulator(Running):
     def _scopes(self, route: Route, request: Request) -> tuple[str, ...]:
         """The scopes of a route, with the words of the objects that its path names."""
         listed = route.scopes if isinstance(route.scopes, tuple) else route.scopes(request, self.portal)
-        return tuple(dict.fromkeys(_PLACES.sub(lambda found: self._word(request, found[1]), each) for each in listed))
+        said = (_PLACES.sub(lambda found: self._word(request, found[1]), each) for each in listed)
+        return tuple(dict.fromkeys(_CAMPAIGNS.sub("marketing.campaigns.", each) for each in said))
 
     def _word(self, request: Request, parameter: str) -> str:
         return named_object(self.portal, request.params[parameter]).scope

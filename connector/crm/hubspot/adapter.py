@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -31,7 +31,7 @@ from connector.crm.hubspot.connection import HubSpotConnection
 from connector.crm.hubspot.faults import Refusal
 from connector.crm.hubspot.install import Installer, field_name
 from connector.crm.hubspot.read import Reader
-from connector.crm.hubspot.wire import DETAILS, Wire
+from connector.crm.hubspot.wire import Wire
 from connector.crm.hubspot.write import Writer
 from connector.errors import Misconfigured
 
@@ -54,7 +54,7 @@ class HubSpotCRM:
         self._reader = Reader(self.wire, self.catalog)
         self._writer = Writer(self.wire, self.catalog)
         self._installer = Installer(self.wire, self.catalog, ledger if ledger is not None else MemoryLedger())
-        self._details: dict[str, Any] | None = None
+        self._details: Mapping[str, Any] | None = None
         self._user: str | None = None
 
     @property
@@ -81,6 +81,10 @@ class HubSpotCRM:
     def schema(self, object_name: str) -> ObjectSchema | None:
         """The object as the token sees it; None when it is absent or hidden."""
         return self.catalog.schema(object_name)
+
+    def absence(self, object_name: str) -> str:
+        """Why the object is not there, as the portal told when it was asked for it."""
+        return self.catalog.why_absent(object_name)
 
     def read(self, request: ReadRequest, progress: Progress = no_progress) -> Iterator[Page]:
         """The matching rows, page by page."""
@@ -146,10 +150,10 @@ class HubSpotCRM:
             raise Misconfigured("hubspot.portal_id", f"the token leads to portal {found}, not {wanted}", fix)
         return found
 
-    def _account(self) -> dict[str, Any]:
+    def _account(self) -> Mapping[str, Any]:
         if self._details is None:
-            answer = self.wire.call("GET", DETAILS).json()
-            if not isinstance(answer, dict) or not answer.get("portalId"):
+            answer = self.catalog.account()
+            if not answer.get("portalId"):
                 raise Misconfigured("hubspot.base_url", "it does not answer as HubSpot does", "Leave base_url out")
             self.wire.budget.zone(str(answer.get("timeZone") or ""))
             self._details = answer

@@ -1,13 +1,14 @@
-"""What does the portal say about its objects: their properties, links, labels, pipelines, and what is hidden from us?
+"""What does the portal say of its objects: their properties, links, labels, pipelines, and what is hidden from us?
 
 Properties of an object are asked for once, and once whether its records may be read; labels of a pair of objects once
-and only when a link of that pair is wanted; pipelines once. `forget` begins anew. An object that is absent or hidden
-is None, and `why_absent` says which.
+and only when a link of that pair is wanted; pipelines once. After five minutes, or after `forget`, anew. An object that
+is absent or hidden is None, and `why_absent` says which.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -47,6 +48,7 @@ __all__ = [
 ABSENT = "no such object in this portal"
 CUSTOM = "custom objects"
 PIPELINES = "pipelines of {}"
+KEPT_FOR = 300.0  # seconds; a process that runs for days sees what an admin adds
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class Catalog:
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self._lock = threading.RLock()
-        self._kept: dict[tuple[str, ...], Any] = {}
+        self._kept: dict[tuple[str, ...], tuple[float, Any]] = {}  # asked when, and what was said
         self._hidden: dict[str, str] = {}
 
     def forget(self) -> None:
@@ -238,9 +240,10 @@ class Catalog:
 
     def _once(self, key: tuple[str, ...], ask: Callable[[], Any]) -> Any:
         with self._lock:
-            if key not in self._kept:
-                self._kept[key] = ask()
-            return self._kept[key]
+            at, found = self._kept.get(key, (0.0, None))
+            if not at or time.monotonic() - at > KEPT_FOR:
+                self._kept[key] = (time.monotonic(), found := ask())
+            return found
 
     def visible(self, name: str, ask: Callable[[], Any]) -> Any:
         """The parsed answer, kept from then on; None where the portal has no such thing or hides it."""

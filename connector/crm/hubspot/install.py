@@ -30,6 +30,7 @@ __all__ = ["Installer", "field_name"]
 
 BATCH = 100  # properties of one call
 LOOKS = 5  # how often a new definition is looked for: it shows after some hundred milliseconds
+PAUSE = 0.5  # seconds between two looks
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +84,18 @@ class Installer:
                 else self._make(surface, found)
             )
         if not dry_run:
+            self._until_readable(plans)
             self._catalog.forget()
         return (*steps, *self._labels.install(labels, dry_run=dry_run or clash))
+
+    def _until_readable(self, plans: Sequence[tuple[Surface, Sequence[Looked]]]) -> None:
+        """A portal shows new properties a moment after they were made: who installs and pulls must not miss them."""
+        for surface, found in plans:
+            made = {field_name(each.spec) for each in found if each.step.status is StepStatus.WOULD_CREATE}
+            for _ in range(LOOKS):
+                if not made or made <= self._definitions(surface.api).keys():
+                    break
+                self._wire.sleep(PAUSE)
 
     def _surface(self, name: str, specs: Sequence[FieldSpec]) -> Surface | None:
         kind = self._catalog.kind_of(name)
