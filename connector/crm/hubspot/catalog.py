@@ -1,8 +1,8 @@
 """What does the portal say of its objects: their properties, links, labels, pipelines, and what is hidden from us?
 
 Properties of an object are asked for once, and once whether its records may be read; labels of a pair of objects once
-and only when a link of that pair is wanted; pipelines once. After five minutes, or after `forget`, anew. An object that
-is absent or hidden is None, and `why_absent` says which.
+and only when a link of that pair is wanted; pipelines once. After five minutes, or after `forget`, all is asked anew.
+An object that is absent or hidden is None, and `why_absent` says which.
 """
 
 from __future__ import annotations

@@ -30,7 +30,8 @@ def test_a_created_company_is_told_with_what_the_portal_filled_in(hub: Any) -> N
         "companies-lifecycle-pipeline",
     )
     assert (told["hs_object_source"], told["hs_object_source_id"]) == ("INTEGRATION", "23000001")
-    assert told["hs_object_id"] == body["id"] and len(body["id"]) == 12
+    assert told["hs_object_id"] == body["id"]
+    assert len(body["id"]) == 12
 
 
 @pytest.mark.parametrize("spelled", ["companies", "company", "COMPANY", "0-2"])
