@@ -8,9 +8,7 @@ convert that way are looked at one by one. A number with more decimals than its 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
-from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from typing import Any
 
 import pyarrow as pa
@@ -18,13 +16,10 @@ import pyarrow.compute as pc
 
 from connector.core.records import Kind
 from connector.crm.base import BadCell, Field, arrow_type
+from connector.crm.cells import READERS, instant, read_cells
 
-SHOWN = 200  # characters of a bad cell that are reported
-SCALES = {Kind.MONEY: 4, Kind.NUMBER: 8}
-DIGITS = 20  # of a decimal column in all
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
 _MILLISECONDS = re.compile(r"-?[0-9]{5,15}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?(Z|[+-][0-9:]{5})?")
@@ -47,11 +42,11 @@ def typed(column: Any, field: Field, ids: Any) -> tuple[Any, list[BadCell]]:
     try:
         fast: Any = pc.cast(texts if plain is None else pc.if_else(plain, texts, None), wanted)
     except pa.ArrowInvalid:  # a shape that fits and a value that does not: 30 February
-        return _read(texts, field, ids, range(len(texts)), [None] * len(texts))
+        return read_cells(texts, field, ids, _READERS)
     if plain is None:
         return fast, []
     rest = pc.indices_nonzero(pc.fill_null(pc.invert(plain), False)).to_pylist()
-    return _read(texts, field, ids, rest, fast.to_pylist())
+    return read_cells(texts, field, ids, _READERS, rest, fast.to_pylist())
 
 
 def _emptied(column: Any) -> Any:
@@ -68,58 +63,9 @@ def _plain(texts: Any, kind: Kind) -> Any:
     return None if pc.all(fits).as_py() in (True, None) else fits
 
 
-def _read(texts: Any, field: Field, ids: Any, rows: Sequence[int], values: list[Any]) -> tuple[Any, list[BadCell]]:
-    bad: list[BadCell] = []
-    known: dict[str, Any] = {}
-    cells = texts.to_pylist()
-    for row in rows:
-        text = cells[row]
-        if text is None:
-            continue
-        try:
-            values[row] = known[text] if text in known else known.setdefault(text, value_of(text, field.kind))
-        except (ValueError, ArithmeticError):
-            shown = text[:SHOWN]
-            bad.append(BadCell(ids[row].as_py() or "", field.name, shown, f"not a {field.kind} value"))
-    return pa.chunked_array([pa.array(values, arrow_type(field.kind))]), bad
-
-
 def value_of(text: str, kind: Kind) -> Any:
     """One cell's value; ValueError or ArithmeticError when the text is none of that kind."""
     return _READERS[kind](text)
-
-
-def _decimal(kind: Kind) -> Callable[[str], Decimal]:
-    unit, most = Decimal(1).scaleb(-SCALES[kind]), Decimal(10) ** (DIGITS - SCALES[kind])
-
-    def read(text: str) -> Decimal:
-        if not _NUMBER.fullmatch(text):
-            raise ValueError("not a number")
-        value = Decimal(text)
-        if abs(value) >= most:
-            raise ValueError("too large")
-        with localcontext() as context:
-            context.prec = 50
-            rounded = value.quantize(unit, ROUND_HALF_EVEN)
-        if abs(rounded) >= most:
-            raise ValueError("too large")
-        return rounded
-
-    return read
-
-
-def _integer(text: str) -> int:
-    value = _decimal(Kind.NUMBER)(text) if len(text) < DIGITS else Decimal(text)
-    if value != value.to_integral_value() or abs(value) >= 2**63:
-        raise ValueError("not whole")
-    return int(value)
-
-
-def _boolean(text: str) -> bool:
-    lower = text.lower()
-    if lower not in ("true", "false", "1", "0"):
-        raise ValueError("neither true nor false")
-    return lower in ("true", "1")
 
 
 def _instant(text: str) -> datetime:
@@ -129,8 +75,7 @@ def _instant(text: str) -> datetime:
         return datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC)
     if not _MOMENT.fullmatch(text):
         raise ValueError("not a moment")
-    value = datetime.fromisoformat(text)
-    return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+    return instant(text)
 
 
 def _date(text: str) -> date:
@@ -143,16 +88,7 @@ def _date(text: str) -> date:
     return moment.date()
 
 
-_READERS: dict[Kind, Callable[[str], Any]] = {
-    Kind.ID: str,
-    Kind.TEXT: str,
-    Kind.BOOL: _boolean,
-    Kind.INTEGER: _integer,
-    Kind.MONEY: _decimal(Kind.MONEY),
-    Kind.NUMBER: _decimal(Kind.NUMBER),
-    Kind.DATE: _date,
-    Kind.INSTANT: _instant,
-}
+_READERS = READERS | {Kind.DATE: _date, Kind.INSTANT: _instant}
 
 
 def milliseconds(moment: datetime, *, up: bool = False) -> int:

@@ -20,6 +20,7 @@ from connector.crm.hubspot.faults import Refusal
 from connector.crm.hubspot.vet import BY_DEFINITION, Ready, Vetter, refused
 from connector.crm.hubspot.wire import Answer, Wire
 from connector.crm.retry import Unanswered
+from connector.crm.runs import once_each
 from connector.errors import Retry
 
 BATCH = 100  # records of one call
@@ -59,7 +60,7 @@ class Writer:
         self._vetter.forget()
         self._wire.budget.require(calls(writes), f"writing {len(writes)} records")
         spent, done = Spent(), 0
-        for run in _runs(writes):
+        for run in once_each(writes, _record):
             for result in self._run(run, spent):
                 done += 1
                 progress("writing", done, len(writes))
@@ -349,17 +350,7 @@ def _started(body: Mapping[str, Any]) -> datetime | None:
         return None
 
 
-def _runs(writes: Sequence[Write]) -> list[list[Write]]:
-    """The writes in runs in which no record appears twice (HubSpot refuses that), a record's own in their order."""
-    runs: list[list[Write]] = []
-    times: dict[tuple[str, str], int] = defaultdict(int)
-    for write in writes:
-        named = write.key if write.action is Action.UPSERT else write.id
-        mark = (write.object, (named or "").lower())
-        at = times[mark] if named else 0
-        if named:
-            times[mark] += 1
-        while len(runs) <= at:
-            runs.append([])
-        runs[at].append(write)
-    return runs
+def _record(write: Write) -> tuple[str, str] | None:
+    """The record that a write is about; None for one that is not there yet."""
+    named = write.key if write.action is Action.UPSERT else write.id
+    return (write.object, named.lower()) if named else None

@@ -8,20 +8,16 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime
-from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from connector.core.records import Kind
 from connector.crm.base import BadCell, Field, arrow_type
+from connector.crm.cells import READERS, read_cells
 from connector.crm.retry import Again
-
-SHOWN = 200  # characters of a bad cell that are reported
 
 
 def csv_page(content: bytes, fields: Sequence[Field], expected: int | None) -> tuple[pa.Table, tuple[BadCell, ...]]:
@@ -116,62 +112,4 @@ def _column(column: Any, field: Field, ids: Any) -> tuple[Any, list[BadCell]]:
     try:
         return pc.cast(column, wanted), []
     except pa.ArrowInvalid:
-        pass
-    values: list[Any] = []
-    bad: list[BadCell] = []
-    read = _READERS[field.kind]
-    for row, cell in enumerate(column.to_pylist()):
-        try:
-            values.append(None if cell is None else read(cell))
-        except (ValueError, ArithmeticError):
-            values.append(None)
-            row_id = ids[row].as_py() if ids is not None else None
-            bad.append(BadCell(row_id or "", field.name, cell[:SHOWN], f"not a {field.kind} value"))
-    return pa.chunked_array([pa.array(values, wanted)]), bad
-
-
-def _decimal(scale: int) -> Callable[[str], Decimal]:
-    unit = Decimal(1).scaleb(-scale)
-
-    def read(cell: str) -> Decimal:
-        value = Decimal(cell)
-        if not value.is_finite() or abs(value) >= Decimal(10) ** (20 - scale):
-            raise ValueError("too large")
-        with localcontext() as context:
-            context.prec = 50
-            rounded = value.quantize(unit, ROUND_HALF_EVEN)
-        if abs(rounded) >= Decimal(10) ** (20 - scale):
-            raise ValueError("too large")
-        return rounded
-
-    return read
-
-
-def _integer(cell: str) -> int:
-    value = Decimal(cell)
-    if value != value.to_integral_value() or abs(value) >= 2**63:
-        raise ValueError("not whole")
-    return int(value)
-
-
-def _boolean(cell: str) -> bool:
-    if cell.lower() not in ("true", "false", "1", "0"):
-        raise ValueError("neither true nor false")
-    return cell.lower() in ("true", "1")
-
-
-def _instant(cell: str) -> datetime:
-    value = datetime.fromisoformat(cell)
-    return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
-
-
-_READERS: dict[Kind, Callable[[str], Any]] = {
-    Kind.ID: str,
-    Kind.TEXT: str,
-    Kind.BOOL: _boolean,
-    Kind.INTEGER: _integer,
-    Kind.MONEY: _decimal(4),
-    Kind.NUMBER: _decimal(8),
-    Kind.DATE: date.fromisoformat,
-    Kind.INSTANT: _instant,
-}
+        return read_cells(column, field, ids, READERS)

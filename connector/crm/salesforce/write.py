@@ -13,6 +13,7 @@ from typing import Any
 
 from connector.crm.base import Action, JobLedger, Progress, Write, WriteResult, WriteStatus
 from connector.crm.retry import Unanswered
+from connector.crm.runs import once_each
 from connector.crm.salesforce.bulk_ingest import UNPROCESSED, BulkIngest, outcome
 from connector.crm.salesforce.describe import Describer
 from connector.crm.salesforce.faults import TRANSIENT, Refusal
@@ -47,7 +48,7 @@ class Writer:
         self._wire.budget.require(self.calls(writes), f"writing {len(writes)} records")
         done = 0
         for group in groups.values():
-            for part in _once_each(group):
+            for part in once_each(group, _target):
                 for result in self._rounds(part, progress):
                     done += 1
                     progress("writing", done, len(writes))
@@ -205,16 +206,6 @@ def _unsendable(write: Write) -> WriteResult | None:
     return None
 
 
-def _once_each(writes: Sequence[Write]) -> list[list[Write]]:
-    """The writes in runs in which no record appears twice, a record's own writes in their order."""
-    runs: list[list[Write]] = []
-    times: dict[str, int] = defaultdict(int)
-    for write in writes:
-        mark = (write.id or "")[:15] if write.action in (Action.UPDATE, Action.DELETE) else write.key
-        at = times[mark] if mark else 0
-        if mark:
-            times[mark] += 1
-        while len(runs) <= at:
-            runs.append([])
-        runs[at].append(write)
-    return runs
+def _target(write: Write) -> str | None:
+    """The record that a write is about; None for one that is not there yet."""
+    return ((write.id or "")[:15] if write.action in (Action.UPDATE, Action.DELETE) else write.key) or None
