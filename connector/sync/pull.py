@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 from pyarrow import compute as pc
 
-from connector.config.fieldmap import Source
+from connector.config.fieldmap import MERGED_INTO, Source
 from connector.config.reads import ObjectRead, lacks, reads
 from connector.core import records
 from connector.crm.base import BadCell, ObjectSchema, Page, ReadRequest
@@ -228,6 +228,7 @@ def _news(ctx: Context, table: str, source: Source, rows: pa.Table) -> pa.Table:
 
 def _different(ctx: Context, table: str, source: Source, rows: pa.Table) -> list[str]:
     """Ids of the rows that say something new: the echo of our own write moves the stamp and nothing else."""
+    rows = _without_known_merges(ctx, rows)
     if not rows.num_rows:
         return []
     ctx.mirror.load("seen", rows)
@@ -239,6 +240,18 @@ def _different(ctx: Context, table: str, source: Source, rows: pa.Table) -> list
         [source.name],
     )
     return [str(value) for value in found.column("id").to_pylist()]
+
+
+def _without_known_merges(ctx: Context, rows: pa.Table) -> pa.Table:
+    """The rows without records of which the mirror already knows into whom they were merged.
+
+    A CRM that keeps the merged ids on the survivor tells them again whenever the survivor changes.
+    """
+    if MERGED_INTO not in rows.column_names or rows.column(MERGED_INTO).null_count == rows.num_rows:
+        return rows
+    ctx.mirror.load("seen", rows.select(["id", MERGED_INTO]))
+    found = ctx.mirror.query("SELECT s.id FROM seen s JOIN pmom_merges m USING (id, merged_into)")
+    return rows.filter(pc.invert(pc.is_in(rows.column("id"), value_set=found.column("id").combine_chunks())))
 
 
 def _held(ctx: Context, table: str, ids: list[str]) -> list[str]:

@@ -84,6 +84,10 @@ class World:
     def next_day(self, days: int = 1) -> None:
         self.control("clock", {"advance": 86_400 * days})
 
+    def settle(self) -> None:
+        """A minute passes: a portal's search index has caught up with what was just changed."""
+        self.control("clock", {"advance": 60})
+
     def faults(self, *rules: dict[str, object]) -> None:
         self.control("faults", list(rules))
 
@@ -151,11 +155,7 @@ class World:
 
     def cards(self) -> list[dict[str, Any]]:
         """What stands on the partner records, stamps aside."""
-        fields = (
-            "Triage_Decision Allowed_Motions Gate_Velocity Gate_Market_Fit Gate_PoP Quote_to_Close_Rate Symptom "
-            "Recommended_Lever Accountable_User Why"
-        )
-        names = ", ".join(f"PMOM_{name}__c" for name in fields.split())
+        names = ", ".join(f"PMOM_{name}__c" for name in CARD)
         return self.rows(f"SELECT Id, {names} FROM Account WHERE IsPartner = true ORDER BY Id")
 
     def tasks(self) -> list[dict[str, Any]]:
@@ -164,12 +164,91 @@ class World:
             "ORDER BY PMOM_Task_Key__c"
         )
 
+    def written(self) -> dict[str, dict[str, str]]:
+        """Partner id -> what stands in our fields, as texts, under our names."""
+        found = {}
+        for row in self.cards():
+            plain = {_ours(name): _plain(value) for name, value in row.items() if name != self.vendor.id}
+            found[str(row[self.vendor.id])] = plain
+        return found
+
+    def task_keys(self) -> list[str]:
+        """The keys of our tasks, in order; a task made twice is there twice."""
+        return [str(row[name]) for row in self.tasks() for name in row if _ours(name) == "task_key"]
+
+    def override(self, *scenarios: str) -> None:
+        """People override partners for a few days: their decisions change, and a notice of the expiry is due."""
+        for scenario in scenarios:
+            self.edit(
+                self.vendor.partners,
+                self.story(scenario)["id"],
+                **self.named(
+                    Override_Decision="Fund Demand Gen",
+                    Override_Reason="A joint launch",
+                    Override_Expires="2026-04-09",
+                ),
+            )
+
+    def named(self, **values: object) -> dict[str, object]:
+        """Values under the names that our fields have in this CRM."""
+        return {f"PMOM_{name}__c": value for name, value in values.items()}
+
     def story(self, scenario: str) -> dict[str, Any]:
         about = json.loads((self.world / "scenarios.json").read_text(encoding="utf-8"))
         return next(each for each in about["partners"] if each["scenario"] == scenario)
 
     def fresh_workspace(self) -> None:
         shutil.rmtree(self.folder / "workspace", ignore_errors=True)
+
+
+class Portal(World):
+    """The same in HubSpot."""
+
+    def listed(self, object_name: str, *properties: str) -> list[dict[str, Any]]:
+        """Every record of the object with those properties, asked as an administrator would."""
+        found: list[dict[str, Any]] = []
+        after: str | None = ""
+        while after is not None:
+            answer = self.http.get(
+                f"{self.org['url']}/crm/objects/2026-03/{object_name}",
+                params={"limit": "100", "properties": ",".join(properties), **({"after": after} if after else {})},
+                headers={"Authorization": f"Bearer {self.org['access_token']}"},
+                verify=str(self.org["ca_file"]),
+                timeout=20,
+            )
+            assert answer.status_code == 200, answer.text
+            said = answer.json()
+            found += [{name: each["properties"].get(name) for name in properties} for each in said["results"]]
+            after = said.get("paging", {}).get("next", {}).get("after")
+        return found
+
+    def cards(self) -> list[dict[str, Any]]:
+        names = [f"pmom_{name.lower()}" for name in CARD]
+        rows = self.listed("companies", "hs_object_id", "type", *names)
+        return [row for row in rows if row.pop("type") == "PARTNER"]
+
+    def tasks(self) -> list[dict[str, Any]]:
+        rows = self.listed("tasks", "pmom_task_key", "hs_task_subject", "hubspot_owner_id", "hs_task_status")
+        return sorted((row for row in rows if row["pmom_task_key"]), key=lambda row: str(row["pmom_task_key"]))
+
+    def named(self, **values: object) -> dict[str, object]:
+        return {f"pmom_{name.lower()}": value for name, value in values.items()}
+
+
+CARD = (
+    *("Triage_Decision", "Allowed_Motions", "Gate_Velocity", "Gate_Market_Fit", "Gate_PoP", "Quote_to_Close_Rate"),
+    *("Symptom", "Recommended_Lever", "Accountable_User", "Why"),
+)
+
+
+def _ours(name: str) -> str:
+    return name.lower().removeprefix("pmom_").removesuffix("__c")
+
+
+def _plain(value: object) -> str:
+    """A value as text, numbers without the zeros that only one CRM writes."""
+    text = "" if value is None else str(value)
+    return text.rstrip("0").rstrip(".") if "." in text and text.replace(".", "", 1).isdigit() else text
 
 
 def _set_up(world: World) -> None:
@@ -189,7 +268,8 @@ def make_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
     running: list[World] = []
 
     def make(size: str, vendor: Vendor = SALESFORCE) -> World:
-        running.append(World(tmp_path_factory.mktemp(size), vendor, size))
+        kind = World if vendor is SALESFORCE else Portal
+        running.append(kind(tmp_path_factory.mktemp(size), vendor, size))
         _set_up(running[-1])
         return running[-1]
 
