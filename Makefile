@@ -36,7 +36,7 @@ test: setup      ## style, types, import contracts, tests
 	@$(BIN)/ruff format --check -q .
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest -n 2 -q
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -q
 
 # The peers live in a venv of their own: what they need must never reach the product's environment.
 $(BENCH)/.installed: requirements-bench.lock | setup

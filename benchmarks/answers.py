@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-import threading
-from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from urllib.parse import parse_qs, urlsplit
+from typing import ClassVar
 
 from benchmarks import render, rows
+from benchmarks.calls import Act, Answer, Answering, Asked, routes, told
 
 VERSION = "67.0"
 ROOT = f"/services/data/v{VERSION}"
@@ -24,64 +22,19 @@ ORG_ID, USER_ID = "00D5g000000BenchEA2", "0055g000000BenchAA2"
 _SOQL = re.compile(r"\s*select\s+(?P<fields>.+?)\s+from\s+(?P<object>\w+)(?P<rest>.*)", re.I | re.S)
 _WRITTEN_ID = re.compile(rb'"id"\s*:\s*"(\w{15,18})"', re.I)
 
-Body = tuple[bytes | memoryview, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """One request: `path` without the query string."""
-
-    method: str
-    path: str
-    query: dict[str, str]
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One response; the parts of the body are sent one after another."""
-
-    status: int
-    body: Body = ()
-    headers: tuple[tuple[str, str], ...] = ()
-    type: str = "application/json;charset=UTF-8"
-
-
-def _json(value: object, status: int = 200) -> Answer:
-    return Answer(status, (json.dumps(value).encode(),))
-
 
 def _error(status: int, code: str, message: str) -> Answer:
-    return _json([{"message": message, "errorCode": code}], status)
-
-
-def asked(method: str, target: str, body: bytes) -> Asked:
-    """The request of that line and body."""
-    parts = urlsplit(target)
-    return Asked(method, parts.path.rstrip("/"), {k: v[-1] for k, v in parse_qs(parts.query).items()}, body)
+    return told([{"message": message, "errorCode": code}], status)
 
 
 @dataclass(slots=True)
-class Org:
-    """The state: jobs made so far and the calls counted by kind."""
+class Org(Answering):
+    """The state: jobs made so far."""
 
-    rows: int
-    since: float = 0.0  # this process's CPU seconds at the last reset
-    calls: Counter[str] = field(default_factory=Counter)
+    headers: ClassVar[tuple[tuple[str, str], ...]] = (("Sforce-Limit-Info", "api-usage=1000/5000000"),)
+
     queries: dict[str, tuple[tuple[str, ...], str, str]] = field(default_factory=dict)  # fields, object, the rest
     loads: dict[str, list[bytes]] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def answer(self, request: Asked) -> Answer:
-        """Count the call and answer it."""
-        for method, pattern, kind, act in _ROUTES:
-            if request.method == method and (found := pattern.fullmatch(request.path)):
-                with self.lock:
-                    self.calls[kind] += 1
-                return act(self, request, found)
-        with self.lock:
-            self.calls[f"unknown: {request.method} {request.path}"] += 1
-        return _error(404, "NOT_FOUND", "The requested resource does not exist")
 
     def matching(self, object_name: str, rest: str) -> int:
         """How many rows a query finds: all Opportunities, but no deleted ones."""
@@ -96,7 +49,7 @@ class Org:
 
 
 def _token(org: Org, request: Asked, _: re.Match[str]) -> Answer:
-    return _json(
+    return told(
         {
             "access_token": f"{ORG_ID[:15]}!benchmark",
             "instance_url": request.query.get("instance_url", ""),
@@ -110,33 +63,33 @@ def _token(org: Org, request: Asked, _: re.Match[str]) -> Answer:
 
 
 def _versions(org: Org, request: Asked, _: re.Match[str]) -> Answer:
-    return _json([{"label": "Summer '26", "url": ROOT, "version": VERSION}])
+    return told([{"label": "Summer '26", "url": ROOT, "version": VERSION}])
 
 
 def _root(org: Org, request: Asked, _: re.Match[str]) -> Answer:
     names = ("query", "queryAll", "sobjects", "limits", "composite", "jobs")
-    return _json({name: f"{ROOT}/{name}" for name in names} | {"identity": f"/id/{ORG_ID}/{USER_ID}"})
+    return told({name: f"{ROOT}/{name}" for name in names} | {"identity": f"/id/{ORG_ID}/{USER_ID}"})
 
 
 def _user(org: Org, request: Asked, _: re.Match[str]) -> Answer:
     name = "bench@example.com"
-    return _json({"user_id": USER_ID, "organization_id": ORG_ID, "username": name, "preferred_username": name})
+    return told({"user_id": USER_ID, "organization_id": ORG_ID, "username": name, "preferred_username": name})
 
 
 def _limits(org: Org, request: Asked, _: re.Match[str]) -> Answer:
     roomy = {"Max": 5_000_000, "Remaining": 4_999_000}
     names = ("DailyApiRequests", "DailyBulkV2QueryJobs", "DailyBulkV2QueryFileStorageMB", "DailyBulkApiBatches")
-    return _json(dict.fromkeys(names, roomy))
+    return told(dict.fromkeys(names, roomy))
 
 
 def _record_count(org: Org, request: Asked, _: re.Match[str]) -> Answer:
     names = request.query.get("sObjects", "Opportunity").split(",")
-    return _json({"sObjects": [{"name": name, "count": org.matching(name, "")} for name in names]})
+    return told({"sObjects": [{"name": name, "count": org.matching(name, "")} for name in names]})
 
 
 def _objects(org: Org, request: Asked, _: re.Match[str]) -> Answer:
     names = ("Account", "Campaign", "Opportunity", "Partner", "User")
-    return _json({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": [_described(name) for name in names]})
+    return told({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": [_described(name) for name in names]})
 
 
 def _described(name: str) -> dict[str, object]:
@@ -151,7 +104,7 @@ def _described(name: str) -> dict[str, object]:
 
 
 def _describe(org: Org, request: Asked, found: re.Match[str]) -> Answer:
-    return _json(
+    return told(
         _described(found["object"]) | {"fields": [_described_field(f) for f in rows.FIELDS], "childRelationships": []}
     )
 
@@ -188,13 +141,13 @@ def _described_field(known: rows.WireField) -> dict[str, object]:
 
 def _deleted(org: Org, request: Asked, _: re.Match[str]) -> Answer:
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:00.000+0000")
-    return _json(
+    return told(
         {"deletedRecords": [], "earliestDateAvailable": "2020-01-01T00:00:00.000+0000", "latestDateCovered": now}
     )
 
 
 def _updated(org: Org, request: Asked, _: re.Match[str]) -> Answer:
-    return _json({"ids": [], "latestDateCovered": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:00.000+0000")})
+    return told({"ids": [], "latestDateCovered": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:00.000+0000")})
 
 
 def _parsed(soql: str) -> tuple[tuple[str, ...], str, str] | None:
@@ -221,9 +174,9 @@ def _rest_query(org: Org, request: Asked, _: re.Match[str]) -> Answer:
         counted = (
             [] if fields[0].lower() == "count()" else [{"attributes": {"type": "AggregateResult"}, "expr0": found}]
         )
-        return _json({"totalSize": len(counted) or found, "done": True, "records": counted})
+        return told({"totalSize": len(counted) or found, "done": True, "records": counted})
     if not found:
-        return _json({"totalSize": 0, "done": True, "records": []})
+        return told({"totalSize": 0, "done": True, "records": []})
     if refused := _unknown_field(fields):
         return refused
     with org.lock:
@@ -257,7 +210,7 @@ def _query_job(org: Org, request: Asked, _: re.Match[str]) -> Answer:
     with org.lock:
         job = org.keep("750", org.queries)
         org.queries[job] = parsed
-    return _json(_job(org, job, wanted["operation"], "UploadComplete"))
+    return told(_job(org, job, wanted["operation"], "UploadComplete"))
 
 
 def _job(org: Org, job: str, operation: str, state: str) -> dict[str, object]:
@@ -286,7 +239,7 @@ def _job(org: Org, job: str, operation: str, state: str) -> dict[str, object]:
 def _query_job_state(org: Org, request: Asked, found: re.Match[str]) -> Answer:
     if found["job"] not in org.queries:
         return _error(404, "NOT_FOUND", "The requested resource does not exist")
-    return _json(_job(org, found["job"], "query", "JobComplete"))
+    return told(_job(org, found["job"], "query", "JobComplete"))
 
 
 def _results(org: Org, request: Asked, found: re.Match[str]) -> Answer:
@@ -308,7 +261,7 @@ def _result_pages(org: Org, request: Asked, found: re.Match[str]) -> Answer:
     base = f"{ROOT}/jobs/query/{found['job']}/results?maxRecords={size}&locator="
     more = len(starts) > 5
     following = f"{ROOT}/jobs/query/{found['job']}/resultPages?locator={starts[5]}" if more else None
-    return _json(
+    return told(
         {
             "resultPages": [{"resultUrl": f"{base}{s}"} for s in starts[:5]],
             "nextRecordUrl": following,
@@ -330,7 +283,7 @@ def _load(org: Org, request: Asked, _: re.Match[str]) -> Answer:
     with org.lock:
         job = org.keep("751", org.loads)
         org.loads[job] = []
-    return _json(_load_state(org, job, "Open", json.loads(request.body)))
+    return told(_load_state(org, job, "Open", json.loads(request.body)))
 
 
 def _load_state(org: Org, job: str, state: str, wanted: dict[str, str] | None = None) -> dict[str, object]:
@@ -355,11 +308,11 @@ def _load_rows(org: Org, request: Asked, found: re.Match[str]) -> Answer:
 
 
 def _load_close(org: Org, request: Asked, found: re.Match[str]) -> Answer:
-    return _json(_load_state(org, found["job"], "UploadComplete"))
+    return told(_load_state(org, found["job"], "UploadComplete"))
 
 
 def _load_ask(org: Org, request: Asked, found: re.Match[str]) -> Answer:
-    return _json(_load_state(org, found["job"], "JobComplete"))
+    return told(_load_state(org, found["job"], "JobComplete"))
 
 
 def _load_results(org: Org, request: Asked, found: re.Match[str]) -> Answer:
@@ -375,8 +328,7 @@ def _load_results(org: Org, request: Asked, found: re.Match[str]) -> Answer:
 
 
 _D, _JOB = r"/services/data(?:/v[\d.]+)", r"(?P<job>\w+)"
-_Act = Callable[[Org, Asked, re.Match[str]], Answer]
-_TABLE: tuple[tuple[str, str, str, _Act], ...] = (
+_TABLE: tuple[tuple[str, str, str, Act], ...] = (
     ("POST", r"/services/oauth2/token", "token", _token),
     ("GET", r"/services/oauth2/userinfo", "identity", _user),
     ("GET", r"/id/\w+/\w+", "identity", _user),
@@ -408,4 +360,4 @@ _TABLE: tuple[tuple[str, str, str, _Act], ...] = (
         _load_results,
     ),
 )
-_ROUTES = tuple((method, re.compile(pattern), kind, act) for method, pattern, kind, act in _TABLE)
+Org.routes = routes(_TABLE)

@@ -23,24 +23,25 @@ from email.utils import formatdate
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from benchmarks import certificate, render
-from benchmarks.answers import Answer, Org, asked
+from benchmarks import certificate, deals, render
+from benchmarks.answers import Org
+from benchmarks.calls import Answer, Answering, asked
+from benchmarks.portal import Portal
 
 _REASONS = {200: "OK", 201: "Created", 204: "No Content", 400: "Bad Request", 404: "Not Found"}
 
 
-def _send(conn: ssl.SSLSocket, answer: Answer) -> None:
+def _send(conn: ssl.SSLSocket, answer: Answer, always: tuple[tuple[str, str], ...]) -> None:
     size = sum(len(part) for part in answer.body)
     lines = [f"HTTP/1.1 {answer.status} {_REASONS[answer.status]}", f"Content-Length: {size}"]
     lines += [f"Content-Type: {answer.type}", f"Date: {formatdate(usegmt=True)}"]
-    lines += ["Sforce-Limit-Info: api-usage=1000/5000000"]
-    lines += [f"{name}: {value}" for name, value in answer.headers]
+    lines += [f"{name}: {value}" for name, value in (*always, *answer.headers)]
     conn.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
     for part in answer.body:
         conn.sendall(part)
 
 
-def _control(org: Org, path: str) -> Answer:
+def _control(org: Answering, path: str) -> Answer:
     """Calls and CPU since the last reset; `/_control/reset` begins anew."""
     if path == "/_control/reset":
         org.calls.clear()
@@ -49,7 +50,7 @@ def _control(org: Org, path: str) -> Answer:
     return Answer(200, (json.dumps(told).encode(),))
 
 
-def _serve(conn: ssl.SSLSocket, org: Org) -> None:
+def _serve(conn: ssl.SSLSocket, org: Answering) -> None:
     with suppress(OSError), conn:
         conn.do_handshake()
         conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -63,9 +64,9 @@ def _serve(conn: ssl.SSLSocket, org: Org) -> None:
                 chunked = chunked or header.replace(b" ", b"") == b"transfer-encoding:chunked"
             body = _chunks(reader) if chunked else reader.read(length)
             if target.startswith("/_control/"):
-                _send(conn, _control(org, target))
+                _send(conn, _control(org, target), ())
             else:
-                _send(conn, org.answer(asked(method, target, body)))
+                _send(conn, org.answer(asked(method, target, body)), org.headers)
 
 
 def _chunks(reader: BinaryIO) -> bytes:
@@ -77,18 +78,25 @@ def _chunks(reader: BinaryIO) -> bytes:
     return b"".join(parts)
 
 
+def _rendered(rows: int, fields: tuple[str, ...], rest: bool) -> Answering:
+    """The portal when no fields are named, else the org; its pages are ready."""
+    if not fields:
+        deals.pages(rows)
+        return Portal(rows)
+    render.csv_body(fields, rows)
+    if rest:
+        render.json_pages(fields, rows, 2_000)
+    return Org(rows)
+
+
 def serve(rows: int, folder: Path, fields: tuple[str, ...], *, rest: bool) -> None:
     """Render, listen and answer until the process is ended; the first line on stdout is the port."""
-    if rows:
-        render.csv_body(fields, rows)
-        if rest:
-            render.json_pages(fields, rows, 2_000)
+    org = _rendered(rows, fields, rest)
     _, server_file = certificate.make(folder)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(server_file)
     listener = socket.create_server(("127.0.0.1", 0))
     print(listener.getsockname()[1], flush=True)
-    org = Org(rows)
     while True:
         raw, _ = listener.accept()
         conn = context.wrap_socket(raw, server_side=True, do_handshake_on_connect=False)
@@ -126,8 +134,11 @@ class Server:
 
 
 @contextmanager
-def running(rows: int, *, fields: tuple[str, ...], rest: bool = True) -> Iterator[Server]:
-    """A server process with so many Opportunities, its pages of those fields rendered (REST pages too if `rest`)."""
+def running(rows: int, *, fields: tuple[str, ...] = (), rest: bool = True) -> Iterator[Server]:
+    """A server process with so many Opportunities, its pages of those fields rendered (REST pages too if `rest`).
+
+    Without fields it is a portal with so many deals.
+    """
     with tempfile.TemporaryDirectory(prefix="pmom-bench-") as name:
         command = [sys.executable, "-m", "benchmarks.prerendered", "--rows", str(rows), "--folder", name]
         command += ["--fields", ",".join(fields)] + (["--rest"] if rest else [])
@@ -148,10 +159,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, required=True)
     parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--fields", required=True)
+    parser.add_argument("--fields", default="")
     parser.add_argument("--rest", action="store_true")
     given = parser.parse_args()
-    serve(given.rows, given.folder, tuple(given.fields.split(",")), rest=given.rest)
+    serve(given.rows, given.folder, tuple(filter(None, given.fields.split(","))), rest=given.rest)
 
 
 if __name__ == "__main__":

@@ -49,10 +49,12 @@ def _session(target: Target) -> requests.Session:
     return session
 
 
-def _counted(target: Target, table: str, file: str = "pulled.duckdb") -> dict[str, object]:
+def counted(target: Target, table: str, file: str = "pulled.duckdb", *, key: str = "id") -> dict[str, object]:
     """What the file holds, asked on a fresh connection after the work is measured to be there."""
     with duckdb.connect(str(target.folder / file), read_only=True) as base:
-        found = base.execute(f"SELECT count(DISTINCT id), sum(amount)::DECIMAL(30, 2) FROM {table}").fetchone()
+        found = base.execute(
+            f"SELECT count(DISTINCT {key}), sum(amount::DECIMAL(20, 4))::DECIMAL(30, 2) FROM {table}"
+        ).fetchone()
     assert found is not None
     return {"rows": found[0], "total": str(found[1])}
 
@@ -75,7 +77,7 @@ def lower_bound(target: Target) -> dict[str, object]:
             store.register("page", page)
             store.execute("INSERT INTO pulled SELECT * FROM page" if locator else "CREATE TABLE pulled AS FROM page")
             locator = answer.headers["Sforce-Locator"]
-    return _counted(target, "pulled")
+    return counted(target, "pulled")
 
 
 _CONFIG = """
@@ -104,7 +106,7 @@ def pmom(target: Target) -> dict[str, object]:
     secret.write_text("benchmark")
     with wiring.opened(config) as context:
         pull(context, "benchmark")
-    return _counted(target, "opportunities", "mirror.duckdb")
+    return counted(target, "opportunities", "mirror.duckdb")
 
 
 def connection(target: Target, **settings: int) -> SalesforceConnection:
@@ -154,7 +156,7 @@ def simple_bulk_csv_stored(target: Target) -> dict[str, object]:
         for page in _bulk_rows(target):
             store.register("page", pa.Table.from_pylist(page))
             store.execute(f"INSERT INTO pulled SELECT {casts} FROM page")
-    return _counted(target, "pulled")
+    return counted(target, "pulled")
 
 
 def _pages(target: Target) -> Iterator[list[dict[str, object]]]:
@@ -169,7 +171,8 @@ def _pages(target: Target) -> Iterator[list[dict[str, object]]]:
         yield page
 
 
-def _dlt(target: Target, pages: Callable[[], Iterator[object]], **loading: str) -> dict[str, object]:
+def loaded(target: Target, pages: Callable[[], Iterator[object]], key: str, **loading: str) -> dict[str, object]:
+    """What dlt makes of the pages in a DuckDB file."""
     import dlt
 
     pipeline = dlt.pipeline(
@@ -178,19 +181,19 @@ def _dlt(target: Target, pages: Callable[[], Iterator[object]], **loading: str) 
         destination=dlt.destinations.duckdb(str(target.folder / "pulled.duckdb")),
         dataset_name="crm",
     )
-    resource = dlt.resource(pages, name="opportunity", primary_key="Id", write_disposition="append")
+    resource = dlt.resource(pages, name="deal", primary_key=key, write_disposition="append")
     pipeline.run(resource, **loading)
-    return _counted(target, "crm.opportunity")
+    return counted(target, "crm.deal", key=key)
 
 
 def dlt_parquet(target: Target) -> dict[str, object]:
     """dlt: a resource that yields pages of simple-salesforce records, loaded as parquet files."""
-    return _dlt(target, lambda: _pages(target), loader_file_format="parquet")
+    return loaded(target, lambda: _pages(target), "Id", loader_file_format="parquet")
 
 
 def dlt_default(target: Target) -> dict[str, object]:
     """dlt with its defaults for DuckDB (insert statements)."""
-    return _dlt(target, lambda: _pages(target))
+    return loaded(target, lambda: _pages(target), "Id")
 
 
 def dlt_arrow(target: Target) -> dict[str, object]:
@@ -198,9 +201,10 @@ def dlt_arrow(target: Target) -> dict[str, object]:
     schema = pa.schema(
         [(name, _JSON_TYPES.get(rows.BY_NAME[name.lower()].type, pa.string())) for name in rows.PULLED]
     )
-    return _dlt(
+    return loaded(
         target,
         lambda: (pa.Table.from_pylist(page, schema=schema) for page in _pages(target)),
+        "Id",
         loader_file_format="parquet",
     )
 

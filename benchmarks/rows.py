@@ -76,12 +76,14 @@ def record_ids(prefix: str, numbers: np.ndarray) -> pa.Array:
     return pa.array(joined).cast(pa.string())
 
 
-def _quoted(values: pa.Array) -> pa.Array:
+def quoted(values: pa.Array) -> pa.Array:
+    """Each value in quotes."""
     return pc.binary_join_element_wise('"', values, '"', "")
 
 
-def _plain(values: pa.Array) -> Spelled:
-    return Spelled(values, _quoted(values))
+def plain(values: pa.Array) -> Spelled:
+    """Values that both spell alike."""
+    return Spelled(values, quoted(values))
 
 
 def _from_pool(pool: list[str | None], at: np.ndarray) -> Spelled:
@@ -96,16 +98,19 @@ def _ids(prefix: str, pool: int | None, empty: float = 0.0) -> Maker:
         values = record_ids(prefix, numbers)
         if empty:
             values = pc.if_else(pa.array(rng.random(n) < empty), pa.scalar(None, pa.string()), values)
-        return _plain(values)
+        return plain(values)
 
     return make
 
 
-def _choice(*options: str | None) -> Maker:
+def choice(*options: str | None) -> Maker:
+    """One of the options."""
     return lambda rng, n: _from_pool(list(options), rng.integers(0, len(options), n))
 
 
-def _texts(words: int, empty: float, length: int, *, breaks: bool = False) -> Maker:
+def texts(words: int, empty: float, length: int, *, breaks: bool = False) -> Maker:
+    """So many words, with quotes, commas and, on request, line ends in them."""
+
     def make(rng: np.random.Generator, n: int) -> Spelled:
         joined = (" ".join(rng.choice(_WORDS, words)) for _ in range(1000))
         pool: list[str | None] = [f'{text}, "{i}"'[:length] for i, text in enumerate(joined)]
@@ -118,13 +123,20 @@ def _texts(words: int, empty: float, length: int, *, breaks: bool = False) -> Ma
     return make
 
 
-def _names(rng: np.random.Generator, n: int) -> Spelled:
-    numbers = pa.array(np.arange(n)).cast(pa.string())
-    word = _from_pool(list(_WORDS), rng.integers(0, len(_WORDS), n)).csv
-    return _plain(pc.binary_join_element_wise("Opportunity ", numbers, " - ", word, ""))
+def names(kind: str) -> Maker:
+    """`kind`, a number and a word; no two are equal."""
+
+    def make(rng: np.random.Generator, n: int) -> Spelled:
+        numbers = pa.array(np.arange(n)).cast(pa.string())
+        word = _from_pool(list(_WORDS), rng.integers(0, len(_WORDS), n)).csv
+        return plain(pc.binary_join_element_wise(f"{kind} ", numbers, " - ", word, ""))
+
+    return make
 
 
-def _money(empty: float, top: int, scale: int = 2) -> Maker:
+def money(empty: float, top: int, scale: int = 2) -> Maker:
+    """Amounts below `top`."""
+
     def make(rng: np.random.Generator, n: int) -> Spelled:
         cents = rng.integers(0, top * 10**scale, n)
         whole = pa.array(cents // 10**scale).cast(pa.string())
@@ -137,7 +149,9 @@ def _money(empty: float, top: int, scale: int = 2) -> Maker:
     return make
 
 
-def _flags(share: float) -> Maker:
+def flags(share: float) -> Maker:
+    """true in so many rows."""
+
     def make(rng: np.random.Generator, n: int) -> Spelled:
         values = pa.array(rng.random(n) < share).cast(pa.string())
         return Spelled(values, values)
@@ -147,47 +161,46 @@ def _flags(share: float) -> Maker:
 
 def _dates(rng: np.random.Generator, n: int) -> Spelled:
     days = pa.array(rng.integers(18_993, 20_818, n).astype("int32")).cast(pa.date32())  # 2022 .. 2026
-    return _plain(days.cast(pa.string()))
+    return plain(days.cast(pa.string()))
 
 
-def _instants(rng: np.random.Generator, n: int) -> Spelled:
+def instants(rng: np.random.Generator, n: int) -> Spelled:
+    """Moments of the years 2022 to 2026, to the second."""
     seconds = pa.array(rng.integers(1_641_000_000, 1_795_000_000, n)).cast(pa.timestamp("s"))
     text = pc.replace_substring(seconds.cast(pa.string()), " ", "T")
     tail = {"csv": ".000Z", "json": ".000+0000"}
     return Spelled(
         pc.binary_join_element_wise(text, tail["csv"], ""),
-        _quoted(pc.binary_join_element_wise(text, tail["json"], "")),
+        quoted(pc.binary_join_element_wise(text, tail["json"], "")),
     )
 
 
 FIELDS: tuple[WireField, ...] = (
     WireField("Id", "id", _ids("006", None), 18),
-    WireField("Name", "string", _names, 120),
+    WireField("Name", "string", names("Opportunity"), 120),
     WireField("AccountId", "reference", _ids("001", 20_000), 18, refers_to=("Account",)),
-    WireField("StageName", "picklist", _choice(*_STAGES), 255),
-    WireField("IsClosed", "boolean", _flags(0.5)),
-    WireField("IsWon", "boolean", _flags(0.3)),
-    WireField("Amount", "currency", _money(0.05, 500_000), scale=2),
-    WireField("CurrencyIsoCode", "picklist", _choice("USD", "EUR", "GBP", "JPY"), 3),
+    WireField("StageName", "picklist", choice(*_STAGES), 255),
+    WireField("IsClosed", "boolean", flags(0.5)),
+    WireField("IsWon", "boolean", flags(0.3)),
+    WireField("Amount", "currency", money(0.05, 500_000), scale=2),
+    WireField("CurrencyIsoCode", "picklist", choice("USD", "EUR", "GBP", "JPY"), 3),
     WireField("CloseDate", "date", _dates),
-    WireField("CreatedDate", "datetime", _instants),
-    WireField("LastModifiedDate", "datetime", _instants),
-    WireField("SystemModstamp", "datetime", _instants),
+    WireField("CreatedDate", "datetime", instants),
+    WireField("LastModifiedDate", "datetime", instants),
+    WireField("SystemModstamp", "datetime", instants),
     WireField("OwnerId", "reference", _ids("005", 400), 18, refers_to=("User",)),
     WireField("CampaignId", "reference", _ids("701", 3_000, 0.6), 18, refers_to=("Campaign",)),
-    WireField("Type", "picklist", _choice("New Customer", "Existing Customer - Upgrade", "Renewal", None), 255),
-    WireField("LeadSource", "picklist", _choice("Web", "Partner", "Phone Inquiry", "Other", None), 255),
-    WireField("Probability", "percent", _money(0.0, 100, 1), scale=0),
-    WireField(
-        "ForecastCategoryName", "picklist", _choice("Pipeline", "Best Case", "Commit", "Closed", "Omitted"), 40
-    ),
-    WireField("NextStep", "string", _texts(6, 0.4, 255), 255),
-    WireField("Description", "textarea", _texts(14, 0.5, 400, breaks=True), 32_000),
+    WireField("Type", "picklist", choice("New Customer", "Existing Customer - Upgrade", "Renewal", None), 255),
+    WireField("LeadSource", "picklist", choice("Web", "Partner", "Phone Inquiry", "Other", None), 255),
+    WireField("Probability", "percent", money(0.0, 100, 1), scale=0),
+    WireField("ForecastCategoryName", "picklist", choice("Pipeline", "Best Case", "Commit", "Closed", "Omitted"), 40),
+    WireField("NextStep", "string", texts(6, 0.4, 255), 255),
+    WireField("Description", "textarea", texts(14, 0.5, 400, breaks=True), 32_000),
     WireField("Partner__c", "reference", _ids("001", 2_000, 0.3), 18, refers_to=("Account",)),
     WireField("Sourced_By__c", "reference", _ids("001", 2_000, 0.7), 18, refers_to=("Account",)),
-    WireField("Product_Family__c", "picklist", _choice("Core", "Analytics", "Mobile", "Services"), 255),
-    WireField("Segment__c", "picklist", _choice("SMB", "Mid-Market", "Enterprise", None), 255),
-    WireField("IsDeleted", "boolean", _flags(0.0)),
+    WireField("Product_Family__c", "picklist", choice("Core", "Analytics", "Mobile", "Services"), 255),
+    WireField("Segment__c", "picklist", choice("SMB", "Mid-Market", "Enterprise", None), 255),
+    WireField("IsDeleted", "boolean", flags(0.0)),
 )
 BY_NAME = {field.name.lower(): field for field in FIELDS}
 

@@ -37,7 +37,7 @@ MOST_ROWS = 40
 """A table for people shows at most so many rows and says how many it left out."""
 
 
-def _table(title: str, *columns: str, right: Sequence[str] = ()) -> Table:
+def plain_table(title: str, *columns: str, right: Sequence[str] = ()) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=None, pad_edge=False)
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
@@ -70,12 +70,12 @@ _LEVEL_STYLE = {"error": "red", "warning": "yellow"}
 
 def check_tables(report: CheckReport, identity: str, policy: str, *, goals: bool) -> RenderableType:
     """What fits, what is missing, what to do."""
-    covered = _table("Canonical tables", "table", "from", "columns", "stay empty", right=("columns",))
+    covered = plain_table("Canonical tables", "table", "from", "columns", "stay empty", right=("columns",))
     for each in report.coverage:
         sources = ", ".join(each.sources) or "not available"
         empty = ", ".join(each.empty) if each.sources else ""
         covered.add_row(each.table, plain(sources), f"{each.filled}/{each.columns}", plain(empty))
-    found = _table("Findings", "", "where", "key", "found", "what to do")
+    found = plain_table("Findings", "", "where", "key", "found", "what to do")
     for finding in report.findings:
         level = Text(finding.level.value, style=_LEVEL_STYLE.get(finding.level.value, "dim"))
         found.add_row(level, plain(finding.where), plain(finding.key), plain(finding.found), plain(finding.fix))
@@ -92,7 +92,7 @@ def check_tables(report: CheckReport, identity: str, policy: str, *, goals: bool
 
 def install_table(steps: Iterable[InstallStep]) -> RenderableType:
     """One row a field or permission."""
-    table = _table("In the CRM", "what", "status", "detail")
+    table = plain_table("In the CRM", "what", "status", "detail")
     for step in steps:
         table.add_row(plain(step.name), step.status.value, plain(step.detail))
     return table
@@ -111,17 +111,17 @@ def object_json(each: ObjectPull) -> dict[str, Any]:
 def pulled_tables(result: Pulled, usage: Usage) -> RenderableType:
     """What each read brought."""
     numbers = ("rows", "changed", "deleted", "rejected")
-    table = _table("Pulled", "object", "read", *numbers, right=numbers)
+    table = plain_table("Pulled", "object", "read", *numbers, right=numbers)
     for each in result.objects:
         table.add_row(plain(each.object), each.mode, *(f"{getattr(each, name):,}" for name in numbers))
     parts: list[RenderableType] = [table, "", f"{result.calls} API calls; {_budget(usage)}."]
     if result.unavailable:
-        missing = _table("Not available here", "table", "why")
+        missing = plain_table("Not available here", "table", "why")
         for name, why in result.unavailable:
             missing.add_row(name, plain(why))
         parts += ["", missing]
     if result.unmapped:
-        odd = _table("Values that stand in no value table", "column", "value", "rows", "became", right=("rows",))
+        odd = plain_table("Values that stand in no value table", "column", "value", "rows", "became", right=("rows",))
         for value in result.unmapped[:MOST_ROWS]:
             odd.add_row(f"{value.table}.{value.column}", plain(value.value), f"{value.rows:,}", plain(value.became))
         parts += ["", _cut(odd, MOST_ROWS, len(result.unmapped), "values")]
@@ -129,7 +129,7 @@ def pulled_tables(result: Pulled, usage: Usage) -> RenderableType:
 
 
 def _budget(usage: Usage) -> str:
-    return f"{usage.used:,} of the org's {usage.limit:,} daily calls used" if usage.limit else "daily budget unknown"
+    return f"{usage.used:,} of {usage.limit:,} daily calls of the CRM used" if usage.limit else "daily budget unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,7 @@ def partner_json(row: PartnerRow) -> dict[str, str]:
 
 def partners_table(rows: Sequence[PartnerRow], title: str = "Partners", each: int = MOST_ROWS) -> RenderableType:
     """Decision, lever, owner and why, a partner a row; at most so many of each decision."""
-    table = _table(title, "partner", "persona", "decision", "lever", "owner", "why")
+    table = plain_table(title, "partner", "persona", "decision", "lever", "owner", "why")
     table.expand = True
     widths = (22, 8, 16, 14, 14, None) if out.width >= 110 else (15, 5, 12, 10, 9, None)
     for column, width in zip(table.columns, widths, strict=True):
@@ -192,7 +192,7 @@ def partners_table(rows: Sequence[PartnerRow], title: str = "Partners", each: in
 
 def decided_table(result: Decided, rows: Sequence[PartnerRow]) -> RenderableType:
     """How many partners stand where, and each of them."""
-    table = _table(f"Decided as of {result.as_of}", "decision", "partners", right=("partners",))
+    table = plain_table(f"Decided as of {result.as_of}", "decision", "partners", right=("partners",))
     for outcome, count in sorted(result.outcomes.items()):
         table.add_row(outcome, f"{count:,}")
     scope = "everybody" if result.everybody else "only partners with news"
@@ -260,7 +260,7 @@ def _fields(made: Plan) -> int:
 
 def changes_table(made: Plan, names: Mapping[str, str], most: int = MOST_ROWS) -> RenderableType:
     """Each field with the value that is there and the value to come."""
-    table = _table("Changes", "partner", "field", "now", "then")
+    table = plain_table("Changes", "partner", "field", "now", "then")
     rows = [row for change in made.changes for row in _change_rows(change, names)]
     for row in rows[:most]:
         table.add_row(*row)
@@ -310,7 +310,7 @@ def applied_tables(result: Applied, names: Mapping[str, str]) -> RenderableType:
     problems = [outcome for outcome in result.outcomes if outcome.status not in ("applied", "unchanged")]
     if not problems:
         return head
-    table = _table("Did not get through", "partner", "outcome", "code", "message")
+    table = plain_table("Did not get through", "partner", "outcome", "code", "message")
     for outcome in problems[:MOST_ROWS]:
         who = names.get(outcome.record_id or "", outcome.change.key)
         table.add_row(plain(who), outcome.status, plain(outcome.code), plain(outcome.message))
@@ -383,7 +383,7 @@ class Explained:
         if self.held != self.decision.outcome.value:
             parts += ["", f"[yellow]Not written yet: the CRM shows {plain(self.held or 'nothing')}.[/yellow]"]
         if len(self.history) > 1:
-            table = _table("Earlier decisions", "as of", "run", "decision")
+            table = plain_table("Earlier decisions", "as of", "run", "decision")
             for run, day, outcome in self.history[1:]:
                 table.add_row(day, str(run), outcome)
             parts += ["", table]
@@ -456,7 +456,7 @@ def run_json(row: RunRow) -> dict[str, Any]:
 
 def runs_table(rows: Iterable[RunRow]) -> RenderableType:
     """The latest runs."""
-    table = _table("Runs", "run", "what", "state", "began", "took", "came to")
+    table = plain_table("Runs", "run", "what", "state", "began", "took", "came to")
     for row in rows:
         took = f"{abs((row.finished_at - row.started_at).total_seconds()):.1f} s" if row.finished_at else ""
         table.add_row(

@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.table import Table
 
+from connector.cli import show
 from connector.cli.console import plain
 from connector.core.decisions import Decision
 from connector.sync.context import Context
@@ -56,20 +57,18 @@ def neutral(body: str, ids: Mapping[str, str]) -> str:
     return json.dumps(said, ensure_ascii=False, sort_keys=True)
 
 
-def table(pairs: list[Pair], left: str, right: str, *, each: int = 3, most: int = 16) -> Table:
-    """Some partners of every decision, side by side."""
-    shown = Table(title="The same partners in both CRMs", title_justify="left")
-    for heading in ("Partner", f"{left}: decision", "lever", f"{right}: decision", "lever", "Same"):
-        shown.add_column(heading, overflow="fold")
-    for pair in list(_some(pairs, each))[:most]:
+def table(pairs: list[Pair], left: str, right: str, *, most: int = 16) -> Table:
+    """A partner of every decision and lever, side by side."""
+    headings = ("partner", f"{left}: decision", "lever", f"{right}: decision", "lever", "same")
+    shown = show.plain_table("The same partners in both CRMs", *headings)
+    for pair in list(_some(pairs))[:most]:
         sides = (part for side in (pair.left, pair.right) for part in (side.outcome.value, side.lever.value))
-        shown.add_row(pair.name[:40], *sides, "yes" if pair.same else "NO")
+        shown.add_row(pair.name[:34], *sides, "yes" if pair.same else "NO")
     return shown
 
 
-def _some(pairs: list[Pair], each: int) -> Iterator[Pair]:
-    """Every difference first, then a few of each decision."""
+def _some(pairs: list[Pair]) -> Iterator[Pair]:
+    """Every difference first, then the first partner of each decision and lever."""
     yield from (pair for pair in pairs if not pair.same)
-    outcomes = dict.fromkeys(pair.left.outcome for pair in pairs)
-    for outcome in outcomes:
-        yield from [pair for pair in pairs if pair.same and pair.left.outcome is outcome][:each]
+    kinds = {(pair.left.outcome, pair.left.lever): pair for pair in reversed(pairs) if pair.same}
+    yield from (kinds[kind] for kind in sorted(kinds))

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from benchmarks import render, rows
-from benchmarks.answers import Answer, Org, asked
+from benchmarks.answers import Org
+from benchmarks.calls import Answer, asked
 
 ROWS = 2_500
 FIELDS = ("Id", "Name", "Amount", "IsClosed", "CreatedDate", "Description")

@@ -1,4 +1,7 @@
-"""Two CRMs behind one bench: the reference in memory, and the Salesforce adapter against a running emulator."""
+"""Three CRMs behind one bench: the reference in memory, and both adapters against running emulators.
+
+The cases speak of companies, names and scores; words.toml says what each CRM calls them.
+"""
 
 from __future__ import annotations
 
@@ -7,78 +10,129 @@ import json
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 import requests
 
 from connector.core.records import Kind
-from connector.crm.base import CRM, Field, FieldSpec, JobLedger, ObjectSchema, Scalar
+from connector.crm.base import Action, Field, FieldSpec, JobLedger, ObjectSchema, Scalar, Write
+from connector.crm.hubspot.adapter import HubSpotCRM
+from connector.crm.hubspot.connection import HubSpotConnection
+from connector.crm.hubspot.read import Reader
 from connector.crm.memory import MemoryCRM
 from connector.crm.retry import Patience
 from connector.crm.salesforce.adapter import SalesforceCRM
 from connector.crm.salesforce.auth import SalesforceConnection
 
 SPECS = (
-    FieldSpec("Account", "Score", "Score", Kind.NUMBER, "How the partner scores, 0 to 100.", precision=5, scale=2),
-    FieldSpec("Account", "Decision", "Decision", Kind.TEXT, "What was decided.", options=("invest", "hold", "stop")),
-    FieldSpec("Account", "Key", "Key", Kind.TEXT, "The connector's own key.", length=40, unique_key=True),
-    FieldSpec("Account", "Note", "Note", Kind.TEXT, "A short note.", length=20),
-    FieldSpec("Account", "Decided", "Decided", Kind.INSTANT, "When it was decided."),
-    FieldSpec("Account", "Reviewer", "Reviewer", Kind.TEXT, "Who looked at it.", length=80, human=True),
-    FieldSpec("Task", "Task_Key", "Task key", Kind.TEXT, "The connector's own key.", length=64, unique_key=True),
+    FieldSpec("company", "Score", "Score", Kind.NUMBER, "How the partner scores, 0 to 100.", precision=5, scale=2),
+    FieldSpec("company", "Decision", "Decision", Kind.TEXT, "What was decided.", options=("invest", "hold", "stop")),
+    FieldSpec("company", "Key", "Key", Kind.TEXT, "The connector's own key.", length=40, unique_key=True),
+    FieldSpec("company", "Note", "Note", Kind.TEXT, "A short note.", length=20),
+    FieldSpec("company", "Decided", "Decided", Kind.INSTANT, "When it was decided."),
+    FieldSpec("company", "Day", "Day", Kind.DATE, "The day of it."),
+    FieldSpec("company", "Reviewer", "Reviewer", Kind.TEXT, "Who looked at it.", length=80, human=True),
+    FieldSpec("task", "Task_Key", "Task key", Kind.TEXT, "The connector's own key.", length=64, unique_key=True),
 )
+OWN = {each.name.lower(): each for each in SPECS}
+WORDS = tomllib.loads((Path(__file__).parent / "words.toml").read_text())
+WORDS["memory"] = WORDS["salesforce"] | {"many": 7}  # the reference speaks as Salesforce does
 EPOCH = datetime(2030, 1, 1, tzinfo=UTC)
 _days = itertools.count(1)
 
 
-class Bench(Protocol):
+@dataclass
+class Bench:
     """A CRM and the hands of the people who work in it; the clock stands at `start` until told to move."""
 
-    crm: CRM
+    crm: Any
     start: datetime
+    vendor = ""
 
-    def add(self, object_name: str, **values: Scalar) -> str: ...
-    def edit(self, object_name: str, record_id: str, **values: Scalar) -> None: ...
-    def delete(self, object_name: str, record_id: str) -> None: ...
-    def purge(self, object_name: str, record_id: str) -> None: ...
-    def merge(self, object_name: str, winner: str, loser: str) -> None: ...
-    def advance(self, seconds: float) -> None: ...
+    @property
+    def words(self) -> dict[str, Any]:
+        """What the CRM calls things."""
+        found: dict[str, Any] = WORDS[self.vendor]
+        return found
 
+    @property
+    def company(self) -> str:
+        """The object of companies."""
+        return str(self.words["objects"]["company"])
 
-def _schemas() -> dict[str, ObjectSchema]:
-    audit = (
-        Field("Id", "Id", Kind.ID, nullable=False, unique_key=True),
-        Field("CreatedDate", "Created", Kind.INSTANT),
-        Field("SystemModstamp", "Stamp", Kind.INSTANT),
-    )
-    money = Field("AnnualRevenue", "Revenue", Kind.MONEY, createable=True, updateable=True, scale=0)
-    text = {"createable": True, "updateable": True, "kind": Kind.TEXT}
-    account = (
-        *audit,
-        Field(name="Name", label="Name", nullable=False, length=255, **text),  # type: ignore[arg-type]
-        Field(name="Website", label="Website", length=255, **text),  # type: ignore[arg-type]
-        money,
-        Field("NumberOfEmployees", "Employees", Kind.INTEGER, createable=True, updateable=True),
-    )
-    task = (*audit, Field(name="Subject", label="Subject", length=255, **text))  # type: ignore[arg-type]
-    return {
-        "Account": ObjectSchema("Account", "Account", account, cursor="SystemModstamp", merges=True),
-        "Task": ObjectSchema("Task", "Task", task, cursor="SystemModstamp"),
-    }
+    def object(self, word: str) -> str:
+        """The CRM's name of an object."""
+        return str(self.words["objects"][word])
+
+    def field(self, word: str) -> str:
+        """The CRM's name of a field."""
+        return str(self.crm.field_name(OWN[word]) if word in OWN else self.words["fields"][word])
+
+    def fields(self, *words: str) -> tuple[str, ...]:
+        """The CRM's names of fields."""
+        return tuple(self.field(word) for word in words)
+
+    def code(self, word: str) -> str:
+        """The CRM's code for a refusal or failure."""
+        return str(self.words["codes"][word])
+
+    @property
+    def specs(self) -> tuple[FieldSpec, ...]:
+        """Our fields, on the CRM's objects."""
+        return tuple(replace(each, object=self.object(each.object)) for each in SPECS)
+
+    def values(self, **values: Scalar) -> tuple[tuple[str, Scalar], ...]:
+        """Values by the CRM's names."""
+        return tuple((self.field(word), value) for word, value in values.items())
+
+    def creation(self, ref: str, **values: Scalar) -> Write:
+        """A write that makes a company."""
+        return Write(ref, self.company, Action.CREATE, self.values(**values))
+
+    def update(self, ref: str, record_id: str, **values: Scalar) -> Write:
+        """A write that changes a company."""
+        return Write(ref, self.company, Action.UPDATE, self.values(**values), id=record_id)
+
+    def upsert(self, ref: str, key: str, **values: Scalar) -> Write:
+        """A write that makes or changes the company of that key."""
+        own = self.values(**values)
+        return Write(ref, self.company, Action.UPSERT, own, key_field=self.field("key"), key=key)
+
+    def deletion(self, ref: str, record_id: str) -> Write:
+        """A write that deletes a company."""
+        return Write(ref, self.company, Action.DELETE, id=record_id)
+
+    def make(self, **values: Scalar) -> str:
+        """Somebody makes a company."""
+        return self.add(self.company, **dict(self.values(**values)))
+
+    def add(self, object_name: str, **values: Scalar) -> str:
+        """Somebody makes a record."""
+        raise AssertionError(object_name)
+
+    def fill(self, number: int, name: str = "filled") -> list[str]:
+        """So many companies, named `name 0`, `name 1`..., in as few calls as it takes; their ids."""
+        writes = [self.creation(f"{at}", name=f"{name} {at}") for at in range(number)]
+        found = {each.ref: each for each in self.crm.write(writes)}
+        return [str(found[each.ref].id) for each in writes]
+
+    def paged(self) -> Any:
+        """The CRM with pages of few rows."""
+        return self.crm
 
 
 @dataclass
-class MemoryBench:
-    crm: MemoryCRM
-    start: datetime
+class MemoryBench(Bench):
+    vendor = "memory"
 
     def add(self, object_name: str, **values: Scalar) -> str:
-        return self.crm.add(object_name, {"CreatedDate": self.crm.now_at, **values})
+        return str(self.crm.add(object_name, {"CreatedDate": self.crm.now_at, **values}))
 
     def edit(self, object_name: str, record_id: str, **values: Scalar) -> None:
         self.crm.records[object_name][record_id].values.update(values, SystemModstamp=self.crm.now_at)
@@ -89,8 +143,9 @@ class MemoryBench:
     def purge(self, object_name: str, record_id: str) -> None:
         self.crm.purge(object_name, record_id)
 
-    def merge(self, object_name: str, winner: str, loser: str) -> None:
+    def merge(self, object_name: str, winner: str, loser: str) -> str:
         self.crm.delete(object_name, loser, merged_into=winner)
+        return winner
 
     def advance(self, seconds: float) -> None:
         self.crm.advance(timedelta(seconds=seconds))
@@ -98,25 +153,30 @@ class MemoryBench:
 
 @dataclass(frozen=True)
 class Emulator:
-    """A running emulator, and its control plane."""
+    """A running emulator, what it said when it began, and its control plane."""
 
-    url: str
-    ca_file: str
-    client_id: str
-    client_secret: str
-    control_token: str
-    user_id: str
+    said: Mapping[str, str]
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return self.said["url"]
+
+    @property
+    def ca_file(self) -> str:
+        """Whom to trust."""
+        return self.said["ca_file"]
 
     def control(self, name: str, body: Any = None, method: str = "POST") -> Any:
         with requests.Session() as session:
             session.trust_env = False
-            session.verify = self.ca_file
             answer = session.request(
                 method,
                 f"{self.url}/__emulator__/{name}",
                 json={} if body is None else body,
-                headers={"X-Emulator-Token": self.control_token},
+                headers={"X-Emulator-Token": self.said["control_token"]},
                 timeout=20,
+                verify=self.ca_file,
             )
         assert answer.status_code == 200, answer.text
         return answer.json()
@@ -128,53 +188,123 @@ class Emulator:
         found: dict[str, int] = self.control("calls", method="GET")["by_kind"]
         return found
 
-    def connection(self, **settings: Any) -> SalesforceConnection:
-        basics: dict[str, Any] = {
-            "instance_url": self.url,
-            "client_id": self.client_id,
-            "client_secret": self.client_secret,
-            "ca_file": self.ca_file,
-            "patience": Patience(first=0.01, longest=2.0, total=10.0),
-            "connect_timeout": 5.0,
-            "read_timeout": 20.0,
-            "first_poll": 0.02,
-            "longest_poll": 0.2,
-        }
-        return SalesforceConnection(**(basics | settings))
+    def statuses(self) -> list[int]:
+        """What the calls since the last reset were answered, in their order."""
+        return [each["status"] for each in self.control("calls", method="GET")["calls"]]
+
+    def settings(self, **settings: Any) -> dict[str, Any]:
+        """Those of a connection to it, as JSON has them."""
+        own = {name: self.said[name] for name in ("client_id", "client_secret", "ca_file")}
+        if "access_token" in self.said:
+            own |= {name: self.said[name] for name in ("access_token", "refresh_token")}
+            own |= {"base_url": self.url, "burst": 100_000, "searches": 1_000.0}
+        else:
+            own |= {"instance_url": self.url, "first_poll": 0.02, "longest_poll": 0.2}
+        return own | {"connect_timeout": 5.0, "read_timeout": 20.0} | settings
+
+    def connection(self, **settings: Any) -> Any:
+        made = self.settings(**settings)
+        if "base_url" in made:
+            return HubSpotConnection(**{"patience": Patience(first=0.01, longest=20.0, total=30.0)} | made)
+        return SalesforceConnection(**{"patience": Patience(first=0.01, longest=2.0, total=10.0)} | made)
+
+
+def _plain(value: Scalar) -> Any:
+    return value.isoformat() if hasattr(value, "isoformat") else value
 
 
 @dataclass
-class SalesforceBench:
-    crm: SalesforceCRM
-    start: datetime
+class EmulatedBench(Bench):
+    """A CRM that an emulator plays."""
+
     emulator: Emulator
-    opened: list[SalesforceCRM] = field(default_factory=list)
+    opened: list[Any] = field(default_factory=list)
+    more: dict[str, Any] = field(default_factory=dict)  # settings of every connection
+    own = ""  # where the control plane takes values
 
     def add(self, object_name: str, **values: Scalar) -> str:
-        plain = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
-        found: str = self.emulator.control("insert", {"object": object_name, "values": plain})["id"]
-        return found
+        plain = {name: _plain(value) for name, value in values.items()}
+        return str(self.emulator.control("insert", {"object": object_name, self.own: plain})["id"])
 
     def edit(self, object_name: str, record_id: str, **values: Scalar) -> None:
-        self.emulator.control("edit", {"object": object_name, "id": record_id, "values": values})
+        plain = {name: _plain(value) for name, value in values.items()}
+        self.emulator.control("edit", {"object": object_name, "id": record_id, self.own: plain})
 
     def delete(self, object_name: str, record_id: str) -> None:
         self.emulator.control("delete", {"object": object_name, "id": record_id})
 
-    def purge(self, object_name: str, record_id: str) -> None:
-        self.emulator.control("delete", {"object": object_name, "id": record_id, "hard": True})
-
-    def merge(self, object_name: str, winner: str, loser: str) -> None:
-        self.emulator.control("merge", {"object": object_name, "master": winner, "losers": [loser]})
-
     def advance(self, seconds: float) -> None:
         self.emulator.control("clock", {"advance": seconds})
 
+    def settings(self, **settings: Any) -> dict[str, Any]:
+        """Those of a connection in another process."""
+        return self.emulator.settings(**self.more, **settings)
+
+
+@dataclass
+class SalesforceBench(EmulatedBench):
+    vendor = "salesforce"
+    own = "values"
+
+    def purge(self, object_name: str, record_id: str) -> None:
+        self.emulator.control("delete", {"object": object_name, "id": record_id, "hard": True})
+
+    def merge(self, object_name: str, winner: str, loser: str) -> str:
+        self.emulator.control("merge", {"object": object_name, "master": winner, "losers": [loser]})
+        return winner
+
     def open(self, ledger: JobLedger | None = None, **settings: Any) -> SalesforceCRM:
         """Another connection to the same org."""
-        made = SalesforceCRM(self.emulator.connection(**settings), ledger)
-        self.opened.append(made)
-        return made
+        self.opened.append(SalesforceCRM(self.emulator.connection(**settings), ledger))
+        return self.opened[-1]
+
+    def paged(self, ledger: JobLedger | None = None) -> SalesforceCRM:
+        return self.open(ledger, rest_rows=3, bulk_page_rows=5)
+
+    def renewing(self) -> SalesforceCRM:
+        """A connection that can have another token."""
+        return self.open()
+
+    def spend(self, used: int, of: int) -> None:
+        """So many calls of the day are used."""
+        self.emulator.control("limits", {"daily_max": of, "used": used})
+
+
+def no_wait(seconds: float) -> None:
+    """A wait that takes no time; the limiter counts it as slept."""
+
+
+@dataclass
+class HubSpotBench(EmulatedBench):
+    vendor = "hubspot"
+    own = "properties"
+
+    def purge(self, object_name: str, record_id: str) -> None:
+        self.emulator.control("purge", {"object": object_name, "id": record_id})
+
+    def merge(self, object_name: str, winner: str, loser: str) -> str:
+        body = {"object": object_name, "primary": winner, "loser": loser}
+        return str(self.emulator.control("merge", body)["id"])
+
+    def open(
+        self, ledger: JobLedger | None = None, sleep: Callable[[float], None] = no_wait, **settings: Any
+    ) -> HubSpotCRM:
+        """Another connection to the same portal."""
+        self.opened.append(HubSpotCRM(self.emulator.connection(**self.more | settings), ledger, sleep=sleep))
+        return self.opened[-1]
+
+    def paged(self, ledger: JobLedger | None = None) -> HubSpotCRM:
+        crm = self.open(ledger)
+        crm._reader = Reader(crm.wire, crm.catalog, group=1)
+        return crm
+
+    def renewing(self) -> HubSpotCRM:
+        """A connection that can have another token."""
+        return self.open(auth="oauth", access_token=None)
+
+    def spend(self, used: int, of: int) -> None:
+        """So many calls of the day are used."""
+        self.emulator.control("limits", {"daily": of, "used": used})
 
 
 @pytest.fixture(autouse=True)
@@ -184,24 +314,9 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-@pytest.fixture(scope="session")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    """One emulator a worker, with our fields installed."""
-    folder = tmp_path_factory.mktemp("emulator")
-    running, made = _start(folder)
-    try:
-        crm = SalesforceCRM(made.connection())
-        crm.install(SPECS, dry_run=False)
-        crm.close()
-        yield made
-    finally:
-        running.terminate()
-        running.wait(10)
-
-
-def _start(folder: Path, *options: str) -> tuple[subprocess.Popen[bytes], Emulator]:
+def _start(folder: Path, name: str, *options: str) -> tuple[subprocess.Popen[bytes], Emulator]:
     ready = folder / "ready.json"
-    command = [sys.executable, "-m", "emulators", "salesforce", "--db", str(folder / "org.db")]
+    command = [sys.executable, "-m", "emulators", name, "--db", str(folder / "emulated.db")]
     log = (folder / "log.txt").open("wb")
     with log:
         running = subprocess.Popen([*command, "--ready-file", str(ready), *options], stdout=log, stderr=log)
@@ -210,20 +325,46 @@ def _start(folder: Path, *options: str) -> tuple[subprocess.Popen[bytes], Emulat
         if running.poll() is not None or time.monotonic() > deadline:
             raise AssertionError((folder / "log.txt").read_text())
         time.sleep(0.02)
-    said = json.loads(ready.read_text())
-    names = ("url", "ca_file", "client_id", "client_secret", "control_token", "user_id")
-    return running, Emulator(**{name: said[name] for name in names})
+    return running, Emulator(json.loads(ready.read_text()))
+
+
+def _session(folder: Path, kind: type[SalesforceBench | HubSpotBench], *options: str) -> Iterator[Emulator]:
+    running, made = _start(folder, kind.vendor, *options)
+    try:
+        bench = kind(None, EPOCH, made)
+        bench.crm = bench.open()
+        bench.crm.install(bench.specs, dry_run=False)
+        bench.crm.close()
+        yield made
+    finally:
+        running.terminate()
+        running.wait(10)
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """One org a worker, with our fields installed."""
+    yield from _session(tmp_path_factory.mktemp("org"), SalesforceBench)
+
+
+PROMPT = ("--lag", "0", "--no-bumps", "--no-limits")
+
+
+@pytest.fixture(scope="session")
+def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """One portal a worker, with our fields installed; its index is never late and its limits stop nobody."""
+    yield from _session(tmp_path_factory.mktemp("portal"), HubSpotBench, *PROMPT)
 
 
 @pytest.fixture
 def start_emulator(tmp_path: Path) -> Iterator[Callable[..., Emulator]]:
-    """Starts an emulator of the test's own, with options."""
+    """Starts an emulator of the test's own, with options; `crm` says which."""
     running: list[subprocess.Popen[bytes]] = []
 
-    def start(*options: str) -> Emulator:
-        folder = tmp_path / f"org{len(running)}"
+    def start(*options: str, crm: str = "salesforce") -> Emulator:
+        folder = tmp_path / f"{crm}{len(running)}"
         folder.mkdir()
-        process, made = _start(folder, *options)
+        process, made = _start(folder, crm, *options)
         running.append(process)
         return made
 
@@ -233,48 +374,101 @@ def start_emulator(tmp_path: Path) -> Iterator[Callable[..., Emulator]]:
         process.wait(10)
 
 
-def _memory() -> Iterator[Bench]:
-    crm = MemoryCRM(_schemas(), page_rows=3, now_at=EPOCH)
-    crm.install(SPECS, dry_run=False)
-    for name, schema in crm.schemas.items():
-        # The fields that people write are read-only to the connector, as in the other CRM.
+def _memory() -> MemoryBench:
+    schemas = WORDS["memory"]["objects"]
+    audit = (
+        Field("Id", "Id", Kind.ID, nullable=False, unique_key=True),
+        Field("CreatedDate", "Created", Kind.INSTANT),
+        Field("SystemModstamp", "Stamp", Kind.INSTANT),
+    )
+    free: dict[str, Any] = {"createable": True, "updateable": True}
+    company = (
+        *audit,
+        Field("Name", "Name", Kind.TEXT, nullable=False, length=255, **free),
+        Field("Website", "Website", Kind.TEXT, length=255, **free),
+        Field("AnnualRevenue", "Revenue", Kind.MONEY, scale=0, **free),
+        Field("NumberOfEmployees", "Employees", Kind.INTEGER, **free),
+    )
+    task = (*audit, Field("Subject", "Subject", Kind.TEXT, length=255, **free))
+    made = {
+        schemas["company"]: ObjectSchema("Account", "Account", company, cursor="SystemModstamp", merges=True),
+        schemas["task"]: ObjectSchema("Task", "Task", task, cursor="SystemModstamp"),
+    }
+    return MemoryBench(MemoryCRM(made, page_rows=3, now_at=EPOCH), EPOCH)
+
+
+def _installed_memory() -> Iterator[MemoryBench]:
+    bench = _memory()
+    bench.crm.install(bench.specs, dry_run=False)
+    for name, schema in bench.crm.schemas.items():
+        # The fields that people write are read-only to the connector, as in Salesforce.
         fields = tuple(
             replace(each, createable=False, updateable=False) if each.name == "PMOM_Reviewer__c" else each
             for each in schema.fields
         )
-        crm.schemas[name] = replace(schema, fields=fields)
-    yield MemoryBench(crm, EPOCH)
+        bench.crm.schemas[name] = replace(schema, fields=fields)
+    yield bench
+
+
+def _emulated(bench: SalesforceBench | HubSpotBench, *resets: tuple[str, Any]) -> Iterator[Any]:
+    """Records of other tests lie before its start; faults and limits of other tests are ended."""
+    bench.start = EPOCH + timedelta(days=next(_days))
+    bench.emulator.faults()
+    bench.emulator.control("clock", {"now": bench.start.isoformat(), "frozen": True})
+    for name, body in resets:
+        bench.emulator.control(name, body)
+    bench.emulator.control("reset_calls")
+    bench.crm = bench.open()
+    yield bench
+    for crm in bench.opened:
+        crm.close()
+    bench.emulator.faults()
 
 
 def _salesforce(emulator: Emulator) -> Iterator[SalesforceBench]:
-    start = EPOCH + timedelta(days=next(_days))
-    emulator.faults()
-    emulator.control("limits", {"daily_max": 1_000_000, "used": 0})
-    emulator.control("clock", {"now": start.isoformat(), "frozen": True})
-    emulator.control("reset_calls")
-    bench = SalesforceBench(SalesforceCRM(emulator.connection(), sleep=time.sleep), start, emulator)
-    yield bench
-    for crm in (bench.crm, *bench.opened):
-        crm.close()
-    emulator.faults()
+    yield from _emulated(
+        SalesforceBench(None, EPOCH, emulator), ("limits", {"daily_max": 1_000_000, "used": 0})
+    )
 
 
-@pytest.fixture(params=["memory", "salesforce"])
-def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    """Each CRM in turn. Records of other tests lie before `start`."""
+def _hubspot(portal: Emulator, version: str = "2026-03") -> Iterator[HubSpotBench]:
+    limits = {"daily": 1_000_000, "used": 0, "enabled": False, "burst": 190, "search": 5, "window": 10, "second": 1}
+    resets = ("limits", limits), ("lag", {"seconds": 0}), ("bumps", {"enabled": False}), ("retire", {"versions": []})
+    yield from _emulated(HubSpotBench(None, EPOCH, portal, more={"api_version": version}), *resets)
+
+
+@pytest.fixture(params=["memory", "salesforce", "hubspot"])
+def bench(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """Each CRM in turn; "hubspot v3" speaks numbered paths."""
     if request.param == "memory":
-        yield from _memory()
-    else:
+        yield from _installed_memory()
+    elif request.param == "salesforce":
         yield from _salesforce(request.getfixturevalue("emulator"))
+    else:
+        version = request.param.removeprefix("hubspot").strip() or "2026-03"
+        yield from _hubspot(request.getfixturevalue("portal"), version)
 
 
-@pytest.fixture
-def specs() -> tuple[FieldSpec, ...]:
-    """The fields that both CRMs have."""
-    return SPECS
+@pytest.fixture(params=["memory", "salesforce", "hubspot"])
+def fresh(request: pytest.FixtureRequest, start_emulator: Callable[..., Emulator]) -> Iterator[Any]:
+    """Each CRM with nothing of ours in it."""
+    if request.param == "memory":
+        yield _memory()
+        return
+    kind, options = (HubSpotBench, PROMPT) if request.param == "hubspot" else (SalesforceBench, ())
+    bench = kind(None, EPOCH, start_emulator(*options, crm=request.param))
+    bench.crm = bench.open()
+    yield bench
+    bench.crm.close()
 
 
 @pytest.fixture
 def sf(emulator: Emulator) -> Iterator[SalesforceBench]:
     """The Salesforce adapter with its emulator."""
     yield from _salesforce(emulator)
+
+
+@pytest.fixture
+def hs(portal: Emulator) -> Iterator[HubSpotBench]:
+    """The HubSpot adapter with its emulator."""
+    yield from _hubspot(portal)

@@ -1,4 +1,4 @@
-"""A process that reads a table page by page into a folder, as a pull does; tests kill it and start it again."""
+"""A process that reads companies page by page into a folder, as a pull does; tests kill it and start it again."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import json
 import os
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from connector.crm.base import ReadRequest
-from connector.crm.salesforce.adapter import SalesforceCRM
-from connector.crm.salesforce.auth import SalesforceConnection
+from connector.crm.base import CRM, ReadRequest
 
 
 class FileLedger:
@@ -35,21 +35,38 @@ class FileLedger:
         self._path(key).unlink(missing_ok=True)
 
 
-def main(folder: Path, settings: dict[str, object]) -> None:
+def connected(vendor: str, settings: dict[str, Any], ledger: FileLedger) -> CRM:
+    """The CRM with pages of few rows."""
+    if vendor == "salesforce":
+        from connector.crm.salesforce.adapter import SalesforceCRM
+        from connector.crm.salesforce.auth import SalesforceConnection
+
+        return SalesforceCRM(SalesforceConnection(**settings, rest_rows=5, bulk_page_rows=5), ledger)
+    from connector.crm.hubspot.adapter import HubSpotCRM
+    from connector.crm.hubspot.connection import HubSpotConnection
+    from connector.crm.hubspot.read import Reader
+
+    crm = HubSpotCRM(HubSpotConnection(**settings), ledger)
+    crm._reader = Reader(crm.wire, crm.catalog, group=1)
+    return crm
+
+
+def main(folder: Path, vendor: str, question: dict[str, Any], settings: dict[str, Any]) -> None:
     """Reads on from the last page stored; a page and its token are stored in one rename."""
-    crm = SalesforceCRM(SalesforceConnection(**settings), FileLedger(folder / "ledger"))  # type: ignore[arg-type]
+    crm = connected(vendor, settings, FileLedger(folder / "ledger"))
     stored = sorted((folder / "pages").glob("*.json"))
     resume = json.loads(stored[-1].read_text())["resume"] if stored else None
     if stored and resume is None:
         return
-    request = ReadRequest("Account", ("Id", "Name"), resume=resume)
+    since, until = (datetime.fromisoformat(question[name]) for name in ("since", "until"))
+    request = ReadRequest(question["object"], (question["id"],), since=since, until=until, resume=resume)
     for at, page in enumerate(crm.read(request), start=len(stored)):
         scratch = folder / "page.new"
-        scratch.write_text(json.dumps({"ids": page.rows.column("Id").to_pylist(), "resume": page.resume}))
+        scratch.write_text(json.dumps({"ids": page.rows.column(0).to_pylist(), "resume": page.resume}))
         os.replace(scratch, folder / "pages" / f"{at:04d}.json")
         time.sleep(0.05)  # so that the test can strike between pages
     crm.close()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), json.loads(sys.argv[2]))
+    main(Path(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3]), json.loads(sys.argv[4]))

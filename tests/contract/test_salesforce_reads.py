@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
 from connector.crm.base import Action, Filter, MemoryLedger, Op, Page, ReadRequest, Write
-from connector.crm.salesforce.adapter import SalesforceCRM
 from connector.errors import BudgetExhausted, Misconfigured
 
 ROWS = 25
@@ -167,45 +159,6 @@ def test_a_rest_page_is_gone_on_from_by_its_last_row(sf: Any) -> None:
     record = sf.crm._reader.rows(f"SELECT Id, SystemModstamp FROM Account WHERE Id = '{last['Id']}'")[0]
     token = token_of(asked.passed(place_of(question), record, 3), question)
     assert ids(list(sf.crm.read(replace(question, resume=token)))) == made[3:]
-
-
-@pytest.mark.slow
-@pytest.mark.kill
-def test_a_pull_killed_at_any_moment_ends_with_every_row_once_and_one_job(
-    start_emulator: Callable[..., Any], tmp_path: Path
-) -> None:
-    emulator = start_emulator()
-    crm = SalesforceCRM(emulator.connection())
-    made = [each.id for each in crm.write(creations("a", 60))]
-    crm.close()
-    (tmp_path / "pages").mkdir()
-    settings = {
-        "instance_url": emulator.url,
-        "client_id": emulator.client_id,
-        "client_secret": emulator.client_secret,
-        "ca_file": emulator.ca_file,
-        "rest_rows": 5,
-        "bulk_page_rows": 5,
-        "first_poll": 0.02,
-    }
-    script = [sys.executable, str(Path(__file__).parent / "reading_process.py"), str(tmp_path), json.dumps(settings)]
-    for goal in (1, 4, 7):
-        process = subprocess.Popen(script, cwd=Path.cwd())
-        deadline = time.monotonic() + 30
-        while len(list((tmp_path / "pages").glob("*.json"))) < goal and time.monotonic() < deadline:
-            time.sleep(0.005)
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-    subprocess.run(script, check=True, timeout=60, cwd=Path.cwd())
-    stored = [json.loads(path.read_text())["ids"] for path in sorted((tmp_path / "pages").glob("*.json"))]
-    assert Counter(each for page in stored for each in page) == Counter(made)
-    posts = [
-        kind
-        for kind, n in emulator.calls().items()
-        if kind.startswith("POST") and "jobs/query" in kind
-        for _ in range(n)
-    ]
-    assert len(posts) == 1
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from connector.store.store import Store
 if TYPE_CHECKING:
     from conftest import Portal, World
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("small worlds")]  # made once
 
 DAY = ("--as-of", "2026-03-31")
 

@@ -17,7 +17,7 @@ from connector.store.store import Store
 if TYPE_CHECKING:
     from conftest import World
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("small worlds")]  # made once
 
 GATES = {"velocity": Gate.VELOCITY, "market_fit": Gate.MARKET_FIT, "proof_of_performance": Gate.TRACK_RECORD}
 
