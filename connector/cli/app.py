@@ -315,9 +315,9 @@ def demo(
     folder: Annotated[Path, typer.Option("--dir", help="Where the demo keeps its files.")] = Path(".demo"),
     size: Annotated[Size, typer.Option("--size", help="How large a market.")] = Size.SMALL,
     seed: Annotated[int, typer.Option("--seed", help="Another seed, another market.")] = 1,
-    keep: Annotated[bool, typer.Option("--keep", help="Let the org run until Ctrl-C, to go on by hand.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Let both CRMs run until Ctrl-C, to go on by hand.")] = False,
 ) -> None:
-    """Run the main job on an emulated Salesforce org on this machine, start to end."""
+    """Run the main job on an emulated Salesforce org and HubSpot portal on this machine, start to end."""
     from connector.cli.demo import run_demo
 
     run_demo(state.voice, folder, size=size.value, seed=seed, keep=keep)

@@ -339,7 +339,7 @@ def sync_tables(result: SyncReport, names: Mapping[str, str], usage: Usage) -> R
     scope = "everybody" if decided.everybody else "partners with news"
     middle = f"Decided {counted(decided.partners, 'partner')} ({scope}), {len(decided.changed):,} of them anew."
     gone = ", ".join(name for name, _ in pulled.unavailable)
-    missing = [Text(f"Not available in this org: {gone}.", style="dim")] if gone else []
+    missing = [Text(f"Not available in this CRM: {gone}.", style="dim")] if gone else []
     parts: list[RenderableType] = [head, *missing, middle, *_staleness(decided), plan_tables(result.planned, names)]
     if result.applied is not None:
         parts += ["", applied_tables(result.applied, names)]
