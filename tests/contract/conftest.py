@@ -426,9 +426,7 @@ def _emulated(bench: SalesforceBench | HubSpotBench, *resets: tuple[str, Any]) -
 
 
 def _salesforce(emulator: Emulator) -> Iterator[SalesforceBench]:
-    yield from _emulated(
-        SalesforceBench(None, EPOCH, emulator), ("limits", {"daily_max": 1_000_000, "used": 0})
-    )
+    yield from _emulated(SalesforceBench(None, EPOCH, emulator), ("limits", {"daily_max": 1_000_000, "used": 0}))
 
 
 def _hubspot(portal: Emulator, version: str = "2026-03") -> Iterator[HubSpotBench]:

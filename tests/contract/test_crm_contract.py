@@ -134,7 +134,8 @@ def test_a_read_goes_on_behind_any_of_its_pages(bench: Any) -> None:
         assert (page.resume is None) == (at == len(pages) - 1)
         if page.resume is not None:
             again = bench.paged().read(request(bench, "id", resume=page.resume))
-            assert [each for rest in again for each in rest.rows.column(0).to_pylist()] == sum(ids[at + 1 :], [])
+            rest = [each for page in ids[at + 1 :] for each in page]
+            assert [each for more in again for each in more.rows.column(0).to_pylist()] == rest
 
 
 def test_a_read_of_everything_and_one_of_changes_tell_the_same(bench: Any) -> None:
