@@ -41,6 +41,7 @@ class Vendor:
     secret: str
     settings: tuple[tuple[str, str], ...]  # setting -> what the emulator calls it
     more: str = ""
+    zone: str = ""  # the option that says in which time zone the CRM lives
 
     def table(self, said: Mapping[str, Any]) -> str:
         """The settings table that leads to the running emulator, in TOML."""
@@ -57,7 +58,7 @@ SALESFORCE = Vendor(
 )  # fmt: skip
 HUBSPOT = Vendor(
     "hubspot", "HubSpot portal", "companies", "hs_object_id", "deals", (("dealstage", "closedwon"),), "--load",
-    "properties", "access_token", (("base_url", "url"), ("portal_id", "portal_id")),
+    "properties", "access_token", (("base_url", "url"), ("portal_id", "portal_id")), zone="--time-zone",
 )  # fmt: skip
 VENDORS = (SALESFORCE, HUBSPOT)
 
@@ -155,6 +156,9 @@ def spawn(vendor: Vendor, folder: Path, world: Path, *options: str) -> tuple[sub
     ready.unlink(missing_ok=True)
     command = [sys.executable, "-m", "emulators", vendor.name, "--db", str(database), "--ready-file", str(ready)]
     command += ["--now", f"{DAY}T09:00:00Z", *options]
+    if vendor.zone:
+        about = json.loads((world / "scenarios.json").read_text(encoding="utf-8"))
+        command += [vendor.zone, str(about["time_zone"])]
     if not database.exists():
         command += [vendor.load, str(world)]
     with (folder / "emulator.log").open("wb") as log:

@@ -278,6 +278,12 @@ def make_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
         world.stop()
 
 
+@pytest.fixture(scope="session")
+def portal_class() -> type[Portal]:
+    """For tests that start a portal of their own."""
+    return Portal
+
+
 @pytest.fixture(scope="module")
 def tiny(make_world: Callable[..., World]) -> World:
     return make_world("tiny")
