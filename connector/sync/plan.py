@@ -126,8 +126,9 @@ def _task_state(ctx: Context) -> TaskState | None:
 
 
 def _existing_tasks(ctx: Context) -> list[ExistingTask]:
-    """Our tasks as the CRM holds them; one that somebody else touched last is a person's."""
+    """Our tasks as the CRM holds them; one that somebody else touched last, or has begun, is a person's."""
     me = ctx.mirror.get_meta("user")
+    untouched = (None, ctx.fieldmap.write.task.open, ctx.fieldmap.write.task.closed)
     zone = ZoneInfo(ctx.policy.timezone)
 
     def day(moment: datetime | None) -> date | None:
@@ -143,7 +144,7 @@ def _existing_tasks(ctx: Context) -> list[ExistingTask]:
             created=day(row["created_at"]) or date.min,
             is_closed=bool(row["is_closed"]),
             closed=day(row["modified_at"]) if row["is_closed"] else None,
-            touched=row["modified_by"] is not None and row["modified_by"] != me,
+            touched=(row["modified_by"] is not None and row["modified_by"] != me) or row["status"] not in untouched,
         )
         for row in rows
     ]

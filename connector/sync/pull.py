@@ -143,7 +143,7 @@ def _full(ctx: Context, read: ObjectRead, stream: Stream, now: datetime, run: st
         if done.rows - kept >= KEEP_EVERY:
             kept = done.rows
             for table, source in read.feeds:
-                ctx.mirror.staged(table, source.name)  # writes down what was gathered, for every feed alike
+                ctx.mirror.keep(table, source.name)
     _finish(ctx, read, first=stream.full_at is None)
     began = stream.began or now
     stream.finished(cursor=began - ctx.pace.holdback, at=began).save(ctx.mirror, read.key)

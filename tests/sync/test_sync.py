@@ -317,6 +317,25 @@ def test_a_task_that_hangs_on_no_record_is_made_once(office: Office) -> None:
     assert office.sync().planned.plan.summary.tasks_created == 0
 
 
+def test_a_task_that_somebody_has_begun_is_left_alone_when_its_condition_is_over(office: Office) -> None:
+    """Its status is no longer the one that we wrote, whoever the CRM says wrote last."""
+    partners = [office.partner(f"Nobody said {number}") for number in range(5)]
+    for _ in range(4):
+        office.sync()
+        office.crm.advance(timedelta(days=1))
+    assert office.tasks() != []
+    made = [record for record in office.crm.records["Task"].values() if record.values.get("PMOM_Task_Key__c")]
+    for record in made:
+        office.edit("Task", str(record.values["Id"]), Status="In Progress")
+    for partner in partners:
+        office.edit("Account", partner, PMOM_Partner_Persona__c="VAR")
+    for _ in range(3):
+        report = office.sync()
+        assert report.planned.plan.summary.tasks_closed == 0
+        office.crm.advance(timedelta(days=1))
+    assert {record.values["Status"] for record in made} == {"In Progress"}
+
+
 def test_a_task_that_was_planned_by_a_killed_process_is_made_by_the_next_sync_of_the_same_day(office: Office) -> None:
     """Its partner's fields need no change, so nothing else would bring the partner into the next plan."""
     for number in range(5):
