@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -16,35 +15,12 @@ from connector.core.records import Table
 from connector.errors import Busy, Misconfigured
 from connector.mirror import affected, layout, merges
 from connector.mirror.beside import Beside
+from connector.mirror.gathered import Gathered
 from connector.mirror.layout import CANONICAL, FAMILIES
 from connector.mirror.notes import Notes, arrow, numbered, one_transaction, unordered
 
-_WRITE_ROWS = 2 * 122_880
-"""Pages are written so many rows at a time: whole row groups go straight to their place, once."""
-
-_WRITE_BYTES = 64 << 20
-
 _LARGE = "SELECT table_name FROM duckdb_tables() WHERE NOT temporary AND index_count = 0 AND estimated_size > 50000"
 """Smaller tables are read through as fast as they are looked up in."""
-
-
-@dataclass(slots=True)
-class _Gathered:
-    """Pages that wait to be written, and where reading goes on after them."""
-
-    pages: list[pa.Table] = field(default_factory=list)
-    token: str | None = None
-    rows: int = 0
-    bytes: int = 0
-
-    def add(self, rows: pa.Table, token: str | None) -> None:
-        self.pages.append(rows)
-        self.rows += rows.num_rows
-        self.bytes += rows.nbytes
-        self.token = token if token is not None else self.token
-
-    def full(self) -> bool:
-        return self.rows >= _WRITE_ROWS or self.bytes >= _WRITE_BYTES
 
 
 class Mirror(Notes):
@@ -57,7 +33,7 @@ class Mirror(Notes):
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._con = connection
         self._feeds: dict[str, dict[str, int]] = {}
-        self._gathered: dict[tuple[str, str], _Gathered] = {}
+        self._gathered: dict[tuple[str, str], Gathered] = {}
         self._beside: dict[str, Beside] = {}
         self.kept: dict[str, Any] = {}
         self._prepare()
@@ -127,22 +103,27 @@ class Mirror(Notes):
         crash `staged_token` is where to go on, whatever the caller remembers.
         """
         known = CANONICAL[table]
-        gathered = self._gathered.setdefault((table, source), _Gathered())
+        gathered = self._gathered.setdefault((table, source), Gathered())
         gathered.add(layout.conform(known, rows), token)
         if token is None or gathered.full():
-            self._write_gathered(table, source)
+            self._write_gathered(table, source, everything=token is None)
 
-    def _write_gathered(self, table: str, source: str) -> None:
-        gathered = self._gathered.pop((table, source), None)
-        if gathered is None or not gathered.pages:
+    def keep(self, table: str, source: str) -> None:
+        """Write down what was gathered, but for fewer rows than fill a group of the database where others do."""
+        self._write_gathered(table, source, everything=False)
+
+    def _write_gathered(self, table: str, source: str, *, everything: bool = True) -> None:
+        gathered = self._gathered.get((table, source), Gathered())
+        pages, token = gathered.take(everything=everything)
+        if not pages:
             return
         known = CANONICAL[table]
         name = layout.staging(known, self._feed(known, source))
-        with self._incoming(pa.concat_tables(gathered.pages)), unordered(self._con), one_transaction(self._con):
+        with self._incoming(pa.concat_tables(pages)), unordered(self._con), one_transaction(self._con):
             self._con.execute(layout.create(name, known))
             self._con.execute(f"INSERT INTO {name} SELECT * FROM incoming")
-            if gathered.token is not None:
-                self._set_token(table, source, gathered.token)
+            if token is not None:
+                self._set_token(table, source, token)
 
     def staged(self, table: str, source: str) -> int:
         """How many rows an unfinished full pull has stored; 0 when there is none."""
