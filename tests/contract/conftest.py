@@ -470,3 +470,19 @@ def sf(emulator: Emulator) -> Iterator[SalesforceBench]:
 def hs(portal: Emulator) -> Iterator[HubSpotBench]:
     """The HubSpot adapter with its emulator."""
     yield from _hubspot(portal)
+
+
+@pytest.fixture
+def naive(hs: HubSpotBench) -> Any:
+    """The vendor's client as its README uses it, with the retry that is shown there."""
+    import hubspot
+    from urllib3.util.retry import Retry
+
+    said = hs.emulator.said
+    return hubspot.HubSpot(
+        access_token=said["access_token"],
+        host=said["url"],
+        base_url=said["url"],
+        ssl_ca_cert=said["ca_file"],
+        retry=Retry(total=3, status_forcelist=(429,)),
+    )
