@@ -199,7 +199,8 @@ def test_a_custom_object_goes_by_its_name_whatever_its_id() -> None:
 def test_a_portal_without_custom_objects_has_none() -> None:
     found, _ = catalog(schemas=MissingScopes("GET x", ("crm.schemas.custom.read",)))
     assert found.schema("fund_requests") is None
-    assert found.why_absent("fund_requests") == "hidden: the token lacks the scope crm.schemas.custom.read"
+    told = "hidden: the token lacks the scope crm.schemas.custom.read; custom objects need an Enterprise subscription"
+    assert found.why_absent("fund_requests") == told
 
 
 def test_an_object_whose_scope_is_missing_is_hidden_and_the_scope_is_told() -> None:

@@ -47,6 +47,7 @@ __all__ = [
 
 ABSENT = "no such object in this portal"
 CUSTOM = "custom objects"
+ENTERPRISE = "custom objects need an Enterprise subscription"
 PIPELINES = "pipelines of {}"
 KEPT_FOR = 300.0  # seconds; a process that runs for days sees what an admin adds
 
@@ -109,6 +110,8 @@ class Catalog:
 
     def _ask_customs(self) -> dict[str, ObjectKind]:
         answer = self._visible(CUSTOM, lambda: self._wire.client.crm.schemas.core_api.get_all())
+        if answer is None:  # no other portal can grant the scope
+            self._hidden[CUSTOM] += f"; {ENTERPRISE}"
         found: dict[str, ObjectKind] = {}
         for each in (answer or {}).get("results") or ():
             if each.get("archived"):

@@ -101,7 +101,9 @@ class Confirmer:
         try:
             # The client writes a bool of a POST's query as Python does; HubSpot's is lower-case.
             answer = self.wire.client.crm.objects.batch_api.read(api, body, archived=str(archived).lower())
-        except NotFound:
+        except NotFound as error:
+            if not error.category:  # not the records are missing but the path
+                raise
             return []
         return list((answer.json() or {}).get("results") or ())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from connector.crm.answers import plain, redacted, retry_after
@@ -152,8 +152,10 @@ def _refused(fault: Fault, live: bool) -> Exception:
     if fault.status == 410 or unknown:
         fix = "Set a version that HubSpot still offers (2026-03, 2026-09), and check base_url"
         return Misconfigured("hubspot.api_version", f"HubSpot has no {fault.where} (HTTP {fault.status})", fix)
-    kind = NotFound if fault.status == 404 else Refusal
-    return kind(fault.where, fault.status, complaint)
+    if fault.status == 404:
+        retired = "" if complaint.category else f"{complaint.message}; has HubSpot retired hubspot.api_version?"
+        return NotFound(fault.where, 404, replace(complaint, message=retired or complaint.message))
+    return Refusal(fault.where, fault.status, complaint)
 
 
 def _throttled(fault: Fault, refused: int, reset: str) -> Exception:
