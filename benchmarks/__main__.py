@@ -1,4 +1,4 @@
-"""`python -m benchmarks [pull|writes|decide|all]`: measure, print tables, and write benchmarks/RESULTS.md.
+"""`python -m benchmarks [pull|writes|hubspot|decide|all]`: measure, print tables, and write benchmarks/RESULTS.md.
 
 RESULTS.md is only written by `all` at full size, so that a quick look never overwrites figures that can be relied on.
 """
@@ -12,18 +12,18 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table as Grid
 
-from benchmarks import decide, pull, report, writes
+from benchmarks import decide, hubspot, hubspot_report, incremental, pull, report, writes
 from benchmarks.report import Report
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
-PARTS = ("pull", "writes", "decide")
+PARTS = ("pull", "writes", "hubspot", "decide")
 ROWS = 200_000
 
 
 def _arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("part", nargs="?", default="all", choices=(*PARTS, "all"))
-    parser.add_argument("--rows", type=int, default=ROWS, help="Opportunities of the pull")
+    parser.add_argument("--rows", type=int, default=ROWS, help="Opportunities and deals of the pulls")
     parser.add_argument("--rounds", type=int, default=5, help="counted runs of each contender")
     parser.add_argument("--quick", action="store_true", help="everything small, once: does it run at all?")
     return parser.parse_args(argv)
@@ -42,13 +42,22 @@ def _part(found: Report, name: str, rows: int, rounds: int, quick: bool, say: pu
     command = f"python -m benchmarks {name} --rows {rows} --rounds {rounds}" + (" --quick" if quick else "")
     if name == "pull":
         found.add(*report.pull_table(pull.compare(rows, rounds, say, slow=not quick), command))
-        sizes = (rows // 4, rows) if quick else (rows // 4, rows, rows * 4)
-        found.add(*report.growth_table(pull.growth(sizes, say), command))
+        found.add(*report.growth_table(pull.growth(pull.SALESFORCE, _sizes(rows, quick), say), command, "Salesforce"))
     elif name == "writes":
         found.add(*report.write_table(writes.compare(writes.PARTNERS, rounds, say), command))
+    elif name == "hubspot":
+        found.add(*hubspot_report.pull_table(hubspot.compare(rows, rounds, say), command))
+        found.add(*report.growth_table(pull.growth(hubspot.COURSE, _sizes(rows, quick), say), command, "HubSpot"))
+        found.add(*hubspot_report.update_table(hubspot.updates(hubspot.COMPANIES, rounds, say), command))
+        say("one changed deal")
+        found.add(*hubspot_report.incremental_table(incremental.run("tiny" if quick else "small"), command))
     else:
         say("making a mirror")
         found.add(*report.decide_table(decide.run(0.01 if quick else 1.0, 1 if quick else min(rounds, 3)), command))
+
+
+def _sizes(rows: int, quick: bool) -> tuple[int, ...]:
+    return (rows // 4, rows) if quick else (rows // 4, rows, rows * 4)
 
 
 def _print(found: Report, console: Console) -> None:

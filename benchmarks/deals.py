@@ -92,9 +92,8 @@ def pages(n: int) -> tuple[bytes, ...]:
         parts += [f'{"," if at else ""}"{name}":', columns[name]]
     parts += ['},"createdAt":', columns["createdate"], ',"updatedAt":', columns["hs_lastmodifieddate"]]
     lines = pc.binary_join_element_wise(*parts, ',"archived":false}', "")
-    return tuple(_page(lines.slice(start, PAGE).to_pylist(), start + PAGE, n) for start in range(0, n, PAGE))
-
-
-def _page(records: list[str], end: int, n: int) -> bytes:
-    more = f',"paging":{{"next":{{"after":"{end}","link":"https://127.0.0.1/?after={end}"}}}}' if end < n else ""
-    return f'{{"results":[{",".join(records)}]{more}}}'.encode()
+    starts = [*range(0, n, PAGE), n]
+    joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(starts, pa.int32()), lines), ",")
+    ends = [f',"paging":{{"next":{{"after":"{at}","link":"https://127.0.0.1/?after={at}"}}}}' for at in starts[1:-1]]
+    whole = pc.binary_join_element_wise('{"results":[', joined, "]", pa.array([*ends, ""]), "}", "")
+    return tuple(whole.cast(pa.binary()).to_pylist())

@@ -81,7 +81,8 @@ def _chunks(reader: BinaryIO) -> bytes:
 def _rendered(rows: int, fields: tuple[str, ...], rest: bool) -> Answering:
     """The portal when no fields are named, else the org; its pages are ready."""
     if not fields:
-        deals.pages(rows)
+        if rest:
+            deals.pages(rows)
         return Portal(rows)
     render.csv_body(fields, rows)
     if rest:

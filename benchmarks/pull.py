@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from benchmarks import measure, rows
@@ -73,40 +74,56 @@ def check(costs: Sequence[Cost], expected: int) -> None:
         raise ContenderFailed(f"the sums of the amounts differ: {sorted(map(str, totals))}")
 
 
-def interleaved(server: Server, names: Sequence[str], rounds: int, say: Say) -> dict[str, list[Cost]]:
-    """A rehearsal of everybody, then so many rounds in each of which everybody runs once, in turn."""
+REHEARSED = 2_000
+"""Rows of a rehearsal: as few as still bring every module."""
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What contenders run on: their module, and how a server of so many rows is had."""
+
+    module: str
+    server: Callable[[int], AbstractContextManager[Server]]
+
+
+SALESFORCE = Course(MODULE, lambda count: running(count, fields=rows.PULLED))
+
+
+def interleaved(
+    course: Course, count: int, names: Sequence[str], rounds: Callable[[str], int], say: Say
+) -> dict[str, list[Cost]]:
+    """A rehearsal of everybody on few rows, then rounds in each of which everybody runs once, in turn.
+
+    `rounds` says how many of them a contender takes part in.
+    """
     rehearsals: dict[str, Cost] = {}
-    for name in names:
-        say(f"rehearsal: {name}")
-        rehearsals[name] = measure.run(MODULE, name, server)
-    runs: dict[str, list[Cost]] = {name: [] for name in names}
-    for turn in range(rounds):
+    with course.server(min(count, REHEARSED)) as server:
         for name in names:
-            say(f"round {turn + 1} of {rounds}: {name}")
-            runs[name].append(measure.run(MODULE, name, server, rehearsals[name]))
+            say(f"rehearsal: {name}")
+            rehearsals[name] = measure.run(course.module, name, server)
+    runs: dict[str, list[Cost]] = {name: [] for name in names}
+    with course.server(count) as server:
+        for turn in range(max(map(rounds, names))):
+            for name in (name for name in names if turn < rounds(name)):
+                say(f"round {turn + 1} of {rounds(name)}: {name}")
+                runs[name].append(measure.run(course.module, name, server, rehearsals[name]))
     return runs
 
 
 def compare(count: int, rounds: int, say: Say, *, slow: bool = True) -> list[Row]:
     """All contenders on so many rows; `slow` takes in the one that needs minutes, once."""
-    names = [name for name in CONTENDERS if name != ONCE]
-    with running(count, fields=rows.PULLED) as server:
-        runs = interleaved(server, names, rounds, say)
-        if slow:
-            say(f"once: {ONCE}")
-            runs[ONCE] = [measure.run(MODULE, ONCE, server)]
+    names = [name for name in CONTENDERS if slow or name != ONCE]
+    runs = interleaved(SALESFORCE, count, names, lambda name: 1 if name == ONCE else rounds, say)
     check([cost for costs in runs.values() for cost in costs], count)
     return [medians(costs, count) for costs in runs.values()]
 
 
-def growth(counts: Sequence[int], say: Say) -> list[Row]:
+def growth(course: Course, counts: Sequence[int], say: Say) -> list[Row]:
     """Our pull of ever more rows; a mirror that keeps memory flat shows it here."""
     found = []
     for count in counts:
         say(f"memory: {count:,} rows")
-        with running(count, fields=rows.PULLED, rest=False) as server:
-            rehearsal = measure.run(MODULE, OURS, server)
-            cost = measure.run(MODULE, OURS, server, rehearsal)
-        check([cost], count)
-        found.append(medians([cost], count))
+        (costs,) = interleaved(course, count, [OURS], lambda _: 1, lambda _: None).values()
+        check(costs, count)
+        found.append(medians(costs, count))
     return found

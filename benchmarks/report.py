@@ -15,11 +15,13 @@ from benchmarks.pull import Row
 
 VERSIONS = (
     "simple-salesforce",
+    "hubspot-api-client",
     "dlt",
     "duckdb",
     "pyarrow",
     "ibis-framework",
     "requests",
+    "orjson",
     "pandas",
     "numpy",
     "psutil",
@@ -81,34 +83,41 @@ def _version(name: str) -> str:
         return "not installed"
 
 
-def _times(ratio: float) -> str:
+def times(ratio: float) -> str:
+    """A ratio as it is shown."""
     return f"{ratio:.2f}x" if ratio < 10 else f"{ratio:.0f}x"
+
+
+PULL_COLUMNS = (
+    "contender", "wall / ours", "CPU / ours", "rows/s", "wall s", "spread s", "CPU s", "peak MB", "API calls",
+    "rounds", "server CPU s",
+)  # fmt: skip
+
+
+def pull_lines(found: Sequence[Row], ours: Row) -> tuple[tuple[str, ...], ...]:
+    """A line for each contender of a pull."""
+    return tuple(
+        (
+            row.name,
+            times(row.wall_s / ours.wall_s),
+            times(row.cpu_s / ours.cpu_s),
+            f"{row.rows_per_s:,.0f}",
+            f"{row.wall_s:.2f}",
+            f"{row.spread[0]:.2f}-{row.spread[1]:.2f}",
+            f"{row.cpu_s:.2f}",
+            f"{row.peak_mb:,.0f}",
+            f"{row.calls:,}",
+            f"{row.rounds}",
+            f"{row.server_cpu_s:.2f}",
+        )
+        for row in found
+    )
 
 
 def pull_table(found: Sequence[Row], command: str) -> tuple[Table, list[Target]]:
     """The pull beside its peers. Ratios: everybody's wall time in units of ours."""
     by_name = {row.name: row for row in found}
     ours = by_name[pull.OURS]
-    lines = tuple(
-        (
-            row.name,
-            _times(row.wall_s / ours.wall_s),
-            _times(row.cpu_s / ours.cpu_s),
-            f"{row.rows_per_s:,.0f}",
-            f"{row.wall_s:.2f}",
-            f"{row.spread[0]:.2f}-{row.spread[1]:.2f}",
-            f"{row.cpu_s:.2f}",
-            f"{row.peak_mb:,.0f}",
-            f"{row.calls}",
-            f"{row.rounds}",
-            f"{row.server_cpu_s:.2f}",
-        )
-        for row in found
-    )
-    columns = (
-        "contender", "wall / ours", "CPU / ours", "rows/s", "wall s", "spread s", "CPU s", "peak MB", "API calls",
-        "rounds", "server CPU s",
-    )  # fmt: skip
     notes = (
         f"{ours.rows:,} Opportunities x 20 fields. Wall and CPU of the work alone, without imports, for everybody.",
         "`query_all` and `bulk2 + csv` store and type nothing: easier tasks, kept because people do just that.",
@@ -120,22 +129,22 @@ def pull_table(found: Sequence[Row], command: str) -> tuple[Table, list[Target]]
     over, twice, many = ours.wall_s / bound.wall_s, stored.wall_s / ours.wall_s, dlt.wall_s / ours.wall_s
     plain = unstored.wall_s / ours.wall_s
     targets = [
-        Target("a pull takes at most 1.5 times the lower bound's wall time", _times(over), over <= 1.5),
+        Target("Salesforce: a pull takes at most 1.5 times the lower bound's wall time", times(over), over <= 1.5),
         Target(
-            "at least 2 times the rows/s of simple-salesforce bulk2 + csv that are stored in DuckDB as well",
-            f"{_times(twice)} (and {_times(plain)} of bulk2 + csv that stores and types nothing)",
+            "Salesforce: at least 2 times the rows/s of simple-salesforce bulk2 + csv, stored in DuckDB as well",
+            f"{times(twice)} (and {times(plain)} of bulk2 + csv that stores and types nothing)",
             twice >= 2,
         ),
         Target(
-            "at least 15 times the rows/s of dlt with parquet files",
-            f"{_times(many)} (the lower bound itself: {_times(dlt.wall_s / bound.wall_s)})",
+            "Salesforce: at least 15 times the rows/s of dlt with parquet files",
+            f"{times(many)} (the lower bound itself: {times(dlt.wall_s / bound.wall_s)})",
             many >= 15,
         ),
     ]
-    return Table("Pull", command, columns, lines, notes), targets
+    return Table("Salesforce: pull", command, PULL_COLUMNS, pull_lines(found, ours), notes), targets
 
 
-def growth_table(found: Sequence[Row], command: str) -> tuple[Table, list[Target]]:
+def growth_table(found: Sequence[Row], command: str, crm: str) -> tuple[Table, list[Target]]:
     """Memory over rows."""
     lines = tuple(
         (f"{row.rows:,}", f"{row.peak_mb:,.0f}", f"{row.wall_s:.2f}", f"{row.rows_per_s:,.0f}", f"{row.calls}")
@@ -144,13 +153,13 @@ def growth_table(found: Sequence[Row], command: str) -> tuple[Table, list[Target
     ratio = found[-1].peak_mb / found[-2].peak_mb
     grown = found[-1].rows / found[-2].rows
     target = Target(
-        f"memory is flat: {grown:.0f} times the rows take at most {FLAT} times the memory",
+        f"{crm}: memory is flat: {grown:.0f} times the rows take at most {FLAT} times the memory",
         " and ".join(f"{row.peak_mb:,.0f} MB for {row.rows:,} rows" for row in found[-2:]),
         ratio <= FLAT,
     )
     columns = ("rows", "peak MB", "wall s", "rows/s", "API calls")
     notes = ("Below some 200,000 rows buffers are not yet full, so the two larger sizes are compared.",)
-    return Table("Memory of our pull", command, columns, lines, notes), [target]
+    return Table(f"{crm}: memory of our pull", command, columns, lines, notes), [target]
 
 
 def write_table(found: Sequence[tuple[Row, int]], command: str) -> tuple[Table, list[Target]]:
@@ -173,8 +182,10 @@ def write_table(found: Sequence[tuple[Row, int]], command: str) -> tuple[Table, 
         )
     job, collections = by_name[writes.JOB][1], by_name[writes.COLLECTIONS][1]
     targets = [
-        Target("10,000 changed partners cost at most one ingest job of 7 calls", f"{job} calls", job <= 7),
-        Target("or at most 50 collection calls", f"{collections} calls", collections <= 50),
+        Target(
+            "Salesforce: 10,000 changed partners cost at most one ingest job of 7 calls", f"{job} calls", job <= 7
+        ),
+        Target("Salesforce: or at most 50 collection calls", f"{collections} calls", collections <= 50),
     ]
     columns = ("contender", "calls of the write", "wall s", "CPU s", "peak MB", "all calls of the run", "rounds")
     notes = (
@@ -182,7 +193,8 @@ def write_table(found: Sequence[tuple[Row, int]], command: str) -> tuple[Table, 
         "One call a record was made for 200 partners; its calls and seconds are multiplied by 50. On loopback: a "
         "real org answers in some 150 ms, which is 25 minutes for 10,000 calls one after another.",
     )
-    return Table("Write-back of 10,000 changed partners x 5 fields", command, columns, tuple(lines), notes), targets
+    title = "Salesforce: write-back of 10,000 changed partners x 5 fields"
+    return Table(title, command, columns, tuple(lines), notes), targets
 
 
 def decide_table(found: dict[str, Any], command: str) -> tuple[Table, list[Target]]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from benchmarks import measure
 from benchmarks.measure import ContenderFailed, Cost
 from benchmarks.prerendered import running
-from benchmarks.pull import Row, Say, medians
+from benchmarks.pull import Course, Row, Say, interleaved, medians
 from benchmarks.write_contenders import CONTENDERS, ONE_BY_ONE
 
 PARTNERS = 10_000
 JOB, COLLECTIONS = "pmom, one ingest job", "pmom, collections of 200"
 PEER, EACH = "simple-salesforce bulk2.update", "simple-salesforce, one call a record"
-MODULE = "benchmarks.write_contenders"
+COURSE = Course("benchmarks.write_contenders", lambda count: running(count, fields=("Id",), rest=False))
 _SETUP = ("versions", "token", "describe", "identity", "limits")
 
 
@@ -22,16 +21,7 @@ def of_the_write(cost: Cost) -> int:
 
 def compare(count: int, rounds: int, say: Say) -> list[tuple[Row, int]]:
     """Every contender's medians and the calls of its write alone."""
-    runs: dict[str, list[Cost]] = {name: [] for name in CONTENDERS}
-    with running(count, fields=("Id",), rest=False) as server:
-        rehearsals = {}
-        for name in CONTENDERS:
-            say(f"rehearsal: {name}")
-            rehearsals[name] = measure.run(MODULE, name, server)
-        for turn in range(rounds):
-            for name in CONTENDERS:
-                say(f"round {turn + 1} of {rounds}: {name}")
-                runs[name].append(measure.run(MODULE, name, server, rehearsals[name]))
+    runs = interleaved(COURSE, count, tuple(CONTENDERS), lambda _: rounds, say)
     found = []
     for name, costs in runs.items():
         wanted = min(count, ONE_BY_ONE) if name == EACH else count

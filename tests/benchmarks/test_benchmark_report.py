@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks import pull, report, writes
+from benchmarks import hubspot, hubspot_report, pull, report, writes
 from benchmarks.measure import ContenderFailed, Cost
 from benchmarks.pull import Row
 
@@ -51,7 +51,7 @@ def test_a_pull_just_beyond_its_bounds_meets_none() -> None:
 @pytest.mark.parametrize(("last", "met"), [(125.0, True), (126.0, False)])
 def test_memory_is_flat_up_to_a_quarter_more(last: float, met: bool) -> None:
     sizes = [_row("ours", 1, 90, 50), _row("ours", 1, 100, 200), _row("ours", 1, last, 800)]
-    _, targets = report.growth_table(sizes, "command")
+    _, targets = report.growth_table(sizes, "command", "Salesforce")
     assert [target.met for target in targets] == [met]
 
 
@@ -67,5 +67,30 @@ def test_the_page_begins_with_the_targets_and_names_the_command_of_each_table() 
     found = report.Report()
     found.add(*report.pull_table(_pull_rows(2.0), "python -m benchmarks pull --rows 100"))
     page = report.markdown(found)
-    assert page.index("## Targets") < page.index("**not met**") < page.index("## Pull")
+    assert page.index("## Targets") < page.index("**not met**") < page.index("## Salesforce: pull")
     assert "`python -m benchmarks pull --rows 100`" in page
+
+
+def _deal_rows(bound: float, ours: float, client: float) -> list[Row]:
+    walls = {hubspot.BOUND: bound, hubspot.OURS: ours, hubspot.CLIENT: client, hubspot.DLT: 20.0}
+    return [_row(name, wall) for name, wall in walls.items()]
+
+
+def test_a_pull_of_deals_at_exactly_its_bounds_meets_its_targets_and_beyond_them_none() -> None:
+    met = [
+        [target.met for target in hubspot_report.pull_table(_deal_rows(1.0, ours, 4.5), "command")[1]]
+        for ours in (1.5, 1.51)
+    ]
+    assert met == [[True, True], [False, False]]
+
+
+@pytest.mark.parametrize(("calls", "met"), [(99, False), (100, True), (101, False)])
+def test_ten_thousand_companies_take_a_hundred_calls_no_more_and_no_less(calls: int, met: bool) -> None:
+    found = [(_row(hubspot.UPDATES, 1, rows=10_000), calls), (_row(hubspot.PEER, 1, rows=10_000), 100)]
+    assert [target.met for target in hubspot_report.update_table(found, "command")[1]] == [met]
+
+
+def test_the_calls_of_a_pull_of_little_news_are_told_by_kind() -> None:
+    found = {"one deal changed": {"calls": {"search": 2, "read": 1}, "wall_s": 1.0, "cpu_s": 0.5, "changed": 1}}
+    table, targets = hubspot_report.incremental_table(found, "command")
+    assert (table.rows, targets) == ((("one deal changed", "3", "1 read, 2 search", "1.00", "0.50"),), [])
