@@ -101,9 +101,7 @@ class Confirmer:
         try:
             # The client writes a bool of a POST's query as Python does; HubSpot's is lower-case.
             answer = self.wire.client.crm.objects.batch_api.read(api, body, archived=str(archived).lower())
-        except NotFound as error:
-            if not error.category:  # not the records are missing but the path
-                raise
+        except NotFound:
             return []
         return list((answer.json() or {}).get("results") or ())
 

@@ -152,10 +152,13 @@ def _refused(fault: Fault, live: bool) -> Exception:
     if fault.status == 410 or unknown:
         fix = "Set a version that HubSpot still offers (2026-03, 2026-09), and check base_url"
         return Misconfigured("hubspot.api_version", f"HubSpot has no {fault.where} (HTTP {fault.status})", fix)
-    if fault.status == 404:
-        retired = "" if complaint.category else f"{complaint.message}; has HubSpot retired hubspot.api_version?"
-        return NotFound(fault.where, 404, replace(complaint, message=retired or complaint.message))
-    return Refusal(fault.where, fault.status, complaint)
+    if fault.status == 404 and not complaint.category:
+        asked = f"{complaint.message or 'not found'}; has HubSpot retired hubspot.api_version?"
+        complaint = replace(complaint, message=asked)
+        if fault.where.startswith("POST "):  # batches and searches do not name what could be missing
+            return Refusal(fault.where, 404, complaint)
+    kind = NotFound if fault.status == 404 else Refusal
+    return kind(fault.where, fault.status, complaint)
 
 
 def _throttled(fault: Fault, refused: int, reset: str) -> Exception:

@@ -103,9 +103,7 @@ class Records:
                 answer: Answer = self._wire.client.crm.objects.batch_api.read(
                     kind.api, batch_read_input_simple_public_object_id=body, archived=archived
                 )
-            except NotFound as error:
-                if not error.category:  # HubSpot says so of missing records; of a path that is no more it does not
-                    raise
+            except NotFound:
                 continue
             if answer.status == 207:
                 only_missing(answer, f"reading {kind.name}")

@@ -173,7 +173,7 @@ class Writer:
 
     def _refused(self, batch: Sequence[Ready], error: Refusal, spent: Spent) -> Iterator[WriteResult]:
         why = blame(error.complaint)
-        if len(batch) == 1 or error.status in WHOLE:
+        if len(batch) == 1 or error.status in WHOLE or _pathless(error):
             yield from (_outcome(each, why, error.status) for each in batch)
         elif why.code in BY_DEFINITION and not spent.refreshed:
             yield from self._refreshed(batch, spent)
@@ -330,6 +330,11 @@ def _fits(ready: Ready, record_id: str, held: Mapping[str, Any]) -> bool:
 
 def _gone(error: Refusal) -> bool:
     return error.status == 404
+
+
+def _pathless(error: Refusal) -> bool:
+    """The path is no more: of records that are not there HubSpot says so."""
+    return error.status == 404 and not error.category
 
 
 def _outcome(ready: Ready, why: Blame, status: int = 400) -> WriteResult:
