@@ -92,7 +92,7 @@ class Window:
             ratio = self.interval / interval
             self.interval, old, self.taken = interval, self.taken, {}
             for slot, calls in old.items():
-                moved = int((slot + 1) * ratio)
+                moved = min(int((slot + 1) * ratio), self.slot(now))  # what lies ahead would be forgotten
                 self.taken[moved] = self.taken.get(moved, 0) + calls
         self.limit = limit
         self.others, self.others_at = max(0.0, float(limit - remaining - ours)), now
