@@ -17,15 +17,17 @@ import requests
 
 from connector.crm.base import Action, ReadRequest, Write
 from connector.crm.hubspot.adapter import HubSpotCRM
+from connector.crm.hubspot.limiter import Window
 
-BURST, WINDOW = 20, 1.0
+BURST, WINDOW = 30, 1.5
+SEARCHES = 2.0  # a second; the portal grants five in two seconds
 
 
 @pytest.fixture
 def narrow(start_emulator: Callable[..., Any]) -> Any:
     """A portal that grants few calls, in real seconds."""
     portal = start_emulator("--lag", "0", "--no-bumps", crm="hubspot")
-    portal.control("limits", {"burst": BURST, "window": WINDOW, "search": 5, "second": 1.0})
+    portal.control("limits", {"burst": BURST, "window": WINDOW, "search": 5, "second": 2.0})
     return portal
 
 
@@ -35,7 +37,7 @@ def connect(narrow: Any, tmp_path: Path) -> Iterator[Callable[..., HubSpotCRM]]:
     made: list[HubSpotCRM] = []
 
     def connect(sleep: Callable[[float], None] = time.sleep, **settings: Any) -> HubSpotCRM:
-        shared = {"burst": BURST, "searches": 4.0, "budget_file": str(tmp_path / "limits.db")}
+        shared = {"burst": BURST, "searches": SEARCHES, "budget_file": str(tmp_path / "limits.db")}
         made.append(HubSpotCRM(narrow.connection(**shared | settings), sleep=sleep))
         return made[-1]
 
@@ -50,7 +52,10 @@ def company(portal: Any) -> str:
 
 @pytest.mark.slow
 def test_threads_and_processes_together_never_reach_a_limit(narrow: Any, connect: Any, tmp_path: Path) -> None:
-    record, settings = company(narrow), {"burst": BURST, "searches": 4.0, "budget_file": str(tmp_path / "limits.db")}
+    record, settings = (
+        company(narrow),
+        {"burst": BURST, "searches": SEARCHES, "budget_file": str(tmp_path / "limits.db")},
+    )
     script = [sys.executable, str(Path(__file__).parent / "calling_process.py")]
     arguments = [json.dumps(narrow.settings(**settings)), record, "25"]
     others = [subprocess.Popen([*script, *arguments], stdout=subprocess.PIPE, text=True) for _ in range(2)]
@@ -67,6 +72,16 @@ def test_threads_and_processes_together_never_reach_a_limit(narrow: Any, connect
     assert [each.communicate(timeout=60)[0].strip() for each in others] == ["25", "25"]
     answered = Counter(narrow.statuses())
     assert (answered[429], answered[200] >= 74) == (0, True)
+
+
+def test_an_interval_that_is_told_to_be_shorter_forgets_no_call() -> None:
+    """Ten seconds are assumed until the portal has told its own; calls of the last moment must go on counting."""
+    for moment in (100.01, 100.05, 100.099):
+        window = Window(BURST, 10.0, 0.2)
+        for _ in range(BURST):
+            window.add(moment)
+        window.see(BURST, WINDOW, 0, BURST, moment + 0.005)
+        assert window.wait(moment + 0.006) >= WINDOW
 
 
 def use_up(portal: Any, record: str) -> None:
