@@ -23,6 +23,7 @@ class Gathered:
     pages: deque[tuple[pa.Table, str | None]] = field(default_factory=deque)
     rows: int = 0
     bytes: int = 0
+    moving: bool = False  # whether whole groups were given since the last `waited`
 
     def add(self, rows: pa.Table, token: str | None) -> None:
         """One more page."""
@@ -34,12 +35,23 @@ class Gathered:
         """Whether to write before more is gathered."""
         return self.rows >= MOST_ROWS or self.bytes >= MOST_BYTES
 
+    def waited(self) -> bool:
+        """Whether to write although more could be gathered: a group is full, or none was since this was last asked.
+
+        A table that rarely fills a group is written part by part, into the same group; between whole groups parts
+        would stay part full.
+        """
+        moved, self.moving = self.moving, False
+        return self.rows >= GROUP_ROWS or not moved
+
     def take(self, *, everything: bool) -> tuple[list[pa.Table], str | None]:
         """Rows to write now, and the token of the last page that they bring to its end; None when they end none.
 
         Unless `everything` is asked for, whole groups are given, or all rows where they do not fill one.
         """
-        wanted = self.rows if everything or self.rows < GROUP_ROWS else self.rows - self.rows % GROUP_ROWS
+        whole = self.rows - self.rows % GROUP_ROWS
+        wanted = self.rows if everything or not whole else whole
+        self.moving = self.moving or bool(whole)
         given: list[pa.Table] = []
         token: str | None = None
         while self.pages and (wanted or not self.pages[0][0].num_rows):

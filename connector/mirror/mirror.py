@@ -109,8 +109,12 @@ class Mirror(Notes):
             self._write_gathered(table, source, everything=token is None)
 
     def keep(self, table: str, source: str) -> None:
-        """Write down what was gathered, but for fewer rows than fill a group of the database where others do."""
-        self._write_gathered(table, source, everything=False)
+        """Write down what was gathered, but for the rows since the last write where rows come fast enough.
+
+        Called every so many rows of a read, it leaves no more than twice as many to be read again after a crash.
+        """
+        if self._gathered.setdefault((table, source), Gathered()).waited():
+            self._write_gathered(table, source, everything=False)
 
     def _write_gathered(self, table: str, source: str, *, everything: bool = True) -> None:
         gathered = self._gathered.get((table, source), Gathered())

@@ -15,7 +15,7 @@ import pyarrow as pa
 from pyarrow import compute as pc
 
 from connector.config.fieldmap import MERGED_INTO, Source
-from connector.config.reads import ObjectRead, lacks, reads
+from connector.config.reads import Lack, Missing, ObjectRead, lacks, reads
 from connector.core import records
 from connector.crm.base import BadCell, ObjectSchema, Page, ReadRequest
 from connector.errors import Misconfigured
@@ -30,7 +30,7 @@ MOST_FOLLOWED = 10_000
 """When a full read brings more changed rows than this, everybody is decided again."""
 
 KEEP_EVERY = 250_000
-"""Rows of a full read after which every feed is written down, so that a crash costs no more than these."""
+"""Rows of a full read after which every feed is written down, so that a crash costs no more than twice as many."""
 
 _NUMBERED = "|"
 
@@ -377,6 +377,13 @@ def _note_absent(
         ctx.mirror.set_source(name, False, why, None)
 
 
+def _lacking(ctx: Context, lack: Lack) -> str:
+    if lack.field is None:
+        return _named(ctx, lack.object)
+    values = "value asked for in " if lack.missing is Missing.OPTION else ""
+    return f"{values}{lack.object}.{lack.field}"
+
+
 def _named(ctx: Context, object_name: str) -> str:
     reason = ctx.crm.absence(object_name)
     return f"{object_name} ({reason})" if reason else object_name
@@ -386,7 +393,7 @@ def _why_absent(ctx: Context, table: str, schemas: Mapping[str, ObjectSchema | N
     whys = []
     for source in ctx.fieldmap.of(table):
         fatal = [lack for lack in lacks(source, schemas) if lack.fatal]
-        named = ", ".join(f"{lack.object}.{lack.field}" if lack.field else _named(ctx, lack.object) for lack in fatal)
+        named = ", ".join(_lacking(ctx, lack) for lack in fatal)
         feature = source.requires if any(lack.column is None for lack in fatal) else None  # else a column's own name
         needs = f" (needs {feature})" if feature else ""
         whys.append(f"no {named}{needs}")

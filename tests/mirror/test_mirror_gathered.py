@@ -56,6 +56,23 @@ def test_two_groups_are_enough_to_write() -> None:
     assert [_gathered(MOST_ROWS - 1).full(), _gathered(MOST_ROWS).full()] == [False, True]
 
 
+def test_a_table_that_fills_no_group_between_two_looks_is_written_part_by_part() -> None:
+    held = _gathered(100)
+    assert [held.waited(), held.waited()] == [True, True]
+
+
+def test_what_is_left_of_a_group_waits_for_the_next_look_and_no_longer() -> None:
+    held = _gathered(GROUP_ROWS + 100)
+    assert (held.waited(), held.take(everything=False)[1]) == (True, None)
+    assert [held.waited(), held.waited()] == [False, True]
+
+
+def test_a_full_group_is_written_at_every_look() -> None:
+    held = _gathered(GROUP_ROWS)
+    held.moving = True
+    assert held.waited()
+
+
 def test_a_page_that_was_cut_by_a_write_and_read_again_is_there_once(mirror: Mirror) -> None:
     size = MOST_ROWS // 2 - 1000
     mirror.begin_full("users", "a")
