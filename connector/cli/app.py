@@ -72,6 +72,11 @@ Force = Annotated[
 ]
 
 
+LetGo = Annotated[
+    bool, typer.Option("--let-go", help="Accept that many partners are no longer partners by the mapping.")
+]
+
+
 @app.callback()
 def options(
     config: Annotated[
@@ -218,6 +223,7 @@ def pull(
 def decide(
     as_of: AsOf = None,
     everybody: Annotated[bool, typer.Option("--everybody", help="Not only partners with news.")] = False,
+    let_go: LetGo = False,
 ) -> None:
     """Decide about partners from the mirror, and keep the decisions."""
     from connector.sync import decide as step
@@ -227,7 +233,7 @@ def decide(
         result = run(
             ctx,
             "decide",
-            lambda run_id: step.decide(ctx, run_id, as_of=_day(as_of), everybody=everybody),
+            lambda run_id: step.decide(ctx, run_id, as_of=_day(as_of), everybody=everybody, let_go=let_go),
             decided_summary,
         )
         rows = show.partner_rows(ctx)
@@ -266,14 +272,17 @@ def apply(force: Force = None) -> None:
 
 
 @app.command()
-def sync(as_of: AsOf = None, force: Force = None, full: bool = False) -> None:
+def sync(as_of: AsOf = None, force: Force = None, full: bool = False, let_go: LetGo = False) -> None:
     """Pull, decide, plan and apply in one go, touching only what has changed."""
     from connector.sync.runs import run, sync_summary
     from connector.sync.runs import sync as step
 
     with _opened() as ctx:
         result = run(
-            ctx, "sync", lambda run_id: step(ctx, run_id, as_of=_day(as_of), force=force, full=full), sync_summary
+            ctx,
+            "sync",
+            lambda run_id: step(ctx, run_id, as_of=_day(as_of), force=force, full=full, let_go=let_go),
+            sync_summary,
         )
         names, usage = show.partner_names(ctx), ctx.crm.usage()
     state.voice.answer(**sync_summary(result))

@@ -17,7 +17,7 @@ from connector.core.decide import decide as decide_one
 from connector.core.decisions import Decision, Previous
 from connector.core.ownership import UNCHECKED, People, User
 from connector.core.scorecard import field_named, scorecard
-from connector.errors import Stale
+from connector.errors import Refused, Stale
 from connector.store.store import DecisionRow
 from connector.sync.batch import uncollected
 from connector.sync.context import Context
@@ -41,8 +41,16 @@ class Decided:
     stale: int = 0  # partners that keep their earlier decision because the sources are too old
 
 
-def decide(ctx: Context, run_id: int, *, as_of: date | None = None, everybody: bool = False) -> Decided:
-    """Decide partners and keep the decisions; the mirror must have been pulled."""
+def decide(
+    ctx: Context, run_id: int, *, as_of: date | None = None, everybody: bool = False, let_go: bool = False
+) -> Decided:
+    """Decide partners and keep the decisions; the mirror must have been pulled.
+
+    Refused before anything is kept when more partners are gone than the policy's limits allow and `let_go` is false:
+    a condition of the mapping that no longer holds for them looks like that.
+    """
+    if "partners" not in ctx.mirror.sources():
+        raise Stale("nothing was pulled yet: run `pmom pull`")
     day = as_of or ctx.today()
     stamp = json.dumps({"as_of": day.isoformat(), "policy": ctx.policy.version})
     dirty = None if everybody or ctx.store.state("decided") != stamp else to_decide(ctx.mirror).read()
@@ -50,7 +58,7 @@ def decide(ctx: Context, run_id: int, *, as_of: date | None = None, everybody: b
     chosen = None if dirty is None else sorted(dirty)
     if chosen is None or chosen:
         with uncollected():
-            _decide_some(ctx, run_id, day, chosen, result)
+            _decide_some(ctx, run_id, day, chosen, result, let_go=let_go)
     ctx.store.set_state("decided", stamp)
     ctx.store.set_state(DECIDED_BY, str(run_id))
     to_decide(ctx.mirror).replace(set())
@@ -74,7 +82,9 @@ def people(ctx: Context) -> People:
     return People(User(row["id"], bool(row["is_active"]), row["manager_id"]) for row in rows)
 
 
-def _decide_some(ctx: Context, run_id: int, day: date, chosen: list[str] | None, result: Decided) -> None:
+def _decide_some(
+    ctx: Context, run_id: int, day: date, chosen: list[str] | None, result: Decided, *, let_go: bool
+) -> None:
     from connector.facts.gather import compute  # the relations' library takes most of a second to import
 
     before = ctx.store.latest_decisions(chosen)
@@ -101,11 +111,25 @@ def _decide_some(ctx: Context, run_id: int, day: date, chosen: list[str] | None,
     gone = sorted(set(before) - seen)
     if before and not seen and chosen is None:
         raise Stale(f"the mirror holds no partner, and {len(before)} were decided before: run `pmom pull`")
+    if not let_go:
+        _check_gone(ctx, len(gone))
     to_plan(ctx.mirror).add(None if chosen is None else seen)
     ctx.store.record_decisions(run_id, day, changed, restated, gone=gone)
     result.partners, result.gone = len(seen), len(gone)
     result.changed = [row.partner_id for row in changed]
     result.first = sum(1 for row in changed if row.partner_id not in before)
+
+
+def _check_gone(ctx: Context, gone: int) -> None:
+    """Refused when so many are gone at once that it is more likely a mistake."""
+    limits, known = ctx.policy.limits, len(ctx.store.latest_decisions()) if gone else 0
+    if gone >= limits.min_changed_partners and gone > limits.max_changed_share * known:
+        share = f"{limits.max_changed_share * 100:.0f} %"
+        raise Refused(
+            f"{gone} of {known} partners are no longer partners by the mapping's conditions, more than "
+            f"limits.max_changed_share ({share}) allows. Look at [[partners]] in {ctx.fieldmap.path} with "
+            "`pmom check`; if they are to go, say --let-go"
+        )
 
 
 def _digest(decision: Decision, carried: str) -> str:

@@ -16,11 +16,11 @@ from connector.core.episodes import TaskState
 from connector.core.plan import Change, DesiredRecord, Plan, RecordValues, SetFields, diff, refusal
 from connector.core.scorecard import leading_evidence, scorecard
 from connector.core.tasks import ExistingTask, plan_tasks
-from connector.errors import Stale
+from connector.errors import Misconfigured, Stale
 from connector.mapping import keepable
 from connector.store.store import DecisionRow
 from connector.sync.batch import uncollected
-from connector.sync.cards import MACHINE
+from connector.sync.cards import MACHINE, names
 from connector.sync.context import Context
 from connector.sync.decide import DECIDED_BY, people
 from connector.sync.streams import TASKS, to_plan
@@ -40,7 +40,11 @@ class Planned:
 
 
 def plan(ctx: Context, run_id: int, *, everybody: bool = True) -> Planned:
-    """Make and keep the plan from the latest decisions; with `everybody` false only for partners still unplanned."""
+    """Make and keep the plan from the latest decisions; with `everybody` false only for partners still unplanned.
+
+    Misconfigured when the CRM lacks the fields that would be written.
+    """
+    _check_installed(ctx)
     with uncollected():
         return _plan(ctx, run_id, everybody=everybody)
 
@@ -75,6 +79,16 @@ def _plan(ctx: Context, run_id: int, *, everybody: bool) -> Planned:
     others = sorted({decision.policy_version for _, decision in decisions} - {ctx.policy.version})
     other = others[0] if others else None
     return Planned(kept, made, refusal(made, ctx.policy.limits), chosen is None, other)
+
+
+def _check_installed(ctx: Context) -> None:
+    target = ctx.fieldmap.write.object_of("partners")
+    schema = ctx.crm.schema(target)
+    known = names(ctx.crm, ctx.fieldmap).values()
+    lacking = [name for name in known if schema is None or schema.field(name) is None]
+    if lacking:
+        found = f"{len(lacking)} of our {len(known)} fields are absent or hidden ({lacking[0]}, ...)"
+        raise Misconfigured(target, found, f"Run `pmom install {ctx.connection}`, or grant access to them.")
 
 
 def mark_of(change: Change) -> str:

@@ -39,11 +39,17 @@ def run(ctx: Context, kind: str, step: Callable[[int], T], summary: Callable[[T]
 
 
 def sync(
-    ctx: Context, run_id: int, *, as_of: date | None = None, force: str | None = None, full: bool = False
+    ctx: Context,
+    run_id: int,
+    *,
+    as_of: date | None = None,
+    force: str | None = None,
+    full: bool = False,
+    let_go: bool = False,
 ) -> SyncReport:
     """Pull, decide, plan and apply, touching only what has changed."""
     pulled = pull(ctx, str(run_id), full=full)
-    decided = decide(ctx, run_id, as_of=as_of)
+    decided = decide(ctx, run_id, as_of=as_of, let_go=let_go)
     planned = plan(ctx, run_id, everybody=decided.everybody)
     applied = None if planned.plan.empty else apply(ctx, run_id, planned, force=force)
     return SyncReport(pulled, decided, planned, applied)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -224,6 +225,39 @@ def test_a_plan_older_than_the_decisions_is_stale(office: Office) -> None:
     office.decide(everybody=True)
     with pytest.raises(Stale, match="pmom plan"):
         waiting(office.ctx)
+
+
+def test_deciding_before_pulling_says_what_to_do(office: Office) -> None:
+    with pytest.raises(Stale, match="pmom pull"):
+        office.decide()
+
+
+def test_planning_without_our_fields_says_to_install(office: Office) -> None:
+    quoting(office, "Partner", won=2, of=10)
+    office.pull()
+    office.decide()
+    account = office.crm.schemas["Account"]
+    kept = tuple(field for field in account.fields if not field.name.startswith("PMOM_"))
+    office.crm.schemas["Account"] = replace(account, fields=kept)
+    with pytest.raises(Misconfigured, match="pmom install memory"):
+        office.plan()
+
+
+def test_partners_that_all_leave_at_once_are_refused_until_somebody_lets_them_go(office: Office) -> None:
+    """A condition of the mapping that no longer holds looks like that: nothing is forgotten by accident."""
+    partners = [office.partner(f"Partner {number}") for number in range(12)]
+    office.sync()
+    for partner in partners[:2]:
+        office.edit("Account", partner, IsPartner=False)
+    office.pull()
+    assert office.decide().gone == 2
+    for partner in partners[2:]:
+        office.edit("Account", partner, IsPartner=False)
+    office.pull()
+    with pytest.raises(Refused, match=r"10 of 10 partners are no longer partners.*--let-go"):
+        office.decide()
+    assert len(office.ctx.store.latest_decisions()) == 10
+    assert office.decide(let_go=True).gone == 10
 
 
 def test_planning_before_deciding_says_what_to_do(office: Office) -> None:
