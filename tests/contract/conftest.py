@@ -110,11 +110,7 @@ class Bench:
 
     def make(self, **values: Scalar) -> str:
         """Somebody makes a company."""
-        return self.add(self.company, **dict(self.values(**values)))
-
-    def add(self, object_name: str, **values: Scalar) -> str:
-        """Somebody makes a record."""
-        raise AssertionError(object_name)
+        return str(self.add(self.company, **dict(self.values(**values))))  # type: ignore[attr-defined]
 
     def fill(self, number: int, name: str = "filled") -> list[str]:
         """So many companies, named `name 0`, `name 1`..., in as few calls as it takes; their ids."""
@@ -220,7 +216,8 @@ class EmulatedBench(Bench):
     emulator: Emulator
     opened: list[Any] = field(default_factory=list)
     more: dict[str, Any] = field(default_factory=dict)  # settings of every connection
-    own = ""  # where the control plane takes values
+    own, daily = "values", "daily_max"  # where the control plane takes values and the calls of a day
+    renewable: tuple[tuple[str, Any], ...] = ()  # settings of a connection that can have another token
 
     def add(self, object_name: str, **values: Scalar) -> str:
         plain = {name: _plain(value) for name, value in values.items()}
@@ -236,6 +233,14 @@ class EmulatedBench(Bench):
     def advance(self, seconds: float) -> None:
         self.emulator.control("clock", {"advance": seconds})
 
+    def renewing(self) -> Any:
+        """A connection that can have another token."""
+        return self.open(**dict(self.renewable))  # type: ignore[attr-defined]
+
+    def spend(self, used: int, of: int) -> None:
+        """So many calls of the day are used."""
+        self.emulator.control("limits", {self.daily: of, "used": used})
+
     def settings(self, **settings: Any) -> dict[str, Any]:
         """Those of a connection in another process."""
         return self.emulator.settings(**self.more, **settings)
@@ -244,7 +249,6 @@ class EmulatedBench(Bench):
 @dataclass
 class SalesforceBench(EmulatedBench):
     vendor = "salesforce"
-    own = "values"
 
     def purge(self, object_name: str, record_id: str) -> None:
         self.emulator.control("delete", {"object": object_name, "id": record_id, "hard": True})
@@ -261,14 +265,6 @@ class SalesforceBench(EmulatedBench):
     def paged(self, ledger: JobLedger | None = None) -> SalesforceCRM:
         return self.open(ledger, rest_rows=3, bulk_page_rows=5)
 
-    def renewing(self) -> SalesforceCRM:
-        """A connection that can have another token."""
-        return self.open()
-
-    def spend(self, used: int, of: int) -> None:
-        """So many calls of the day are used."""
-        self.emulator.control("limits", {"daily_max": of, "used": used})
-
 
 def no_wait(seconds: float) -> None:
     """A wait that takes no time; the limiter counts it as slept."""
@@ -277,7 +273,8 @@ def no_wait(seconds: float) -> None:
 @dataclass
 class HubSpotBench(EmulatedBench):
     vendor = "hubspot"
-    own = "properties"
+    own, daily = "properties", "daily"
+    renewable: tuple[tuple[str, Any], ...] = (("auth", "oauth"), ("access_token", None))
 
     def purge(self, object_name: str, record_id: str) -> None:
         self.emulator.control("purge", {"object": object_name, "id": record_id})
@@ -297,14 +294,6 @@ class HubSpotBench(EmulatedBench):
         crm = self.open(ledger)
         crm._reader = Reader(crm.wire, crm.catalog, group=1)
         return crm
-
-    def renewing(self) -> HubSpotCRM:
-        """A connection that can have another token."""
-        return self.open(auth="oauth", access_token=None)
-
-    def spend(self, used: int, of: int) -> None:
-        """So many calls of the day are used."""
-        self.emulator.control("limits", {"daily": of, "used": used})
 
 
 @pytest.fixture(autouse=True)
@@ -375,39 +364,30 @@ def start_emulator(tmp_path: Path) -> Iterator[Callable[..., Emulator]]:
 
 
 def _memory() -> MemoryBench:
-    schemas = WORDS["memory"]["objects"]
     audit = (
         Field("Id", "Id", Kind.ID, nullable=False, unique_key=True),
         Field("CreatedDate", "Created", Kind.INSTANT),
         Field("SystemModstamp", "Stamp", Kind.INSTANT),
     )
-    free: dict[str, Any] = {"createable": True, "updateable": True}
-    company = (
-        *audit,
-        Field("Name", "Name", Kind.TEXT, nullable=False, length=255, **free),
-        Field("Website", "Website", Kind.TEXT, length=255, **free),
-        Field("AnnualRevenue", "Revenue", Kind.MONEY, scale=0, **free),
-        Field("NumberOfEmployees", "Employees", Kind.INTEGER, **free),
-    )
-    task = (*audit, Field("Subject", "Subject", Kind.TEXT, length=255, **free))
+    kinds = {"Website": Kind.TEXT, "AnnualRevenue": Kind.MONEY, "NumberOfEmployees": Kind.INTEGER}
+    name = Field("Name", "Name", Kind.TEXT, nullable=False, createable=True, updateable=True, length=255)
+    free = (Field(each, each, kind, createable=True, updateable=True) for each, kind in kinds.items())
     made = {
-        schemas["company"]: ObjectSchema("Account", "Account", company, cursor="SystemModstamp", merges=True),
-        schemas["task"]: ObjectSchema("Task", "Task", task, cursor="SystemModstamp"),
+        "Account": ObjectSchema("Account", "Account", (*audit, name, *free), cursor="SystemModstamp", merges=True),
+        "Task": ObjectSchema("Task", "Task", audit, cursor="SystemModstamp"),
     }
     return MemoryBench(MemoryCRM(made, page_rows=3, now_at=EPOCH), EPOCH)
 
 
-def _installed_memory() -> Iterator[MemoryBench]:
+def _installed_memory() -> MemoryBench:
+    """The fields that people write are read-only to the connector, as in Salesforce."""
     bench = _memory()
     bench.crm.install(bench.specs, dry_run=False)
-    for name, schema in bench.crm.schemas.items():
-        # The fields that people write are read-only to the connector, as in Salesforce.
-        fields = tuple(
-            replace(each, createable=False, updateable=False) if each.name == "PMOM_Reviewer__c" else each
-            for each in schema.fields
-        )
-        bench.crm.schemas[name] = replace(schema, fields=fields)
-    yield bench
+    schema = bench.crm.schemas["Account"]
+    frozen = replace(schema.field("PMOM_Reviewer__c"), createable=False, updateable=False)
+    fields = tuple(frozen if each.name == frozen.name else each for each in schema.fields)
+    bench.crm.schemas["Account"] = replace(schema, fields=fields)
+    return bench
 
 
 def _emulated(bench: SalesforceBench | HubSpotBench, *resets: tuple[str, Any]) -> Iterator[Any]:
@@ -439,7 +419,7 @@ def _hubspot(portal: Emulator, version: str = "2026-03") -> Iterator[HubSpotBenc
 def bench(request: pytest.FixtureRequest) -> Iterator[Any]:
     """Each CRM in turn; "hubspot v3" speaks numbered paths."""
     if request.param == "memory":
-        yield from _installed_memory()
+        yield _installed_memory()
     elif request.param == "salesforce":
         yield from _salesforce(request.getfixturevalue("emulator"))
     else:
