@@ -143,9 +143,13 @@ def _typed(value: str) -> str | bool:
     return {"true": True, "false": False}.get(value.lower(), value)
 
 
-def make_world(folder: Path, *, crm: str, size: str, seed: int = 1) -> None:
-    """Write the generated world: `crm` is "salesforce", "hubspot" or "both" (then a folder for each)."""
+def make_world(folder: Path, *, crm: str, size: str, seed: int = 1, without: str = "") -> None:
+    """Write the generated world: `crm` is "salesforce", "hubspot" or "both" (then a folder for each).
+
+    `without` names what a portal does not have: custom_objects, labels, campaigns, quotes.
+    """
     words = ["world", str(folder), "--size", size, "--seed", str(seed), "--as-of", DAY.isoformat(), "--crm", crm]
+    words += ["--without", without] if without else []
     command = [sys.executable, "-m", "emulators", *words]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603  (our own program)
 

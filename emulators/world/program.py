@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from emulators.world import SIZES, generate
+from emulators.world.editions import FEATURES, leave_out
 from emulators.world.hubspot import translate
 
 CRMS = ("salesforce", "hubspot", "both")
@@ -31,6 +32,10 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument(
         "--as-of", type=date.fromisoformat, default=None, metavar="DAY", help="the world's today (default: today)"
     )
+    found.add_argument(
+        "--without", default="", metavar="A,B",
+        help=f"what the portal does not have: {', '.join(FEATURES)} (only for hubspot)",
+    )  # fmt: skip
     return found
 
 
@@ -41,7 +46,13 @@ def main(arguments: list[str]) -> int:
     if any(any(each.glob("*.csv")) for each in (folder, folder / "salesforce", folder / "hubspot")):
         sys.stderr.write(f"emulators world: {folder} already holds CSV files; name an empty folder\n")
         return 2
+    without = [name.strip() for name in options.without.split(",") if name.strip()]
+    if without and (options.crm != "hubspot" or not set(without) <= set(FEATURES)):
+        sys.stderr.write(f"emulators world: --without takes {', '.join(FEATURES)}, with --crm hubspot\n")
+        return 2
     for written in _write(folder, options):
+        if without:
+            leave_out(written, without)
         told = json.loads((written / "scenarios.json").read_text(encoding="utf-8"))
         names = ("seed", "size", "as_of", "rows")
         sys.stdout.write(json.dumps({"folder": str(written)} | {name: told[name] for name in names}) + "\n")

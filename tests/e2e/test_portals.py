@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,25 +22,11 @@ DAY = ("--as-of", "2026-03-31")
 def bare(tmp_path_factory: pytest.TempPathFactory, portal_class: type[Portal]) -> Iterator[Portal]:
     """A Starter portal: no labels, custom objects or campaigns. Its records are those of the world all the same."""
     found = portal_class(tmp_path_factory.mktemp("bare"), HUBSPOT, "tiny")
-    stage.make_world(found.world, crm="hubspot", size="tiny")
-    _without_what_starter_lacks(found.world)
+    stage.make_world(found.world, crm="hubspot", size="tiny", without="custom_objects,labels,campaigns")
     found.program, found.crm = stage.spawn(HUBSPOT, found.folder, found.world, "--tier", "starter")
     found.crm.settings()
     yield found
     found.stop()
-
-
-def _without_what_starter_lacks(world: Path) -> None:
-    custom = ("deal_registrations", "marketing_budgets", "fund_allocations", "fund_requests", "fund_claims")
-    for name in (*(f"{each}.csv" for each in custom), "schemas.json", "labels.json", "campaigns.csv"):
-        (world / name).unlink()
-    (world / "campaign_items.csv").unlink()
-    properties = json.loads((world / "properties.json").read_text(encoding="utf-8"))
-    del properties["campaigns"]
-    (world / "properties.json").write_text(json.dumps(properties), encoding="utf-8")
-    links = (world / "associations.csv").read_text(encoding="utf-8").splitlines(keepends=True)
-    kept = [line for line in links if not any(word in line for word in (*custom, "partner"))]
-    (world / "associations.csv").write_text("".join(kept), encoding="utf-8")
 
 
 def levels(portal: Portal) -> dict[str, list[str]]:
