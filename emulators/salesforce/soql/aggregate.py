@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from dataclasses import dataclass
 from itertools import combinations
 
 from emulators.salesforce.schema import FieldType, ObjectType
-from emulators.salesforce.soql.ast import Call, Operand, Path, Query, SelectField
+from emulators.salesforce.soql.ast import Call, Operand, Path, Query, SelectField, TypeOf
 from emulators.salesforce.soql.compile import Compiler
 from emulators.salesforce.soql.dates import DAY_FUNCTIONS
 from emulators.salesforce.soql.errors import SoqlError, malformed
@@ -29,6 +31,7 @@ from emulators.salesforce.soql.shapes import Record, ResultColumn, Row
 
 MAX_GROUPS = 2000
 _MAX_ROLLUP_KEYS = 3
+_MARK = re.compile("([\x01\x02])(\\d+)\\1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,8 @@ class _Groups:
         columns: list[ResultColumn] = []
         outputs: list[Value] = []
         for item in query.items:
+            if isinstance(item, TypeOf):
+                raise malformed(soql, item.position, "TYPEOF is not allowed in a query of groups or totals")
             if not isinstance(item, SelectField):
                 position = query.grouping.position if query.grouping else query.position
                 raise malformed(soql, position, "Grouped query cannot use child relationships in the SELECT list")
@@ -122,8 +127,8 @@ class _Groups:
         summed = isinstance(operand, Call) and operand.name == "SUM"
         return value, float if summed and value.kind is not ValueKind.INTEGER else render_for(value.kind), value.field
 
-    def value(self, scope: Scope, operand: Operand) -> Value:
-        """An aggregate, or what is grouped by."""
+    def value(self, scope: Scope, operand: Operand, wanted: str = "Field") -> Value:
+        """An aggregate, or what is grouped by; `wanted` begins the refusal of anything else."""
         if isinstance(operand, Call) and operand.name in AGGREGATES:
             if operand.argument is None:
                 raise malformed(scope.soql, operand.position, "unexpected token: ')'")
@@ -131,20 +136,28 @@ class _Groups:
         if isinstance(operand, Call) and operand.name == "GROUPING":
             return self.grouping_value(operand)
         if isinstance(operand, Call) and operand.name not in DAY_FUNCTIONS:
-            if operand.name in ("TOLABEL", "CONVERTCURRENCY") and operand.argument is not None:
+            if operand.name == "TOLABEL" and operand.argument is not None:
                 return self.value(scope, operand.argument)
             raise malformed(scope.soql, operand.position, f"unexpected token: '{operand.name}'")
         value = plain_value(scope, operand)
         for group in self.groups:
             if self.same(group, value):
                 return Value(group.sql, value.kind, value.label, value.position, value.field)
-        raise self.not_grouped(value)
+        raise self.not_grouped(value, wanted)
 
     def same(self, group: Value, value: Value) -> bool:
         return group.sql == value.sql or (group.field is None and group.label.lower() == value.label.lower())
 
-    def not_grouped(self, value: Value) -> SoqlError:
-        return malformed(self.compiler.soql, value.position, f"Field must be grouped or aggregated: {value.label}")
+    def not_grouped(self, value: Value, wanted: str = "Field") -> SoqlError:
+        text = f"{wanted} must be grouped or aggregated: {value.label}"
+        return malformed(self.compiler.soql, value.position, text)
+
+    def having_value(self, scope: Scope, operand: Operand) -> Value:
+        """A value of HAVING; keys become marks, because a subtotal row has null where its key is rolled up."""
+        value = self.value(scope, operand)
+        if value.sql not in self.group_sqls:
+            return value
+        return dataclasses.replace(value, sql=f"\x01{self.group_sqls.index(value.sql)}\x01")
 
     def grouping_value(self, call: Call) -> Value:
         """GROUPING(field): 1 on the subtotal rows of ROLLUP and CUBE, else 0; a mark until the sets are known."""
@@ -152,7 +165,7 @@ class _Groups:
         value = field_value(self.scope, call.argument)
         for place, group in enumerate(self.groups):
             if self.same(group, value):
-                return Value(f"\x00{place}", ValueKind.INTEGER, str(call), call.position)
+                return Value(f"\x02{place}\x02", ValueKind.INTEGER, str(call), call.position)
         raise self.not_grouped(value)
 
     def sql(self, outputs: list[Value]) -> str:
@@ -160,9 +173,9 @@ class _Groups:
         where = self.compiler.where(query, self.scope)
         having = ""
         if query.having is not None:
-            filters = Filters(self.scope, lambda c, value: self.no_semi_join(value), self.value)
+            filters = Filters(self.scope, lambda c, value: self.no_semi_join(value), self.having_value)
             having = f" HAVING {filters.sql(query.having)}"
-        order = [(self.value(self.scope, term.operand), term) for term in query.order]
+        order = [(self.value(self.scope, term.operand, "Ordered field"), term) for term in query.order]
         selects = []
         for kept in self.grouping_sets():
             cells = [self.cell(value.sql, kept) for value in outputs]
@@ -170,7 +183,7 @@ class _Groups:
             named = ", ".join(f"{sql} AS c{n}" for n, sql in enumerate(cells))
             keys = ", ".join(self.group_sqls[place] for place in kept) or "NULL"
             grouped = f" GROUP BY {keys}" if query.grouping else ""
-            selects.append(f"SELECT {named} FROM {{source}} WHERE {where}{grouped}{having}")
+            selects.append(f"SELECT {named} FROM {{source}} WHERE {where}{grouped}{self.marked(having, kept)}")
         source = self.scope.source + self.scope.joins
         union = " UNION ALL ".join(select.replace("{source}", source) for select in selects)
         terms = [
@@ -183,12 +196,23 @@ class _Groups:
 
     def cell(self, sql: str, kept: tuple[int, ...], group_sql: str | None = None) -> str:
         """A column in one grouping set: keys that are rolled up are null."""
-        if sql.startswith("\x00"):
-            return "0" if int(sql[1:]) in kept else "1"
+        if _MARK.search(sql):
+            return self.marked(sql, kept)
         group_sql = group_sql or sql
         if group_sql in self.group_sqls and self.group_sqls.index(group_sql) not in kept:
             return "NULL"
         return sql
+
+    def marked(self, sql: str, kept: tuple[int, ...]) -> str:
+        """SQL with its marks replaced: a key by itself or null, GROUPING(key) by 0 or 1."""
+
+        def replacement(mark: re.Match[str]) -> str:
+            place = int(mark[2])
+            if mark[1] == "\x02":
+                return "0" if place in kept else "1"
+            return self.group_sqls[place] if place in kept else "NULL"
+
+        return _MARK.sub(replacement, sql)
 
     def grouping_sets(self) -> list[tuple[int, ...]]:
         every = tuple(range(len(self.groups)))

@@ -43,14 +43,32 @@ class Path:
 
 
 @dataclass(frozen=True, slots=True)
+class Geolocation:
+    """A fixed point in degrees: GEOLOCATION(37.775, -122.418)."""
+
+    latitude: float
+    longitude: float
+
+    def __str__(self) -> str:
+        return f"GEOLOCATION({self.latitude}, {self.longitude})"
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
-    """A function of a field, or of another function of one; COUNT() has no argument."""
+    """A function of a field, or of another function of one; COUNT() has no argument.
+
+    DISTANCE also has the other place and a unit, mi or km.
+    """
 
     name: str  # upper case
     argument: Path | Call | None
     position: int
+    to: Path | Geolocation | None = None
+    unit: str = ""
 
     def __str__(self) -> str:
+        if self.to is not None:
+            return f"{self.name}({self.argument}, {self.to}, '{self.unit}')"
         return f"{self.name}({self.argument or ''})"
 
 
@@ -142,6 +160,7 @@ class Query:
     aliases: tuple[tuple[str, tuple[str, ...]], ...]
     scope: str | None
     scope_position: int
+    security: str  # SECURITY_ENFORCED, USER_MODE, SYSTEM_MODE or empty
     where: Condition | None
     grouping: Grouping | None
     having: Condition | None

@@ -20,13 +20,15 @@ from emulators.salesforce.soql.operands import (
     refuse_unless,
     sortable,
 )
-from emulators.salesforce.soql.parser import AGGREGATES
+from emulators.salesforce.soql.parser import AGGREGATES, too_deep
 from emulators.salesforce.soql.scope import Binder, Scope, unknown_object
 from emulators.salesforce.soql.select import SelectList
 from emulators.salesforce.soql.shapes import ResultColumn, Shape
 
 MAX_OFFSET = 2000
 MAX_ORDER_KEYS = 32
+_DEEP_CHILDREN_SINCE = 58
+_NEVER_INNER = frozenset({"ActivityHistory", "Attachment", "Event", "EventAttendee", "Note", "OpenActivity", "Task"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +110,16 @@ class Compiler:
 
     def scope(self, query: Query, entity: ObjectType, root: str = "t") -> Scope:
         """The FROM clause of a query."""
-        return Scope(self.context, self.soql, entity, root, self.binder, dict(query.aliases))
+        enforced = query.security == "SECURITY_ENFORCED"
+        return Scope(self.context, self.soql, entity, root, self.binder, dict(query.aliases), enforced)
 
-    def rows(self, query: Query, entity: ObjectType) -> RowPlan:
-        """The plan of a query of records."""
+    def rows(self, query: Query, entity: ObjectType, depth: int = 0) -> RowPlan:
+        """The plan of a query of records; `depth` is 0 for the root, 1 for its child sub-queries."""
         scope = self.scope(query, entity)
         children: list[ChildPlan] = []
 
         def add_children(inner: Query) -> tuple[str, ResultColumn]:
-            plan = self._children(inner, entity, dict(query.aliases))
+            plan = self._children(inner, entity, query, depth + 1)
             children.append(plan)
             return plan.relationship, ResultColumn(plan.relationship, joins=plan.rows.columns)
 
@@ -145,16 +148,25 @@ class Compiler:
         deleted = scope.entity.field("IsDeleted")
         if not self.context.all_rows and deleted is not None and not deleted.calculated:
             terms.append(f"{scope.root}.f_isdeleted IS NOT 1")
-        if query.scope in ("MINE", "MINE_AND_MY_GROUPS"):
-            if scope.entity.field("OwnerId") is None:
-                text = f"scope {query.scope.lower()} is not supported for {scope.entity.name}"
-                raise malformed(self.soql, query.scope_position, text)
-            terms.append(f"{scope.root}.f_ownerid = {self.binder(self.context.user_id)}")
-        elif query.scope not in (None, "EVERYTHING"):
-            raise malformed(self.soql, query.scope_position, f"scope {query.scope} is not supported")
+        if query.scope not in (None, "EVERYTHING"):
+            terms.append(self._within_scope(query, scope))
         if query.where is not None:
             terms.append(Filters(scope, lambda c, value: self._semi_join(c, value, scope)).sql(query.where))
         return " AND ".join(terms) or "1"
+
+    def _within_scope(self, query: Query, scope: Scope) -> str:
+        """USING SCOPE mine and team; an org without territories, delegation and scoping rules has no others."""
+        user = self.binder(self.context.user_id)
+        team = self.context.schema.object(f"{scope.entity.name}TeamMember")
+        if query.scope == "MINE" and scope.entity.field("OwnerId") is not None:
+            return f"{scope.root}.f_ownerid = {user}"
+        if query.scope == "TEAM" and team is not None and team.field(f"{scope.entity.name}Id") is not None:
+            members = (
+                f"SELECT m.f_{scope.entity.name.lower()}id FROM o_{team.name.lower()} AS m WHERE m.f_userid = {user}"
+            )
+            return f"{scope.root}.f_id IN ({members})"
+        text = f"scope {(query.scope or '').lower()} is not supported for {scope.entity.name}"
+        raise malformed(self.soql, query.scope_position, text)
 
     def offset(self, query: Query) -> int:
         """OFFSET within what Salesforce allows."""
@@ -177,7 +189,9 @@ class Compiler:
             keys.append(order_sql(scope, value) + order_direction(scope, value, term.descending, term.nulls))
         return ", ".join(keys)
 
-    def _children(self, query: Query, parent: ObjectType, names: dict[str, tuple[str, ...]]) -> ChildPlan:
+    def _children(self, query: Query, parent: ObjectType, outer: Query, depth: int) -> ChildPlan:
+        self._refuse_child(query, outer, depth)
+        names = dict(outer.aliases)
         name = query.entity.parts[-1]
         prefix = query.entity.parts[0].lower()
         known = len(query.entity.parts) == 1 or prefix == parent.name.lower() or names.get(prefix) == ()
@@ -193,7 +207,15 @@ class Compiler:
             raise malformed(self.soql, query.position, "only root queries support aggregate expressions")
         child, link = found
         relationship = link.child_relationship or name
-        return ChildPlan(relationship, f"t.f_{link.name.lower()}", self.rows(query, child))
+        return ChildPlan(relationship, f"t.f_{link.name.lower()}", self.rows(query, child, depth))
+
+    def _refuse_child(self, query: Query, outer: Query, depth: int) -> None:
+        """Children of children came with v58; OFFSET below needs a single parent."""
+        if depth > 1 and float(self.context.version) < _DEEP_CHILDREN_SINCE:
+            raise too_deep(self.soql, query.position, 1)
+        if query.offset is not None and outer.limit != 1:
+            text = "OFFSET in a sub-query is only allowed when the parent query has LIMIT 1"
+            raise malformed(self.soql, query.offset_position, text)
 
     def _sees(self, child: ObjectType, link: FieldType) -> bool:
         return self.context.shown(child) and child.queryable and self.context.visible(child, link)
@@ -209,6 +231,9 @@ class Compiler:
             raise malformed(self.soql, left.position, text)
         operand = self._inner_field(query)
         entity = self.entity(query)
+        if entity.name in _NEVER_INNER:
+            text = f"Entity '{entity.name}' is not supported for semi join inner selects"
+            raise malformed(self.soql, query.entity.position, text)
         if entity is outer.entity:
             text = "The inner and outer selects should not be on the same object type"
             raise malformed(self.soql, query.entity.position, text)

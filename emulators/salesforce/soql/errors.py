@@ -37,6 +37,11 @@ def malformed(soql: str, position: int, text: str) -> SoqlError:
     return refuse("MALFORMED_QUERY", soql, position, text)
 
 
+def too_complicated() -> SoqlError:
+    """QUERY_TOO_COMPLICATED, which has no place."""
+    return SoqlError("QUERY_TOO_COMPLICATED", "Query is either selecting too many fields or too complicated.")
+
+
 def _window(line: str, at: int) -> tuple[int, int]:
     start = max(0, at - _AROUND)
     while start > 0 and line[start - 1] not in " ,\t":

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from emulators.salesforce.ids import to18
-from emulators.salesforce.soql.ast import Comparison, Condition, Literal, LiteralKind, Negation, Operand, Path
+from emulators.salesforce.soql.ast import Call, Comparison, Condition, Literal, LiteralKind, Negation, Operand, Path
 from emulators.salesforce.soql.dates import instant_text, literal_range, read_date, read_instant
 from emulators.salesforce.soql.errors import SoqlError, malformed, refuse
 from emulators.salesforce.soql.functions import fold, sort_key
@@ -17,6 +17,7 @@ from emulators.salesforce.soql.operands import Value, ValueKind, filterable, not
 from emulators.salesforce.soql.scope import Scope
 
 MAX_SEMI_JOINS = 2
+_WIDE = 64
 _OPERATORS = {
     ValueKind.TEXT: {"=", "!=", "<", "<=", ">", ">=", "LIKE", "IN", "NOT IN"},
     ValueKind.ID: {"=", "!=", "<", "<=", ">", ">=", "IN", "NOT IN"},
@@ -61,19 +62,22 @@ class Filters:
         if isinstance(condition, Comparison):
             return self._comparison(condition, negated, under_or)
         under = under_or or condition.operator == "OR"
-        terms = [self._condition(term, negated, under) for term in condition.terms]
-        return "(" + f" {condition.operator} ".join(terms) + ")"
+        return _balanced([self._condition(term, negated, under) for term in condition.terms], condition.operator)
 
     def _comparison(self, c: Comparison, negated: bool, under_or: bool) -> str:
         value = self.value_of(self.scope, c.left)
         if value.field is not None and isinstance(c.left, Path) and not filterable(value.field):
             raise not_allowed(self.scope, value, "filtered")
+        if isinstance(c.left, Call) and c.left.name == "DISTANCE" and c.operator not in ("<", ">"):
+            text = "DISTANCE() supports only the operators < and >"
+            raise refuse("INVALID_QUERY_FILTER_OPERATOR", self.scope.soql, value.position, text)
         if c.operator not in _OPERATORS[value.kind]:
             raise self._wrong_operator(c, value)
         if c.semi_join is not None:
             return self._semi_joined(c, value, negated, under_or)
         for literal in c.values:
             self._check(c, value, literal)
+        self._check_mixture(c)
         sql = _Test(self.scope, value).sql(c)
         two_valued = c.operator in ("=", "IN", "INCLUDES", "EXCLUDES")
         return f"coalesce({sql}, 0)" if negated and two_valued else sql
@@ -115,6 +119,13 @@ class Filters:
             text = f"invalid ID field: {literal.value}"
             raise refuse("INVALID_QUERY_FILTER_OPERATOR", soql, value.position, text)
 
+    def _check_mixture(self, c: Comparison) -> None:
+        """Amounts with and without a currency cannot stand in one list."""
+        kinds = {literal.kind for literal in c.values} - {LiteralKind.NULL}
+        if len(kinds) > 1 and LiteralKind.CURRENCY in kinds:
+            text = "Cannot mix values with and without a currency code in an IN clause"
+            raise malformed(self.scope.soql, c.values[0].position, text)
+
     def _wrong_type(self, value: Value) -> SoqlError:
         quoted = value.kind in (ValueKind.TEXT, ValueKind.ID, ValueKind.MULTI)
         kind = ValueKind.TEXT if quoted else value.kind
@@ -123,6 +134,14 @@ class Filters:
             f"{'be' if quoted else 'not be'} enclosed in quotes"
         )
         return refuse("INVALID_FIELD", self.scope.soql, value.position, text)
+
+
+def _balanced(terms: list[str], operator: str) -> str:
+    """Many terms as a shallow tree: SQLite reads a long row of them as deep as it is long."""
+    if len(terms) > _WIDE:
+        half = len(terms) // 2
+        terms = [_balanced(terms[:half], operator), _balanced(terms[half:], operator)]
+    return "(" + f" {operator} ".join(terms) + ")"
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,21 @@ def double_text(value: float | None) -> str | None:
     return f"{mantissa if '.' in mantissa else mantissa + '.0'}E{int(exponent)}"
 
 
+_RADIUS = {"mi": 3958.7613, "km": 6371.0088}  # of the Earth
+
+
+def distance(
+    here: float | None, east: float | None, there: float | None, far: float | None, unit: str
+) -> float | None:
+    """How far two places (latitude, longitude, in degrees) are apart along the great circle, in mi or km."""
+    if here is None or east is None or there is None or far is None:
+        return None
+    up, down = math.radians(here), math.radians(there)
+    half = math.sin((down - up) / 2) ** 2
+    half += math.cos(up) * math.cos(down) * math.sin(math.radians(far - east) / 2) ** 2
+    return 2 * _RADIUS[unit] * math.asin(min(1.0, math.sqrt(half)))
+
+
 def register(connection: sqlite3.Connection) -> None:
     """Make the functions known to a connection, once."""
     try:
@@ -50,4 +65,5 @@ def register(connection: sqlite3.Connection) -> None:
         connection.create_function("soql_fold", 1, fold, deterministic=True)
         connection.create_function("soql_key", 1, sort_key, deterministic=True)
         connection.create_function("soql_double", 1, double_text, deterministic=True)
+        connection.create_function("soql_distance", 5, distance, deterministic=True)
         connection.create_function("soql_part", 5, date_part, deterministic=True)

@@ -46,12 +46,12 @@ class Token:
 
 
 _SPACE = re.compile(r"[ \t\r\n\f]+")
-_DATETIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:?\d{2})")
-_DATETIME_WITHOUT_ZONE = re.compile(r"\d{4}-\d{2}-\d{2}[Tt][\d:.]*")
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_CURRENCY = re.compile(r"[A-Za-z]{3}\d+\.\d+")
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z][A-Za-z0-9_]*)*")
-_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d+)?|\.\d+)")
+_DATETIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:?\d{2})", re.ASCII)
+_DATETIME_WITHOUT_ZONE = re.compile(r"\d{4}-\d{2}-\d{2}[Tt][\d:.]*", re.ASCII)
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_CURRENCY = re.compile(r"[A-Za-z]{3}\d+\.\d+", re.ASCII)
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z][A-Za-z0-9_]*)*", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d+)?|\.\d+)", re.ASCII)
 _SYMBOL = re.compile(r"<=|>=|!=|<>|[=<>(),*:]")
 _PLAIN_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", '"': '"', "'": "'", "\\": "\\"}
 _WORD = re.compile(r"[A-Za-z0-9_.]")
@@ -144,8 +144,8 @@ def _escape(soql: str, start: int, at: int) -> tuple[str, str, int]:
     if letter in "uU":
         digits = soql[at + 2 : at + 6]
         if re.fullmatch(r"[0-9A-Fa-f]{4}", digits):
-            character = chr(int(digits, 16))
-            return character, "\\" + character if character in "\\%_" else character, 6
+            character, length = _code_point(soql, at, int(digits, 16))
+            return character, "\\" + character if character in "\\%_" else character, length
     plain = _PLAIN_ESCAPES.get(letter.lower())
     if plain is None:
         end = soql.find("'", at)
@@ -153,3 +153,13 @@ def _escape(soql: str, start: int, at: int) -> tuple[str, str, int]:
         text = f"Invalid string literal {literal}. Illegal character sequence '\\{letter}' in string literal."
         raise malformed(soql, at, text)
     return plain, "\\\\" if plain == "\\" else plain, 2
+
+
+def _code_point(soql: str, at: int, unit: int) -> tuple[str, int]:
+    """The character of a UTF-16 unit, or of a pair of them, and how much of the text it took; half a pair is none."""
+    if not 0xD800 <= unit <= 0xDFFF:
+        return chr(unit), 6
+    second = re.fullmatch(r"\\[uU]([Dd][C-Fc-f][0-9A-Fa-f]{2})", soql[at + 6 : at + 12])
+    if unit > 0xDBFF or second is None:
+        return "\ufffd", 6
+    return chr(0x10000 + ((unit - 0xD800) << 10) + int(second[1], 16) - 0xDC00), 12

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from emulators.salesforce.schema import FieldType
-from emulators.salesforce.soql.ast import Call, Operand, Path
+from emulators.salesforce.soql.ast import Call, Geolocation, Operand, Path
 from emulators.salesforce.soql.dates import DATETIME_ONLY_FUNCTIONS, DAY_FUNCTIONS
 from emulators.salesforce.soql.errors import SoqlError, malformed, refuse
 from emulators.salesforce.soql.scope import Column, Scope
@@ -43,6 +43,7 @@ _NEVER_FILTERED = frozenset({"address", "location", "base64", "anyType", "encryp
 _NEVER_SORTED = _NEVER_FILTERED | {"multipicklist"}
 _NEVER_GROUPED = _NEVER_SORTED | {"currency", "double", "percent", "datetime"}
 _NEVER_AGGREGATED = _NEVER_SORTED | {"boolean"}
+_DATED = frozenset({"Opportunity", "OpportunityHistory", "OpportunityLineItem"})
 _SUMMED = frozenset({"int", "double", "currency", "percent"})
 
 
@@ -80,7 +81,8 @@ def sortable(field: FieldType) -> bool:
 
 def groupable(field: FieldType) -> bool:
     """Whether GROUP BY takes the field."""
-    return field.groupable and field.type not in _NEVER_GROUPED and not is_long(field)
+    formula = field.custom and field.calculated
+    return field.groupable and field.type not in _NEVER_GROUPED and not is_long(field) and not formula
 
 
 def field_value(scope: Scope, path: Path) -> Value:
@@ -142,14 +144,40 @@ def plain_value(scope: Scope, operand: Operand) -> Value:
         return day_value(scope, operand)
     if operand.name == "TOLABEL":
         return label_value(scope, operand)
+    if operand.name == "DISTANCE":
+        return distance_value(scope, operand)
     raise malformed(scope.soql, operand.position, f"unexpected token: '{operand.name}'")
+
+
+def distance_value(scope: Scope, call: Call) -> Value:
+    """DISTANCE(place, place, unit): a number; null where either place has no coordinates."""
+    assert isinstance(call.argument, Path)
+    assert call.to is not None
+    here, there = _coordinates(scope, call.argument), _coordinates(scope, call.to)
+    sql = f"soql_distance({here}, {there}, {scope.binder(call.unit)})"
+    return Value(sql, ValueKind.NUMBER, str(call), call.position)
+
+
+def _coordinates(scope: Scope, place: Path | Geolocation) -> str:
+    """Latitude and longitude as two SQL expressions."""
+    if isinstance(place, Geolocation):
+        return f"{scope.binder(place.latitude)}, {scope.binder(place.longitude)}"
+    column = scope.column(place)
+    stem, suffix = column.field.name.removesuffix("Address"), ""
+    if column.field.type == "location":
+        stem, suffix = column.field.name.removesuffix("c"), "__s"
+    parts = [column.entity.field(f"{stem}{part}{suffix}") for part in ("Latitude", "Longitude")]
+    if column.field.type not in ("address", "location") or None in parts:
+        raise malformed(scope.soql, place.position, f"field {place} does not support DISTANCE()")
+    return ", ".join(scope.field_sql(column.alias, column.entity, part) for part in parts if part is not None)
 
 
 def label_value(scope: Scope, call: Call) -> Value:
     """toLabel(picklist): the label of a value; the value itself where it has none."""
     assert isinstance(call.argument, Path)
     column = scope.column(call.argument)
-    if column.field.type not in ("picklist", "multipicklist", "combobox"):
+    translated = column.field.type in ("picklist", "multipicklist", "combobox")
+    if not translated and (column.entity.name, column.field.name) != ("RecordType", "Name"):
         raise malformed(scope.soql, call.position, f"field {call.argument} does not support toLabel()")
     renamed = [one for one in column.field.picklist if one.label != one.value]
     branches = " ".join(f"WHEN {scope.binder(one.value)} THEN {scope.binder(one.label)}" for one in renamed)
@@ -162,6 +190,21 @@ def currency_of(column: Column) -> str:
     if column.field.type != "currency" or not column.alias or column.entity.field("CurrencyIsoCode") is None:
         return ""
     return f"{column.alias}.f_currencyisocode"
+
+
+def dated_rate_sql(scope: Scope, column: Column, code: str) -> str:
+    """The rate of the day an opportunity closes where the org has dated rates for it, else the standing one."""
+    day = f"{column.alias}.f_closedate"
+    if column.entity.name == "OpportunityLineItem":
+        day = f"(SELECT o.f_closedate FROM o_opportunity AS o WHERE o.f_id = {column.alias}.f_opportunityid)"
+    if column.entity.name not in _DATED or scope.context.schema.object("DatedConversionRate") is None:
+        return rate_sql(code)
+    dated = (
+        f"SELECT d.f_conversionrate FROM o_datedconversionrate AS d WHERE d.f_isocode = {code} "
+        f"AND d.f_startdate <= {day} AND (d.f_nextstartdate > {day} OR d.f_nextstartdate IS NULL) "
+        "ORDER BY d.f_startdate DESC LIMIT 1"
+    )
+    return f"coalesce(({dated}), {rate_sql(code)})"
 
 
 def rate_sql(code: str) -> str:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 from emulators.salesforce.soql.ast import (
     Call,
     Comparison,
     Condition,
+    Geolocation,
     Grouping,
-    Literal,
-    LiteralKind,
     Logical,
     Negation,
     Operand,
@@ -22,13 +19,15 @@ from emulators.salesforce.soql.ast import (
     SelectItem,
     TypeOf,
 )
-from emulators.salesforce.soql.dates import DAY_FUNCTIONS, RANGES, RANGES_OF_N
-from emulators.salesforce.soql.errors import SoqlError, malformed
-from emulators.salesforce.soql.lexer import Kind, Token, tokens
+from emulators.salesforce.soql.cursor import Cursor
+from emulators.salesforce.soql.dates import DAY_FUNCTIONS
+from emulators.salesforce.soql.errors import SoqlError, malformed, too_complicated
+from emulators.salesforce.soql.lexer import Kind
 
 AGGREGATES = frozenset({"COUNT", "COUNT_DISTINCT", "SUM", "AVG", "MIN", "MAX"})
 RENDERINGS = frozenset({"TOLABEL", "FORMAT", "CONVERTCURRENCY"})
 MAX_CHILD_QUERIES = 20
+MAX_CHILD_DEPTH = 4  # five levels with the root
 _RESERVED = frozenset(
     (
         *("ALL", "AND", "AS", "ASC", "DESC", "EXCLUDES", "FIRST", "FOR", "FROM", "GROUP", "HAVING", "IN", "INCLUDES"),
@@ -38,9 +37,12 @@ _RESERVED = frozenset(
 )
 _COMPARATORS = frozenset({"=", "!=", "<>", "<", "<=", ">", ">="})
 _SCOPES = frozenset(
-    {"EVERYTHING", "MINE", "MINE_AND_MY_GROUPS", "DELEGATED", "TEAM", "MY_TERRITORY", "MY_TEAM_TERRITORY"}
+    (
+        *("DELEGATED", "EVERYTHING", "MINE", "MINE_AND_MY_GROUPS", "MY_TEAM_TERRITORY", "MY_TERRITORY"),
+        *("SCOPINGRULE", "TEAM"),
+    )
 )
-_CURRENCY = re.compile(r"[A-Za-z]{3}\d+(?:\.\d+)?")
+_SECURITY = ("SECURITY_ENFORCED", "USER_MODE", "SYSTEM_MODE")
 
 
 def parse(soql: str) -> Query:
@@ -49,61 +51,19 @@ def parse(soql: str) -> Query:
     try:
         return parser.statement()
     except RecursionError:
-        raise SoqlError(
-            "QUERY_TOO_COMPLICATED", "Query is either selecting too many fields or too complicated."
-        ) from None
+        raise too_complicated() from None
 
 
-class _Parser:
-    def __init__(self, soql: str) -> None:
-        self.soql = soql
-        self.tokens = tokens(soql)
-        self.at = 0
+def too_deep(soql: str, position: int, levels: int) -> SoqlError:
+    """Child sub-queries within child sub-queries beyond what the version has."""
+    text = (
+        f"SOQL statements cannot query aggregate relationships more than {levels} level{'s' if levels > 1 else ''} "
+        "away from the root entity object."
+    )
+    return malformed(soql, position, text)
 
-    # what comes next
 
-    @property
-    def next(self) -> Token:
-        return self.tokens[self.at]
-
-    def peek(self, ahead: int = 1) -> Token:
-        return self.tokens[min(self.at + ahead, len(self.tokens) - 1)]
-
-    def take(self) -> Token:
-        token = self.tokens[self.at]
-        if token.kind is not Kind.END:
-            self.at += 1
-        return token
-
-    def sees(self, *words: str) -> bool:
-        return all(self.peek(i).word == word and self.peek(i).kind is not Kind.STRING for i, word in enumerate(words))
-
-    def accept(self, *words: str) -> bool:
-        if not self.sees(*words):
-            return False
-        self.at += len(words)
-        return True
-
-    def expect(self, word: str) -> Token:
-        if not self.sees(word):
-            raise self.unexpected()
-        return self.take()
-
-    def unexpected(self, token: Token | None = None) -> SoqlError:
-        token = token or self.next
-        if token.text == ":":
-            return malformed(self.soql, token.position, "Bind variables only allowed in Apex code")
-        return malformed(self.soql, token.position, f"unexpected token: '{token.text}'")
-
-    def name(self) -> Token:
-        if self.next.kind is not Kind.NAME:
-            raise self.unexpected()
-        return self.take()
-
-    def path(self) -> Path:
-        token = self.name()
-        return Path(tuple(token.text.split(".")), token.position)
-
+class _Parser(Cursor):
     # statements
 
     def statement(self) -> Query:
@@ -121,7 +81,7 @@ class _Parser:
         entity, aliases = self.sources()
         scope, scope_position = self.using_scope()
         where = self.conditions() if self.accept("WHERE") else None
-        self.security()
+        security = self.security()
         grouping = self.grouping()
         having = self.conditions() if grouping and self.accept("HAVING") else None
         order_position = self.next.position
@@ -137,6 +97,7 @@ class _Parser:
             aliases=aliases,
             scope=scope,
             scope_position=scope_position,
+            security=security,
             where=where,
             grouping=grouping,
             having=having,
@@ -181,8 +142,8 @@ class _Parser:
         start = self.expect("(").position
         query = self.query(depth + 1)
         self.expect(")")
-        if depth + 1 >= 5:
-            raise malformed(self.soql, start, "Nesting of child relationship sub-queries is limited to 5 levels")
+        if depth + 1 > MAX_CHILD_DEPTH:
+            raise too_deep(self.soql, start, MAX_CHILD_DEPTH)
         return SelectChildren(query)
 
     def type_of(self) -> TypeOf:
@@ -205,10 +166,10 @@ class _Parser:
 
     # fields and functions
 
-    SELECTABLE = AGGREGATES | RENDERINGS | DAY_FUNCTIONS | {"FIELDS", "GROUPING"}
-    FILTERABLE = AGGREGATES | DAY_FUNCTIONS | {"TOLABEL"}
+    SELECTABLE = AGGREGATES | RENDERINGS | DAY_FUNCTIONS | {"FIELDS", "GROUPING", "DISTANCE"}
+    FILTERABLE = AGGREGATES | DAY_FUNCTIONS | {"TOLABEL", "GROUPING", "DISTANCE"}
     GROUPABLE = DAY_FUNCTIONS
-    ORDERABLE = AGGREGATES | DAY_FUNCTIONS | {"GROUPING"}
+    ORDERABLE = AGGREGATES | DAY_FUNCTIONS | {"GROUPING", "DISTANCE"}
 
     def operand(self, functions: frozenset[str]) -> Operand:
         token = self.next
@@ -221,6 +182,8 @@ class _Parser:
         if token.word not in functions:
             raise self.unexpected(self.peek())
         self.at += 2
+        if token.word == "DISTANCE":
+            return self.distance(token.position)
         argument = self.argument(token.word)
         self.expect(")")
         return Call(token.word, argument, token.position)
@@ -237,9 +200,34 @@ class _Parser:
             return Call("CONVERTTIMEZONE", inner, token.position)
         if function == "FORMAT" and self.peek().text == "(":
             return self.operand(AGGREGATES | {"CONVERTCURRENCY"})
-        if function == "CONVERTCURRENCY" and self.peek().text == "(":
-            return self.operand(AGGREGATES)
         return self.path()
+
+    def distance(self, position: int) -> Call:
+        """DISTANCE(field, GEOLOCATION(latitude, longitude) or field, 'mi' or 'km')."""
+        here = self.path()
+        self.expect(",")
+        there = self.geolocation() if self.sees("GEOLOCATION", "(") else self.path()
+        self.expect(",")
+        unit = self.take()
+        if unit.kind is not Kind.STRING or unit.value.lower() not in ("mi", "km"):
+            raise self.unexpected(unit)
+        self.expect(")")
+        return Call("DISTANCE", here, position, there, unit.value.lower())
+
+    def geolocation(self) -> Geolocation:
+        """GEOLOCATION(latitude, longitude), in degrees within 90 and 180."""
+        self.at += 2
+        latitude = self.degrees(90)
+        self.expect(",")
+        longitude = self.degrees(180)
+        self.expect(")")
+        return Geolocation(latitude, longitude)
+
+    def degrees(self, most: int) -> float:
+        token = self.take()
+        if token.kind is not Kind.NUMBER or abs(float(token.text)) > most:
+            raise self.unexpected(token)
+        return float(token.text)
 
     # FROM
 
@@ -275,10 +263,13 @@ class _Parser:
             raise self.unexpected(token)
         return token.word, token.position
 
-    def security(self) -> None:
-        if self.accept("WITH") and self.take().word not in ("SECURITY_ENFORCED", "USER_MODE", "SYSTEM_MODE"):
-            self.at -= 1
-            raise self.unexpected()
+    def security(self) -> str:
+        if not self.accept("WITH"):
+            return ""
+        token = self.name()
+        if token.word not in _SECURITY:
+            raise self.unexpected(token)
+        return token.word
 
     # WHERE and HAVING
 
@@ -327,40 +318,6 @@ class _Parser:
         self.expect(")")
         return Comparison(left, word, tuple(values), None, token.position)
 
-    def literal(self) -> Literal:
-        token = self.take()
-        simple = {
-            Kind.NUMBER: LiteralKind.NUMBER,
-            Kind.DATE: LiteralKind.DATE,
-            Kind.DATETIME: LiteralKind.DATETIME,
-            Kind.CURRENCY: LiteralKind.CURRENCY,
-        }.get(token.kind)
-        if simple:
-            return Literal(simple, token.text, token.position)
-        if token.kind is Kind.STRING:
-            return Literal(LiteralKind.STRING, token.value, token.position, token.pattern, token.wildcard_escape)
-        if token.kind is Kind.NAME:
-            return self.named_literal(token)
-        raise self.unexpected(token)
-
-    def named_literal(self, token: Token) -> Literal:
-        word = token.word
-        if word in ("TRUE", "FALSE"):
-            return Literal(LiteralKind.BOOLEAN, word, token.position)
-        if word == "NULL":
-            return Literal(LiteralKind.NULL, word, token.position)
-        if word in RANGES:
-            return Literal(LiteralKind.RANGE, word, token.position)
-        if word in RANGES_OF_N:
-            self.expect(":")
-            number = self.take()
-            if number.kind is not Kind.NUMBER or not number.text.isdigit():
-                raise self.unexpected(number)
-            return Literal(LiteralKind.RANGE, word, token.position, count=int(number.text))
-        if _CURRENCY.fullmatch(token.text):
-            return Literal(LiteralKind.CURRENCY, token.text, token.position)
-        raise self.unexpected(token)
-
     # the rest
 
     def grouping(self) -> Grouping | None:
@@ -399,10 +356,7 @@ class _Parser:
     def count(self, keyword: str) -> int | None:
         if not self.accept(keyword):
             return None
-        token = self.take()
-        if token.kind is not Kind.NUMBER or not token.text.isdigit():
-            raise self.unexpected(token)
-        return int(token.text)
+        return self.whole_number()
 
     def locks(self) -> tuple[str, ...]:
         found: list[str] = []

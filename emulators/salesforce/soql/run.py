@@ -13,12 +13,13 @@ from emulators.salesforce.soql.aggregate import MAX_GROUPS, compile_groups
 from emulators.salesforce.soql.ast import Query
 from emulators.salesforce.soql.compile import ChildPlan, Compiler, RowPlan, is_aggregate
 from emulators.salesforce.soql.context import Context
-from emulators.salesforce.soql.errors import SoqlError, malformed
+from emulators.salesforce.soql.errors import SoqlError, malformed, too_complicated
 from emulators.salesforce.soql.functions import register
 from emulators.salesforce.soql.parser import parse
 from emulators.salesforce.soql.shapes import Record, ResultColumn
 
 _CHUNK = 2000
+_TOO_MUCH = ("too large", "too many", "too complex", "stack overflow", "at most")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,13 @@ def run(connection: sqlite3.Connection, soql: str, context: Context) -> Result:
 
 def prepare(connection: sqlite3.Connection, soql: str, context: Context) -> Prepared:
     """Find a query's rows and keep their ids, so that pages stay the same rows later. Raises SoqlError."""
+    try:
+        return _prepare(connection, soql, context)
+    except RecursionError:
+        raise too_complicated() from None
+
+
+def _prepare(connection: sqlite3.Connection, soql: str, context: Context) -> Prepared:
     query = parse(soql)
     register(connection)
     compiler = Compiler(soql, context)
@@ -110,7 +118,12 @@ def fetch(connection: sqlite3.Connection, sql: str, values: dict[str, object]) -
     """Run SQL; rows are plain tuples whatever the connection's row factory."""
     cursor = connection.cursor()
     cursor.row_factory = None
-    return cursor.execute(sql, values)
+    try:
+        return cursor.execute(sql, values)
+    except sqlite3.OperationalError as bad:
+        if any(text in str(bad) for text in _TOO_MUCH):
+            raise too_complicated() from None
+        raise
 
 
 def _count(connection: sqlite3.Connection, compiler: Compiler, query: Query, entity: ObjectType) -> Prepared:

@@ -20,6 +20,7 @@ _NAME_FIELDS = frozenset(
         *("profileid", "userroleid", "recordtypeid"),
     )
 )
+_FOLLOWED = frozenset({"owner", "createdby", "lastmodifiedby"})
 _TYPE = FieldType("Type", "Type", "string")
 
 
@@ -91,6 +92,7 @@ class Scope:
         root: str,
         binder: Binder,
         names: dict[str, tuple[str, ...]],
+        enforced: bool = False,
     ) -> None:
         self.context = context
         self.soql = soql
@@ -98,7 +100,8 @@ class Scope:
         self.root = root
         self.binder = binder
         self._names = names
-        self._joins: dict[tuple[str, str], tuple[str, str]] = {}  # (from alias, link) -> (alias, SQL)
+        self._enforced = enforced
+        self._joins: dict[tuple[str, str], tuple[str, str]] = {}  # (SQL of the id, type) -> (alias, SQL)
 
     @property
     def joins(self) -> str:
@@ -128,15 +131,15 @@ class Scope:
         """The relationships and the field of a path, from the root, without alias and object name."""
         return self._relative(path)
 
-    def parent(self, path: Path, relationships: tuple[str, ...]) -> Parent | None:
-        """The record that those relationships lead to; None when there are none."""
+    def parent(self, path: Path, relationships: tuple[str, ...], start: Parent | None = None) -> Parent | None:
+        """The record that those relationships lead to from the root or that record; None when there are none."""
         if len(relationships) > MAX_LEVELS:
             text = (
                 f"The relationship path '{path}' has more than {MAX_LEVELS} levels of child-to-parent relationships"
             )
             raise malformed(self.soql, path.position, text)
-        alias, entity = self.root, self.entity
-        found: Parent | None = None
+        alias, entity = (start.alias, start.entity) if start else (self.root, self.entity)
+        found = start
         for name in relationships:
             if found is not None and found.polymorphic:
                 raise self._no_relationship(path, name)
@@ -145,6 +148,7 @@ class Scope:
                 raise self._no_relationship(path, name)
             id_sql = f"{alias}.f_{link.name.lower()}"
             if is_polymorphic(link):
+                self._refuse_enforced(path, name)
                 found = Parent(alias, entity, link, id_sql, polymorphic=True)
                 continue
             target = self.context.object(link.reference_to[0])
@@ -153,6 +157,17 @@ class Scope:
             alias, entity = self._join(path, alias, link, target), target
             found = Parent(alias, entity, link, f"{alias}.f_id", polymorphic=False)
         return found
+
+    def _refuse_enforced(self, path: Path, name: str) -> None:
+        """WITH SECURITY_ENFORCED follows only Owner and its like to several types."""
+        if self._enforced and len(path.parts) > 1 and name.lower() not in _FOLLOWED:
+            text = f"Traversing the polymorphic relationship '{name}' is not supported WITH SECURITY_ENFORCED"
+            raise malformed(self.soql, path.position, text)
+
+    def typed(self, parent: Parent, target: ObjectType) -> Parent:
+        """The record behind a look-up to several types where it is of that type."""
+        alias = self._join_to(Path((target.name,), 0), parent.id_sql, target)
+        return Parent(alias, target, parent.link, f"{alias}.f_id", polymorphic=False)
 
     def visible_field(self, entity: ObjectType, name: str) -> FieldType | None:
         """The field, when it exists and the user may see it."""
@@ -202,13 +217,16 @@ class Scope:
         return None
 
     def _join(self, path: Path, alias: str, link: FieldType, target: ObjectType) -> str:
-        key = (alias, link.name)
+        return self._join_to(path, f"{alias}.f_{link.name.lower()}", target)
+
+    def _join_to(self, path: Path, id_sql: str, target: ObjectType) -> str:
+        key = (id_sql, target.name)
         if key not in self._joins:
             if len(self._joins) >= MAX_RELATIONSHIPS:
                 text = f"Maximum number of child-to-parent relationships is {MAX_RELATIONSHIPS}"
                 raise malformed(self.soql, path.position, text)
             name = f"{self.root}{len(self._joins) + 1}"
-            on = f"{name}.f_id = {alias}.f_{link.name.lower()}"
+            on = f"{name}.f_id = {id_sql}"
             self._joins[key] = (name, f" LEFT JOIN o_{target.name.lower()} AS {name} ON {on}")
         return self._joins[key][0]
 

@@ -7,7 +7,14 @@ from collections.abc import Callable
 from emulators.salesforce.schema import FieldType, ObjectType
 from emulators.salesforce.soql.ast import Call, Path, Query, SelectChildren, SelectField, TypeOf
 from emulators.salesforce.soql.errors import SoqlError, malformed, refuse
-from emulators.salesforce.soql.operands import ValueKind, currency_of, kind_of, label_value, rate_sql
+from emulators.salesforce.soql.operands import (
+    ValueKind,
+    currency_of,
+    dated_rate_sql,
+    distance_value,
+    kind_of,
+    label_value,
+)
 from emulators.salesforce.soql.rendering import Render, formatter, render_for
 from emulators.salesforce.soql.scope import Column, Parent, Scope, unknown_field
 from emulators.salesforce.soql.shapes import (
@@ -22,6 +29,7 @@ from emulators.salesforce.soql.shapes import (
 )
 
 MAX_FIELDS_LIMIT = 200
+_FIELDS_SINCE = 51
 
 
 class SelectList:
@@ -64,7 +72,12 @@ class SelectList:
                 raise malformed(self._scope.soql, item.alias_position, text)
             self._path(operand)
         elif operand.name == "FIELDS":
+            if item.alias is not None:
+                text = "only aggregate expressions use field aliasing"
+                raise malformed(self._scope.soql, item.alias_position, text)
             self._fields(operand)
+        elif operand.name == "DISTANCE":
+            self._distance(operand, item.alias)
         else:
             self._rendered(operand, item.alias)
 
@@ -140,6 +153,8 @@ class SelectList:
         """FIELDS(ALL), FIELDS(STANDARD) or FIELDS(CUSTOM)."""
         wanted = str(call.argument).upper()
         soql = self._scope.soql
+        if float(self._scope.context.version) < _FIELDS_SINCE:
+            raise malformed(soql, call.position, "unexpected token: '('")
         if wanted not in ("ALL", "STANDARD", "CUSTOM"):
             assert call.argument is not None
             raise malformed(soql, call.argument.position, f"unexpected token: '{call.argument}'")
@@ -152,6 +167,17 @@ class SelectList:
             chosen = wanted == "ALL" or field.custom == (wanted == "CUSTOM")
             if chosen and self._scope.visible_field(entity, field.name):
                 self._path(Path((field.name,), call.position))
+
+    def _distance(self, call: Call, alias: str | None) -> None:
+        """A computed number; without an alias its key is expr0, expr1 and so on."""
+        computed = sum(key.startswith("expr") and key[4:].isdigit() for key in self.shape.members)
+        key = alias or f"expr{computed}"
+        if key in self.shape.members:
+            raise self._duplicate(call, key)
+        sql, field = distance_value(self._scope, call).sql, FieldType(key, key, "double")
+        self.shape.members[key] = Cell(self._index(sql), render_for(ValueKind.NUMBER))
+        self._columns[key] = ResultColumn(key, field)
+        self.flat.append((key, sql, field))
 
     def _rendered(self, call: Call, alias: str | None) -> None:
         """toLabel(), FORMAT() and convertCurrency()."""
@@ -190,8 +216,8 @@ class SelectList:
         own = f"(SELECT u.f_defaultcurrencyisocode FROM o_user AS u WHERE u.f_id = {user})"
         users = self._scope.context.schema.object("User")
         known = users is not None and users.field("DefaultCurrencyIsoCode") is not None
-        target = f"coalesce({rate_sql(own)}, 1.0)" if known else "1.0"
-        return f"{column.sql} / {rate_sql(code)} * {target}"
+        target = f"coalesce({dated_rate_sql(self._scope, column, own)}, 1.0)" if known else "1.0"
+        return f"{column.sql} / {dated_rate_sql(self._scope, column, code)} * {target}"
 
     def _children(self, item: SelectChildren) -> None:
         name, column = self._add_children(item.query)
@@ -204,14 +230,18 @@ class SelectList:
         parent = self._scope.parent(item.relationship, self._scope.steps(item.relationship))
         if parent is None or not parent.polymorphic:
             raise malformed(self._scope.soql, item.relationship.position, "TYPEOF needs a polymorphic relationship")
+        if item.otherwise and self._query.security == "SECURITY_ENFORCED":
+            text = "TYPEOF with ELSE is not supported WITH SECURITY_ENFORCED"
+            raise malformed(self._scope.soql, item.position, text)
         targets = self._scope.targets(parent.link)
         index = self._index(parent.id_sql)
         shapes: dict[str, Shape] = {}
         for type_name, position, paths in item.branches:
             prefix, target = self._branch(targets, type_name, position)
             shape = Shape(self._url_base, target.name, index)
+            there = self._scope.typed(parent, target)
             for path in paths:
-                shape.members[path.parts[0]] = self._branch_field(parent, prefix, target, path)
+                self._branch_field(shape, there, path)
             shapes[prefix] = shape
         types = {prefix: target.name for prefix, target in targets.items()}
         otherwise = Shape(self._url_base, "Name", index, types=types)
@@ -228,9 +258,22 @@ class SelectList:
                 return prefix, target
         raise refuse("INVALID_TYPE", self._scope.soql, position, f"sObject type '{type_name}' is not supported.")
 
-    def _branch_field(self, parent: Parent, prefix: str, target: ObjectType, path: Path) -> Member:
-        field = self._scope.visible_field(target, path.parts[0]) if len(path.parts) == 1 else None
-        if field is None or field.type == "address":
-            raise unknown_field(self._scope.soql, path.position, str(path), target.name)
-        sql = self._scope.referenced(parent.id_sql, {prefix: target}, field.name)
-        return Cell(self._index(sql), render_for(kind_of(field)))
+    def _branch_field(self, shape: Shape, there: Parent, path: Path) -> None:
+        """A field of a branch, at the end of ordinary relationships if need be."""
+        parent: Parent = there
+        for depth, name in enumerate(path.parts[:-1], 1):
+            found = self._scope.parent(path, path.parts[:depth], there)
+            if found is None or found.polymorphic:
+                raise unknown_field(self._scope.soql, path.position, str(path), there.entity.name)
+            parent, key = found, found.link.relationship_name or name
+            inner = shape.members.setdefault(key, self._parent_shape(parent))
+            if not isinstance(inner, Shape):
+                raise self._duplicate(path, str(path))
+            shape = inner
+        field = self._scope.visible_field(parent.entity, path.parts[-1])
+        if field is None:
+            raise unknown_field(self._scope.soql, path.position, path.parts[-1], parent.entity.name)
+        if field.name in shape.members:
+            raise self._duplicate(path, str(path))
+        sql = self._scope.field_sql(parent.alias, parent.entity, field)
+        shape.members[field.name] = self._member(Column(sql, field, parent.entity, 0, parent.alias))

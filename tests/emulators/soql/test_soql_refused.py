@@ -140,7 +140,7 @@ REFUSED = [
     (
         "SELECT COUNT(Id) FROM Account GROUP BY Industry ORDER BY ¦Name",
         MALFORMED,
-        "Field must be grouped or aggregated: Name",
+        "Ordered field must be grouped or aggregated: Name",
     ),
     ("SELECT ¦CALENDAR_YEAR(CloseDate) FROM Opportunity", MALFORMED, "Field must be grouped or aggregated"),
     (
