@@ -7,18 +7,23 @@ The answer is data; how it looks is the command line's business.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from connector.config.fieldmap import MERGED_INTO, ColumnRule, FieldMap, Source, TaskTarget, Unlisted
-from connector.config.reads import Lack, Missing, Schemas, crm_field, lacks, reads, usable
+from connector.config.fieldmap import MERGED_INTO, ColumnRule, FieldMap, How, Source, TaskTarget, Unlisted
+from connector.config.reads import Lack, Missing, Schemas, condition_field, crm_field, lacks, reads, usable
 from connector.config.toml_lines import Key, dotted
 from connector.core.records import TABLES, Kind, table
 from connector.crm.base import CRM, Field, ObjectSchema
 
 Reasons = Mapping[str, str]
 """Absent object -> why, in the CRM's own terms; empty where it does not say."""
+
+
+INSTALL = "pmom install"
+HARMLESS = "Harmless: those lines have no effect."
 
 
 class Level(StrEnum):
@@ -38,6 +43,16 @@ class Finding:
     key: str
     found: str
     fix: str = ""
+
+    @property
+    def waits(self) -> bool:
+        """Whether the product's own install ends it."""
+        return self.level is Level.NOTE and INSTALL in self.fix
+
+    @property
+    def harmless(self) -> bool:
+        """Whether nothing would be gained by acting on it."""
+        return self.fix == HARMLESS
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +98,7 @@ def check(fieldmap: FieldMap, crm: CRM) -> CheckReport:
     findings = [finding for group in _choices(fieldmap) for finding in _group(fieldmap, group, schemas, reasons)]
     findings += _cards(fieldmap, schemas, reasons)
     findings += _task(fieldmap, schemas)
+    findings += _scopes(fieldmap, crm, schemas)
     coverage = tuple(_coverage(t.name, [source for source in used if source.table == t.name]) for t in TABLES)
     return CheckReport(fieldmap.path, tuple(findings), coverage, len(reads(fieldmap, schemas)))
 
@@ -103,6 +119,7 @@ def _group(fieldmap: FieldMap, group: list[Source], schemas: Schemas, reasons: R
         if not any(lack.fatal for lack in found):
             yield from (_skipped(fieldmap, gone, why, schemas, reasons, source.name) for gone, why in skipped)
             yield from (_lack(fieldmap, source, lack, schemas) for lack in found)
+            yield from _asked(fieldmap, source, schemas)
             yield from _several(fieldmap, source, schemas)
             yield from _values(fieldmap, source, schemas)
             return
@@ -123,7 +140,8 @@ def _skipped(
     found = f'{_found(why[0], schemas, reasons)}, so the source "{source.name}" is not read'
     level = Level.NOTE if source.optional or instead is not None else Level.ERROR
     others = f'The source "{instead}" is read instead.' if instead else ""
-    return Finding(level, fieldmap.where(key), dotted(key), found, others or _fix(why[0], source, schemas))
+    fix = others or _fix(fieldmap, why[0], source, schemas, reasons)
+    return Finding(level, fieldmap.where(key), dotted(key), found, fix)
 
 
 def _lack(fieldmap: FieldMap, source: Source, lack: Lack, schemas: Schemas) -> Finding:
@@ -133,7 +151,7 @@ def _lack(fieldmap: FieldMap, source: Source, lack: Lack, schemas: Schemas) -> F
     found = f"{_found(lack, schemas)}, so {source.table}.{lack.column} stays empty"
     misspelt = lack.missing is Missing.FIELD and bool(_near(lack, schemas))  # optional, and most likely a typo
     level = (Level.WARNING if misspelt else Level.NOTE) if allowed else Level.ERROR
-    return Finding(level, fieldmap.where(key), dotted(key), found, _fix(lack, source, schemas))
+    return Finding(level, fieldmap.where(key), dotted(key), found, _fix(fieldmap, lack, source, schemas))
 
 
 def _place(source: Source, lack: Lack) -> Key:
@@ -161,20 +179,85 @@ def _offered(lack: Lack, schemas: Schemas) -> str:
     return f"it offers {_some(field.options)}" if field is not None else "it offers none"
 
 
-def _fix(lack: Lack, source: Source, schemas: Schemas) -> str:
+def _fix(fieldmap: FieldMap, lack: Lack, source: Source, schemas: Schemas, reasons: Reasons | None = None) -> str:
     rule = source.rule(lack.column or "")
-    requires = rule.requires if rule is not None else source.requires
+    requires = (rule.requires if rule is not None else None) or source.requires
     if lack.missing is Missing.KIND:
         return "Name a field of a fitting kind, or add a value table."
     if lack.missing is Missing.OPTION:
-        return "Write the values that the org uses."
-    near = _near(lack, schemas)
-    if requires is not None:
+        return f"{_nearest_options(lack, source, schemas)}Write values that the field offers.".strip()
+    near = _label_words(fieldmap, lack, schemas) or _near(lack, schemas)
+    if requires is not None and (lack.missing is Missing.OBJECT or lack.fatal or rule is None or rule.requires):
         return f"{near}Needs: {requires}.".strip()
     what = "object" if lack.missing is Missing.OBJECT else "field"
     if source.optional or (rule is not None and rule.optional):
         return f"{near}Name your own {what}, or leave it: it is optional."
-    return f"{near}If the name is right, grant read on the {what} (permission set); else write optional = true."
+    if "scope" in ((reasons or {}).get(lack.object) or ""):
+        return "Add that scope to the token."
+    return f"{near}If the name is right, let the connecting user read the {what}; else write optional = true."
+
+
+def _label_words(fieldmap: FieldMap, lack: Lack, schemas: Schemas) -> str:
+    """Named links are no fields that could be misspelt: an install makes some, people make the others."""
+    links, mark, label = (lack.field or "").partition("__")
+    schema = schemas.get(lack.object)
+    if not mark or schema is None or schema.field(links) is None or _near_label(schema, lack.field or ""):
+        return ""
+    target = links.partition("_")[2]
+    ours = any(
+        (each.from_object, each.to_object, _slug(each.label)) == (lack.object, target, label)
+        for each in fieldmap.write.labels
+    )
+    if ours:
+        return f"`{INSTALL}` makes this label where the CRM has labels. "
+    return "People make this label in the CRM. "
+
+
+def _slug(label: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", label.lower()).strip("_")
+
+
+def _near_label(schema: ObjectSchema, name: str) -> bool:
+    known = [field.name.lower() for field in schema.fields if "__" in field.name]
+    return bool(difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.9))
+
+
+def _nearest_options(lack: Lack, source: Source, schemas: Schemas) -> str:
+    """The nearest options to the values of a condition of which none is offered."""
+    schema = schemas.get(lack.object)
+    asked = source.where[lack.predicate] if lack.predicate is not None else None
+    field = condition_field(asked, source, schema, schemas) if asked is not None and schema is not None else None
+    near = [_near_option(str(word), field.options) for word in asked.values] if asked and field else []
+    return f"Did you mean {_some(word for word in near if word)}? " if any(near) else ""
+
+
+def _near_option(word: str, options: tuple[str, ...]) -> str:
+    lower = {option.casefold(): option for option in options}
+    close = difflib.get_close_matches(word.casefold(), lower, n=1, cutoff=0.6)
+    return lower[close[0]] if close else ""
+
+
+def _asked(fieldmap: FieldMap, source: Source, schemas: Schemas) -> Iterator[Finding]:
+    """Single values of a condition that the field does not offer: their rows are silently not there."""
+    schema = schemas.get(source.object)
+    for at, asked in enumerate(source.where):
+        field = condition_field(asked, source, schema, schemas) if schema is not None else None
+        if field is None or not field.options or asked.test not in _LISTED:
+            continue
+        offered = {option.casefold() for option in field.options}
+        key: Key = (*source.at, "where", at)
+        words = [str(value) for value in asked.values]
+        free = tuple(option for option in field.options if option.casefold() not in {w.casefold() for w in words})
+        for word in (word for word in words if word.casefold() not in offered):
+            near = _near_option(word, free)
+            fix = f'Did you mean "{near}"?' if near else f"It offers {_some(field.options)}."
+            allowed = not near and bool(source.optional or source.requires)
+            found = f'{source.object}.{field.name} does not offer "{word}"'
+            level = Level.NOTE if allowed else Level.WARNING
+            yield Finding(level, fieldmap.where(key), dotted(key), found, fix)
+
+
+_LISTED = (How.IS, How.IS_NOT, How.IN, How.NOT_IN)
 
 
 def _near(lack: Lack, schemas: Schemas) -> str:
@@ -234,7 +317,7 @@ def _compared(
         yield Finding(Level.WARNING, fieldmap.where(place), dotted(place), found, f'Did you mean "{near}"?')
     if unused and not misspelt:
         found = f"{source.object}.{field} does not offer {_some(unused)}, which the table lists"
-        yield Finding(Level.NOTE, fieldmap.where(key), dotted(key), found, "Harmless: those lines have no effect.")
+        yield Finding(Level.NOTE, fieldmap.where(key), dotted(key), found, HARMLESS)
 
 
 _FATE = {
@@ -261,10 +344,24 @@ def _cards(fieldmap: FieldMap, schemas: Schemas, reasons: Reasons) -> Iterator[F
             level = Level.NOTE if optional else Level.ERROR
             reason = f" ({reasons[object_name]})" if reasons.get(object_name) else ""
             found = f"the object {object_name} is absent or hidden{reason}, so nothing is written for {name}"
-            yield Finding(level, fieldmap.where(key), dotted(key), found, "Give the integration user access to it.")
+            fix = "Add that scope to the token." if "scope" in reason else "Let the connecting user see it."
+            yield Finding(level, fieldmap.where(key), dotted(key), found, fix)
         elif not schema.updateable:
             found = f"the connecting user may not change {object_name}"
-            yield Finding(Level.ERROR, fieldmap.where(key), dotted(key), found, "Grant edit on the object.")
+            yield Finding(Level.ERROR, fieldmap.where(key), dotted(key), found, "Let the connecting user edit it.")
+
+
+def _scopes(fieldmap: FieldMap, crm: CRM, schemas: Schemas) -> Iterator[Finding]:
+    """Scopes without which a write would be refused, where the CRM tells what a token may do before it is used."""
+    ask = getattr(crm, "lacking_scopes", None)
+    if ask is None:
+        return
+    ours = tuple(n for n in (fieldmap.write.object_of("partners"), fieldmap.write.task.object) if schemas.get(n))
+    linked = tuple(each.from_object for each in fieldmap.write.labels if schemas.get(each.from_object))
+    for scope, use in ask(tuple(dict.fromkeys((*ours, *linked))), ours):
+        key: Key = ("write",)
+        found = f"the token lacks the scope {scope}, so {use}"
+        yield Finding(Level.WARNING, fieldmap.where(key), dotted(key), found, "Add that scope to the token.")
 
 
 _TASK_FIELDS = ("key_field", "subject", "owner", "due", "description", "related", "status")
@@ -277,7 +374,7 @@ def _task(fieldmap: FieldMap, schemas: Schemas) -> Iterator[Finding]:
     if schema is None or not schema.createable:
         key: Key = ("write", "task", "object")
         found = f"the connecting user may not create {task.object}"
-        yield Finding(Level.ERROR, fieldmap.where(key), dotted(key), found, "Grant access to tasks (Edit Tasks).")
+        yield Finding(Level.ERROR, fieldmap.where(key), dotted(key), found, "Let the connecting user make tasks.")
         return
     for name in _TASK_FIELDS:
         yield from _task_field(fieldmap, task, name, schema)
@@ -292,12 +389,11 @@ def _task_field(fieldmap: FieldMap, task: TaskTarget, name: str, schema: ObjectS
     field = schema.field(path)
     if field is None and name == "key_field":
         found = f"the field {task.object}.{path} is not there yet"
-        yield Finding(
-            Level.NOTE, fieldmap.where(key), dotted(key), found, "Run the install; without it no task is made."
-        )
+        fix = f"Run `{INSTALL} {fieldmap.name}`; without it no task is made."
+        yield Finding(Level.NOTE, fieldmap.where(key), dotted(key), found, fix)
     elif field is None or not field.createable:
         near = _near(Lack(Missing.FIELD, schema.name, path), {schema.name: schema}) if field is None else ""
-        yield _unwritable(fieldmap, key, task.object, path, f"{near}Grant edit on the field.")
+        yield _unwritable(fieldmap, key, task.object, path, f"{near}Let the connecting user edit the field.")
     elif name == "status":
         yield from _status_words(fieldmap, task, field)
 

@@ -116,7 +116,7 @@ def test_a_misspelt_field_gets_the_nearest_name() -> None:
         "x.toml:13",
         "partners[0].columns.industry",
         "the field Account.BilingCity is absent or hidden from the connecting user, so partners.industry stays empty",
-        "Did you mean BillingCity? If the name is right, grant read on the field (permission set); "
+        "Did you mean BillingCity? If the name is right, let the connecting user read the field; "
         "else write optional = true.",
     )
 
@@ -124,7 +124,7 @@ def test_a_misspelt_field_gets_the_nearest_name() -> None:
 @pytest.mark.parametrize(
     ("rule", "level", "fix"),
     [
-        ('{ field = "Tier__c" }', Level.ERROR, "If the name is right, grant read on the field (permission set); "),
+        ('{ field = "Tier__c" }', Level.ERROR, "If the name is right, let the connecting user read the field; "),
         ('{ field = "Tier__c", optional = true }', Level.NOTE, "Name your own field, or leave it: it is optional."),
         ('{ field = "Tier__c", optional = true, requires = "tiers" }', Level.NOTE, "Needs: tiers."),
         ('{ field = "Tier__c", requires = "tiers" }', Level.ERROR, "Needs: tiers."),

@@ -100,3 +100,18 @@ def test_importing_the_adapter_loads_none_of_the_clients_generated_families() ->
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
     assert ran.stdout.strip() == "[]"
+
+
+def test_scopes_that_a_token_lacks_are_told_before_anything_is_written(portal: Any, crm_of: Any, reply: Any) -> None:
+    granted = ["oauth", "crm.objects.companies.read", "crm.objects.contacts.write", "crm.schemas.companies.write"]
+    portal.on("POST", TOKEN_INFO, reply(body={"userId": 77, "scopes": granted}))
+    assert crm_of().lacking_scopes(("companies", "tasks", "fund_requests"), ("companies", "tasks")) == (
+        ("crm.objects.companies.write", "nothing can be written to companies"),
+        ("crm.objects.custom.write", "nothing can be written to fund_requests"),
+        ("crm.schemas.contacts.write", "an install makes no properties on tasks"),
+    )
+
+
+def test_a_token_of_which_the_portal_tells_no_scope_is_not_doubted(portal: Any, crm_of: Any, reply: Any) -> None:
+    portal.on("POST", TOKEN_INFO, reply(400, {"status": "error", "message": "not that kind", "category": "X"}))
+    assert crm_of().lacking_scopes(("companies",), ("companies",)) == ()

@@ -26,6 +26,7 @@ from connector.crm.base import (
     WriteResult,
     no_progress,
 )
+from connector.crm.hubspot import scopes
 from connector.crm.hubspot.catalog import Catalog
 from connector.crm.hubspot.connection import HubSpotConnection
 from connector.crm.hubspot.faults import Refusal
@@ -55,7 +56,7 @@ class HubSpotCRM:
         self._writer = Writer(self.wire, self.catalog)
         self._installer = Installer(self.wire, self.catalog, ledger if ledger is not None else MemoryLedger())
         self._details: Mapping[str, Any] | None = None
-        self._user: str | None = None
+        self._about: Mapping[str, Any] | None = None
 
     @property
     def capabilities(self) -> Capabilities:
@@ -70,9 +71,9 @@ class HubSpotCRM:
     def who(self) -> Who:
         """The portal, and the user to whom the token belongs ("" where the portal does not tell)."""
         tenant = self._portal()
-        if self._user is None:
-            self._user = self._token_user()
-        return Who(tenant, self._user)
+        token = self.wire.tokens.token()
+        renewable = token.user or self.wire.tokens.renewable
+        return Who(tenant, token.user if renewable else str(self._told().get("userId") or ""))
 
     def now(self) -> datetime:
         """The portal's clock to the second, UTC."""
@@ -117,6 +118,15 @@ class HubSpotCRM:
         self._portal()
         return self._installer.uninstall(specs, labels, dry_run=dry_run)
 
+    def lacking_scopes(self, written: Sequence[str], installed: Sequence[str]) -> tuple[tuple[str, str], ...]:
+        """(scope, what does not work without it) of what a token lacks; nothing where the portal does not tell.
+
+        `written` are objects whose records are written, `installed` those that get properties of ours.
+        """
+        token = self.wire.tokens.token()
+        granted = token.scopes if self.wire.tokens.renewable else _texts(self._told().get("scopes"))
+        return scopes.lacking(granted, written, installed) if granted else ()
+
     def field_name(self, spec: FieldSpec) -> str:
         """The property name of a field of ours."""
         return field_name(spec)
@@ -159,12 +169,17 @@ class HubSpotCRM:
             self._details = answer
         return self._details
 
-    def _token_user(self) -> str:
-        token = self.wire.tokens.token()
-        if token.user or self.wire.tokens.renewable:
-            return token.user
-        try:
-            answer = self.wire.call("POST", TOKEN_INFO, body={"tokenKey": token.access}).json()
-        except (Refusal, Misconfigured):  # a service key is not asked for there
-            return ""
-        return str(answer.get("userId") or "") if isinstance(answer, dict) else ""
+    def _told(self) -> Mapping[str, Any]:
+        """What the portal tells about a token that a person made; nothing about a service key."""
+        if self._about is None:
+            try:
+                body = {"tokenKey": self.wire.tokens.token().access}
+                answer = self.wire.call("POST", TOKEN_INFO, body=body).json()
+            except (Refusal, Misconfigured):  # a service key is not asked for there
+                answer = {}
+            self._about = answer if isinstance(answer, dict) else {}
+        return self._about
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(str(each) for each in value) if isinstance(value, list) else ()

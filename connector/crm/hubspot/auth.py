@@ -25,12 +25,13 @@ _LIFE = 1800.0  # seconds, where the answer does not tell
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One access token; `portal` and `user` are known where the sign-in tells them, `until` is monotonic."""
+    """One access token; `portal`, `user`, `scopes` are known where the sign-in tells them, `until` is monotonic."""
 
     access: str = field(repr=False)
     portal: str = ""
     user: str = ""
     until: float | None = None
+    scopes: tuple[str, ...] = ()
 
 
 class TokenProvider:
@@ -123,7 +124,8 @@ class TokenProvider:
             raise self._refused(status, body)
         self._refresh_token = str(body.get("refresh_token") or self._refresh_token)
         until = self._clock() + float(body.get("expires_in") or _LIFE)
-        return Token(str(body["access_token"]), str(body.get("hub_id") or ""), str(body.get("user_id") or ""), until)
+        portal, user = str(body.get("hub_id") or ""), str(body.get("user_id") or "")
+        return Token(str(body["access_token"]), portal, user, until, tuple(map(str, body.get("scopes") or ())))
 
     def _refused(self, status: int, body: dict[str, Any]) -> Misconfigured:
         code = str(body.get("error") or body.get("status") or f"HTTP {status}")
