@@ -15,7 +15,7 @@ from connector.core.records import Table
 from connector.errors import Busy, Misconfigured
 from connector.mirror import affected, layout, merges
 from connector.mirror.beside import Beside
-from connector.mirror.gathered import Gathered
+from connector.mirror.gathered import GROUP_ROWS, Gathered
 from connector.mirror.layout import CANONICAL, FAMILIES
 from connector.mirror.notes import Notes, arrow, numbered, one_transaction, unordered
 
@@ -123,9 +123,12 @@ class Mirror(Notes):
             return
         known = CANONICAL[table]
         name = layout.staging(known, self._feed(known, source))
-        with self._incoming(pa.concat_tables(pages)), unordered(self._con), one_transaction(self._con):
+        rows = pa.concat_tables(pages)
+        with unordered(self._con), one_transaction(self._con):
             self._con.execute(layout.create(name, known))
-            self._con.execute(f"INSERT INTO {name} SELECT * FROM incoming")
+            for start in range(0, rows.num_rows, GROUP_ROWS):  # more at once are split among threads, and unevenly
+                with self._incoming(rows.slice(start, GROUP_ROWS)):
+                    self._con.execute(f"INSERT INTO {name} SELECT * FROM incoming")
             if token is not None:
                 self._set_token(table, source, token)
 
