@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from emulators.hubspot import labels
+from emulators.hubspot import changes, labels
 from emulators.hubspot.errors import HubError, invalid
 from emulators.hubspot.labels import Kind
 
@@ -73,7 +73,7 @@ def add(
         raise invalid(f"No association type exists between {from_type} and {to_type}")
     wanted = [_kind(known, category, number, from_type, to_type) for category, number in types]
     primary = next((each for each in known if each.primary), None)
-    with portal.transaction():
+    with portal.transaction(), changes.associating(portal, from_type, from_id, to_type, to_id):
         alone = not any(each.label for each in wanted)
         if alone and primary is not None and _first(portal, from_type, from_id, to_type, to_id, primary):
             wanted.append(primary)
@@ -99,7 +99,8 @@ def take_labels(
 ) -> None:
     """Remove single labels; removing the plain one removes all."""
     known = labels.kinds(portal, from_type, to_type)
-    with portal.transaction() as connection:
+    ends = (from_type, from_id, to_type, to_id)
+    with portal.transaction() as connection, changes.associating(portal, *ends):
         for category, number in types:
             kind = _kind(known, category, number, from_type, to_type)
             if kind.label is None:
@@ -120,7 +121,8 @@ def remove(portal: Portal, from_type: str, from_id: str, to_type: str, to_id: st
         take_labels(portal, from_type, from_id, to_type, to_id, _named(portal, from_type, to_type, label))
         return
     one, other = (from_type, int(from_id)), (to_type, int(to_id))
-    with portal.transaction() as connection:
+    ends = (from_type, from_id, to_type, to_id)
+    with portal.transaction() as connection, changes.associating(portal, *ends):
         connection.executemany(_DELETE_PAIR, [(*one, *other), (*other, *one)])
 
 
@@ -225,8 +227,9 @@ def _demote(portal: Portal, from_type: str, from_id: str, to_type: str, to_id: s
     with portal.transaction() as connection:
         had = connection.execute(_TO_OF_KIND, (*owner, _COMPANY, kind.category, number)).fetchall()
         for (company,) in had:
-            connection.execute(_DELETE_ONE, (*owner, _COMPANY, company, kind.category, number))
-            connection.execute(_DELETE_ONE, (_COMPANY, company, *owner, kind.category, back))
+            with changes.associating(portal, owner[0], str(owner[1]), _COMPANY, str(company)):
+                connection.execute(_DELETE_ONE, (*owner, _COMPANY, company, kind.category, number))
+                connection.execute(_DELETE_ONE, (_COMPANY, company, *owner, kind.category, back))
 
 
 def _forget(portal: Portal, type_id: str, record_id: str) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from emulators.hubspot import associations, definitions, later, merge, search_index, validations, writing
+from emulators.hubspot import associations, changes, definitions, later, merge, search_index, validations, writing
 from emulators.hubspot.definitions import ObjectType
 from emulators.hubspot.errors import HubError
 from emulators.hubspot.limits import Limits
@@ -26,6 +26,7 @@ class Control(Plane):
     def __init__(self, portal: Portal, tokens: Tokens, limits: Limits, router: Router, token: str) -> None:
         super().__init__(token, portal.clock, portal.faults)
         self.portal, self.tokens, self.limits, self.router = portal, tokens, limits, router
+        self.clock_moved: Callable[[], None] = lambda: None  # what waits for the clock is woken by this
         self.add("GET", "state", lambda body: self.state())
         self.add("POST", "limits", self._limits)
         self.add("POST", "lag", self._lag)
@@ -63,6 +64,11 @@ class Control(Plane):
             "faults": portal.faults.describe(),
             "objects": [each.name for each in definitions.object_types(portal)],
         }
+
+    def _clock(self, body: Body) -> dict[str, Any]:
+        found = super()._clock(body)
+        self.clock_moved()
+        return found
 
     def _limits(self, body: Body) -> dict[str, Any]:
         """Any of burst, oauth_burst, daily, search, window, second, enabled, used."""
@@ -118,10 +124,12 @@ class Control(Plane):
             raise ValueError(f"no live record {missing[0]}")
 
     def _delete(self, body: Body) -> dict[str, Any]:
-        return {"deleted": writing.archive(self.portal, self._object(body), self._ids(body))}
+        with changes.by(self._somebody(body)):
+            return {"deleted": writing.archive(self.portal, self._object(body), self._ids(body))}
 
     def _restore(self, body: Body) -> dict[str, Any]:
-        return {"restored": writing.restore(self.portal, self._object(body), self._ids(body))}
+        with changes.by(self._somebody(body)):
+            return {"restored": writing.restore(self.portal, self._object(body), self._ids(body))}
 
     def _purge(self, body: Body) -> None:
         with self.portal.transaction() as connection:
@@ -140,12 +148,13 @@ class Control(Plane):
         ends = (self._object(body).type_id, str(body["id"]), to.type_id, str(body["to_id"]))
         label = str(body.get("label", ""))
         kinds = [(each.category, each.type_id) for each in kinds_of(self.portal, ends[0], ends[2], label)]
-        if not body.get("remove"):
-            associations.add(self.portal, *ends, kinds)
-        elif label:
-            associations.take_labels(self.portal, *ends, kinds[1:])
-        else:
-            associations.remove(self.portal, *ends)
+        with changes.by(self._somebody(body)):
+            if not body.get("remove"):
+                associations.add(self.portal, *ends, kinds)
+            elif label:
+                associations.take_labels(self.portal, *ends, kinds[1:])
+            else:
+                associations.remove(self.portal, *ends)
 
     def _object(self, body: Body) -> ObjectType:
         found = definitions.object_type(self.portal, str(body["object"]))

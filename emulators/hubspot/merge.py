@@ -36,7 +36,7 @@ def survivor(connection: sqlite3.Connection, type_id: str, record_id: str) -> st
 
 def merge(portal: Portal, obj: ObjectType, primary: str, other: str, actor: Actor) -> Record:
     """Merge `other` into `primary`; the survivor. 400 for one and the same, 404 for an unknown one."""
-    from emulators.hubspot import associations, calculated, records, search_index
+    from emulators.hubspot import associations, calculated, changes, records, search_index
     from emulators.hubspot.writing import unique_names
 
     with portal.transaction() as connection:
@@ -61,6 +61,8 @@ def merge(portal: Portal, obj: ObjectType, primary: str, other: str, actor: Acto
         calculated.refresh(portal, obj.type_id, winner)
         records.save(connection, [winner])
         records.hold(connection, winner, unique_names(portal, obj))
+        with changes.by(actor):
+            changes.merged(portal, connection, kept, lost, winner)
     return winner
 
 

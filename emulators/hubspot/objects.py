@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from emulators.hubspot import later, merge, records, writing
+from emulators.hubspot import changes, later, merge, records, writing
 from emulators.hubspot.definitions import ObjectType
 from emulators.hubspot.errors import invalid, not_found
 from emulators.hubspot.portal import Portal
@@ -90,6 +90,7 @@ def forget(request: Request, portal: Portal) -> Response:
     obj, body = named_object(portal, request.params["object"]), request.document()
     found = find(portal, obj, str(body.get("objectId", "")), str(body.get("idProperty") or ""))
     with portal.transaction() as connection:
+        changes.about(portal, connection, changes.Kind.PRIVACY, [found])
         later.remove(portal, connection, obj.type_id, [found.id])
     return no_content()
 

@@ -62,6 +62,7 @@ def parser() -> argparse.ArgumentParser:
     add("--client-id", metavar="ID", help="of the application")
     add("--client-secret", metavar="TEXT", help="its secret")
     add("--refresh-token", metavar="TEXT", help="its refresh token")
+    add("--developer-key", default="", metavar="TEXT", help="hapikey of the calls that manage webhooks")
     return found
 
 
@@ -130,6 +131,7 @@ def _app(options: argparse.Namespace) -> App:
         options.client_secret or given("EMULATOR_CLIENT_SECRET") or made.client_secret,
         options.token or given("EMULATOR_ACCESS_TOKEN") or made.access_token,
         options.refresh_token or given("EMULATOR_REFRESH_TOKEN") or made.refresh_token,
+        options.developer_key,
     )
 
 

@@ -9,14 +9,16 @@ import uuid
 from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
+from typing import Self
 from urllib.parse import parse_qs
 
-from emulators.hubspot import account, control, definitions, later, tokens
+from emulators.hubspot import account, control, definitions, later, tokens, webhook_calls, webhook_control
 from emulators.hubspot.errors import HubError
 from emulators.hubspot.limits import Limits
 from emulators.hubspot.portal import Portal
 from emulators.hubspot.presenting import named_object
 from emulators.hubspot.router import Request, Response, Route, Router, json_response
+from emulators.hubspot.webhook_delivery import Deliveries
 from emulators.loopback.http import Call
 from emulators.loopback.server import Running
 
@@ -60,7 +62,20 @@ class Emulator(Running):
         account.count_by(portal, self.limits.usage)
         self.router = build_router(self.tokens, retired)
         plane = control.Control(portal, self.tokens, self.limits, self.router, control_token or secrets.token_hex(16))
+        self.deliveries = Deliveries(portal, app.client_secret)
+        webhook_control.add(plane, self.deliveries)
+        plane.clock_moved = self.deliveries.wake
         super().__init__(plane, port=port, ca_folder=ca_folder)
+
+    def start(self) -> Self:
+        """Answer calls, and deliver the webhooks that an earlier run left behind."""
+        self.deliveries.resume()
+        return super().start()
+
+    def stop(self) -> None:
+        """Answer no more calls, deliver nothing more and close the file."""
+        self.deliveries.stop()
+        super().stop()
 
     def respond(self, call: Call) -> Response:
         """One call to the portal, without faults."""
@@ -154,6 +169,7 @@ def build_router(known: tokens.Tokens, retired: Iterable[str] = ()) -> Router:
     """Every route of the portal."""
     router = Router(retired)
     tokens.routes(router, known)
+    webhook_calls.routes(router, known)
     for name in _ENDPOINTS:
         import_module(f"emulators.hubspot.{name}").routes(router)
     return router

@@ -40,6 +40,7 @@ class App:
     client_secret: str
     access_token: str  # static, `pat-...`
     refresh_token: str
+    developer_key: str = ""  # `hapikey` of the calls that manage webhooks; empty: they need a token
 
     @classmethod
     def generated(cls) -> App:

@@ -10,6 +10,7 @@ from typing import Any
 from emulators.hubspot import (
     associations,
     calculated,
+    changes,
     definitions,
     history,
     later,
@@ -105,8 +106,10 @@ def create(portal: Portal, obj: ObjectType, new: Sequence[New], actor: Actor) ->
         search_index.created(portal, connection, made)
         for each, record in zip(new, made, strict=True):
             _note(connection, record, {}, record.properties, actor)
-            for link in each.associations:
-                _link(portal, obj, record, link)
+            changes.created(portal, connection, record, actor)
+            with changes.by(actor):
+                for link in each.associations:
+                    _link(portal, obj, record, link)
         later.plan(portal, connection, made)
     return [(record, list(record.properties)) for record in made]
 
@@ -147,6 +150,7 @@ def archive(portal: Portal, obj: ObjectType, ids: Iterable[str]) -> int:
             records.hold(connection, record, ())
         records.save(connection, found)
     return len(found)
+        changes.about(portal, connection, changes.Kind.DELETION, found)
 
 
 def restore(portal: Portal, obj: ObjectType, ids: Iterable[str]) -> int:
@@ -159,6 +163,7 @@ def restore(portal: Portal, obj: ObjectType, ids: Iterable[str]) -> int:
             records.hold(connection, record, unique_names(portal, obj))
         records.save(connection, found)
     return len(found)
+        changes.about(portal, connection, changes.Kind.RESTORE, found)
 
 
 def _begun(portal: Portal, obj: ObjectType, given: dict[str, str], record_id: str, actor: Actor) -> Record:
@@ -206,6 +211,7 @@ def _change(
     records.hold(connection, record, unique_names(portal, obj))
     _note(connection, record, before, changed, actor)
     return list(dict.fromkeys([*told, *changed]))
+    changes.edited(portal, connection, record, changed, actor)
 
 
 def _note(

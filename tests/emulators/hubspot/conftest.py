@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +68,68 @@ class Caller:
         found = self.raw(method, f"/__emulator__/{name}", json=body, headers={"X-Emulator-Token": CONTROL_TOKEN})
         assert found.status_code == 200, found.text
         return found.json()
+
+
+class Receiver:
+    """A listener for webhooks on loopback: keeps what comes, answers with `statuses` in turn and then with 200."""
+
+    def __init__(self) -> None:
+        self.posts: list[tuple[dict[str, str], bytes]] = []  # headers by lower-case name, raw body
+        self.statuses: list[int] = []
+        self.busy = self.most_at_once = 0
+        self.gate: threading.Event | None = None  # posts wait for it
+        self._lock = threading.Lock()
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                status = receiver.take({name.lower(): value for name, value in self.headers.items()}, body)
+                with contextlib.suppress(OSError):
+                    self.send_response(status)
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/hooks/hubspot"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
+
+    def take(self, headers: dict[str, str], body: bytes) -> int:
+        with self._lock:
+            self.busy += 1
+            self.most_at_once = max(self.most_at_once, self.busy)
+            gate = self.gate
+        if gate is not None:
+            gate.wait(20)
+        with self._lock:
+            self.busy -= 1
+            self.posts.append((headers, body))
+            return self.statuses.pop(0) if self.statuses else 200
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """The events of all posts, in the order in which they came."""
+        return [event for _, body in self.posts for event in json.loads(body)]
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A running receiver."""
+    found = Receiver()
+    yield found
+    if found.gate is not None:
+        found.gate.set()
+    found.stop()
 
 
 Start = Callable[..., Caller]
