@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 _ADDRESS = "https://acme.my.salesforce.com"
 
@@ -20,6 +21,15 @@ def _https(url: str) -> str:
     return url.rstrip("/")
 
 
+def _digits(found: object) -> object:
+    """A number is taken for its digits: people leave the quotes out."""
+    text = str(found) if isinstance(found, int) and not isinstance(found, bool) else found
+    if not isinstance(text, str) or not re.fullmatch(r"[0-9]{1,15}", text.strip()):
+        raise ValueError('must be digits. Write them as portal_id = "48000001".')
+    return text.strip()
+
+
+Digits = Annotated[str, BeforeValidator(_digits)]
 Url = Annotated[str, AfterValidator(_https)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -128,10 +138,8 @@ class HubSpot(Connection):
 
     needs = {"token": ("access_token",), "oauth": ("client_id", "client_secret", "refresh_token")}
 
-    portal_id: str = Field(
-        description="The portal's Hub ID: nothing is written to any other",
-        examples=["12345678"],
-        pattern=r"^\d{1,15}$",
+    portal_id: Digits = Field(
+        description="The portal's Hub ID: nothing is written to any other", examples=["12345678"]
     )
     auth: Literal["token", "oauth"] = Field(
         default="token", description='How to sign in: "token" (service key or private app) or "oauth"'

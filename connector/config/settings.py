@@ -17,7 +17,9 @@ from pydantic import Field, PrivateAttr, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from connector.config.connections import CONNECTIONS, Connection, HubSpot, Part, Salesforce, is_secret
+from connector.config.secret_files import named_secret, read_secret, strange_in
 from connector.config.toml_lines import (
+    UNKNOWN_KEY,
     Key,
     Problem,
     closest,
@@ -32,7 +34,6 @@ from connector.errors import Misconfigured
 
 ENV_PREFIX = "PMOM_"
 BESIDE = {"CONFIG"}  # variables with our prefix that are no settings
-_SECRET_SIZE = 64 * 1024  # bytes; a longer file is no secret
 
 
 class Workspace(Part):
@@ -161,6 +162,12 @@ class Settings(BaseSettings):
         if lack in found.secrets():
             fix = f"Set {_variable((name, lack))}, or name a file with {lack}_file."
             raise Misconfigured(self.where(name), f"the {lack} is nowhere to be found", fix)
+        for secret in found.needs[found.auth]:
+            held = getattr(found, secret)
+            odd = strange_in(held.get_secret_value()) if isinstance(held, SecretStr) and "key" not in secret else ""
+            if odd:
+                fix = "Copy it anew, alone and without quotes. It is not shown here."
+                raise Misconfigured(self.where(name, f"{secret}_file"), f"the {secret} {odd}", fix)
         if lack is not None:
             raise Misconfigured(self.where(name), f"{found.auth} needs {lack}, which is missing", "Add it.")
         return found
@@ -187,7 +194,7 @@ class Settings(BaseSettings):
         settings, wrong = _validated(_layered(data, secrets), overrides or {}, path, text + _stand_ins(origins))
         if settings is None:  # raised here, so that the error does not carry pydantic's, which holds every input
             raise misconfigured((replace(p, where=origins.get(p.key, p.where)) for p in wrong), path)
-        return _finished(settings, path, base, lines)
+        return _finished(settings, path, base, lines, origins)
 
 
 def render_example(crm: str = "salesforce") -> str:
@@ -206,7 +213,10 @@ def render_example(crm: str = "salesforce") -> str:
             others.append("\n".join(f"## {line}" for line in (f"Instead of [{crm}]:", *lines)))
         else:
             parts.append("\n".join(lines))
-    return "\n\n".join(parts + others) + "\n"
+    text = "\n\n".join(parts)
+    for word, other in _OTHERWISE.get(crm, ()):
+        text = text.replace(word, other)
+    return "\n\n".join((text, *others)) + "\n"
 
 
 _SHOWN = "Add one; config.example.toml shows how."
@@ -221,6 +231,12 @@ def _tables() -> dict[str, type[Part]]:
         kinds = (field.annotation, *getattr(field.annotation, "__args__", ()))
         found.update((name, kind) for kind in kinds if isinstance(kind, type) and issubclass(kind, Part))
     return found
+
+
+_OTHERWISE = {
+    "hubspot": (("salesforce__client_secret", "hubspot__access_token"), ('"005..."', '"12345678"')),
+}
+"""CRM -> words of the first CRM's that its own file says otherwise."""
 
 
 def _setting(name: str, field: Any) -> str:
@@ -278,20 +294,8 @@ def _secret_files(folder: Path | None) -> dict[str, Any]:
     for file in sorted(folder.iterdir()) if folder else ():
         table, mark, name = file.name.lower().partition("__")
         if mark and table in _tables() and file.is_file():
-            found.setdefault(table, {})[name] = _read_secret(file)
+            found.setdefault(table, {})[name] = read_secret(file)
     return found
-
-
-def _read_secret(file: Path) -> str:
-    try:
-        if file.stat().st_size > _SECRET_SIZE:
-            raise Misconfigured(str(file), "is too long for a secret", "Name the file that holds the secret itself.")
-        return file.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise Misconfigured(str(file), f"cannot be read ({reason})", "Make it readable to the connector.") from None
-    except UnicodeDecodeError:
-        raise Misconfigured(str(file), "is not text", "Name the file that holds the secret itself.") from None
 
 
 def _layered(data: dict[str, Any], secrets: dict[str, Any]) -> type[Settings]:
@@ -326,7 +330,17 @@ def _validated(
     try:
         return model(**overrides), ()
     except ValidationError as error:
-        return None, problems(error, Settings, path, text=text)
+        return None, tuple(map(_astray, problems(error, Settings, path, text=text)))
+
+
+def _astray(problem: Problem) -> Problem:
+    """A setting of a CRM's table that stands in another one: the line between them was deleted."""
+    table, _, name = problem.key.rpartition(".")
+    homes = [home for home, part in CONNECTIONS.items() if name in part.model_fields and home != table]
+    if problem.found != UNKNOWN_KEY or not homes:
+        return problem
+    lines = " or ".join(f"[{home}]" for home in homes)
+    return replace(problem, fix=f"It belongs to {lines}: is the {lines} line missing above it?")
 
 
 def _variable(key: tuple[str, ...]) -> str:
@@ -353,15 +367,21 @@ def _stand_ins(origins: Mapping[str, str]) -> str:
     return "".join(f"\n[{table}]\n{name} = 0" for table, _, name in (key.partition(".") for key in origins) if name)
 
 
-def _finished(settings: Settings, path: Path, base: Path, lines: dict[Key, int]) -> Settings:
+def _finished(
+    settings: Settings, path: Path, base: Path, lines: dict[Key, int], origins: Mapping[str, str]
+) -> Settings:
     """The settings with absolute paths and with the secrets that stand in files of their own."""
     parts: dict[str, Any] = {name: _anchored(getattr(settings, name), base) for name in _tables()}
-    for name, part in parts.items():
-        if isinstance(part, Connection):
-            parts[name] = part.model_copy(update=dict(_from_files(part)))
     done = settings.model_copy(update=parts)
     done._path, done._lines = path, lines
-    return done
+    held = {
+        name: part.model_copy(update=dict(_from_files(part, name, done, origins)))
+        for name, part in parts.items()
+        if isinstance(part, Connection)
+    }
+    found = done.model_copy(update=held)
+    found._path, found._lines = path, lines
+    return found
 
 
 def _anchored(part: Part | None, base: Path) -> Part | None:
@@ -371,11 +391,15 @@ def _anchored(part: Part | None, base: Path) -> Part | None:
     return part.model_copy(update={name: base / value for name, value in values if isinstance(value, Path)})
 
 
-def _from_files(part: Connection) -> Iterator[tuple[str, SecretStr]]:
+def _from_files(
+    part: Connection, table: str, settings: Settings, origins: Mapping[str, str]
+) -> Iterator[tuple[str, SecretStr]]:
     for name in part.secrets():
         file = getattr(part, f"{name}_file")
         if file is not None and getattr(part, name) is None:
-            yield name, SecretStr(_read_secret(file))
+            key = f"{table}.{name}_file"
+            where = origins.get(key) or f"{settings.where(table, f'{name}_file')}: {key}"
+            yield name, SecretStr(named_secret(file, where))
 
 
 def unknown_variables(environ: Mapping[str, str] | None = None) -> tuple[Problem, ...]:

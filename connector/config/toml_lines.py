@@ -28,6 +28,7 @@ _SECRET_NAME = re.compile(r"secret|passw|token|credential|private|passphrase|api
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _SCALAR = re.compile(r"[^,\]}#\n]*")
 _AT_LINE = re.compile(r"\s*\(at line (\d+), column (\d+)\)|\s*\(at end of document\)")
+UNKNOWN_KEY = "is not a key that is known here"
 _SHOWN = 60  # characters of a wrong value that a message shows
 
 
@@ -142,7 +143,7 @@ def _line_of(at: Key, loc: Key, lines: Mapping[Key, int]) -> tuple[int, Key]:
 def _words(detail: Any, loc: Key, model: type[BaseModel]) -> tuple[str, str]:
     kind, context = detail["type"], detail.get("ctx", {})
     if kind == "extra_forbidden":
-        return "is not a key that is known here", closest(str(loc[-1]), _fields_at(model, loc[:-1]))
+        return UNKNOWN_KEY, closest(str(loc[-1]), _fields_at(model, loc[:-1]))
     if kind == "missing":
         return "is missing", "Add it."
     got = _got(detail["input"], loc, model)

@@ -216,11 +216,14 @@ def test_a_missing_secrets_folder_is_named_with_its_line(tmp_path: Path) -> None
 def test_an_unreadable_secret_file_is_named_and_not_shown(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "named").write_bytes(content)
     text = complaint(tmp_path, ORG + 'client_secret_file = "named"\n')
-    assert text.startswith("named: is ")
+    assert text.startswith("config.toml:4: salesforce.client_secret_file: the file named is ")
 
 
 def test_a_secret_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    assert "gone: cannot be read" in complaint(tmp_path, ORG + 'client_secret_file = "gone"\n')
+    found = complaint(tmp_path, ORG + 'client_secret_file = "gone"\n')
+    assert found == (
+        "config.toml:4: salesforce.client_secret_file: there is no file gone. Make it, or correct its name."
+    )
 
 
 @pytest.mark.parametrize(
