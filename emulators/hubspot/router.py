@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from emulators.hubspot.errors import HubError, invalid
 from emulators.loopback.http import Response as Response
+from emulators.loopback.json_text import parse
 
 if TYPE_CHECKING:
     from emulators.hubspot.portal import Portal
@@ -69,7 +70,7 @@ class Request:
         if kind != "application/json":
             raise HubError(415, "", "HTTP 415 Unsupported Media Type")
         try:
-            return json.loads(self.body)
+            return parse(self.body)
         except ValueError:
             raise invalid("Invalid input JSON on line 1, column 1: the body cannot be read") from None
 
@@ -156,6 +157,14 @@ class Router:
             names = tuple(re.findall(r"\{(\w+)\}", spelled))
             route = Route(method, spelled, handler, scopes, public, limit, version, names)
             self._put(route)
+
+    def routes(self) -> Iterator[Route]:
+        """Every route, in no particular order."""
+        nodes = [self._root]
+        while nodes:
+            node = nodes.pop()
+            yield from node.routes.values()
+            nodes += [*node.words.values(), *([node.any] if node.any else [])]
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
         """The route and its decoded parameters; 404 for no path or a retired version, 405 for another method."""

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 MAX_BODY = 160 * 1024 * 1024
 _GZIP_FROM = 1024
+_PATIENCE = 30.0  # seconds for which a body may come in
 _PHRASES = {477: "Migration In Progress"}
 
 
@@ -125,8 +126,10 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         accepts = "gzip" in headers.get("accept-encoding", "").lower()
         try:
+            self.request.settimeout(_PATIENCE)
             call = Call(self.command, self.path, headers, self._body(headers))
-        except (ValueError, OSError, zlib.error):
+            self.request.settimeout(None)
+        except (ValueError, OSError, EOFError, zlib.error):
             self.close_connection = True
             self._send(self.server.site.unreadable(), accepts)
             return
@@ -136,26 +139,33 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(response, accepts, truncated=truncated)
 
-    do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = do_HEAD = _serve  # noqa: N815
+    def __getattr__(self, name: str) -> Any:
+        """Every method is the site's to answer or to refuse."""
+        if name.startswith("do_"):
+            return self._serve
+        raise AttributeError(name)
 
     def _body(self, headers: dict[str, str]) -> bytes:
         if "chunked" in headers.get("transfer-encoding", "").lower():
             body = self._chunks()
         else:
-            length = int(headers.get("content-length") or 0)
-            if length > MAX_BODY:
-                raise ValueError("body too large")
-            body = self.rfile.read(length) if length else b""
-        return gzip.decompress(body) if headers.get("content-encoding", "").lower() == "gzip" else body
+            body = self._exactly(_size(headers.get("content-length") or "0", 10))
+        return _unzipped(body) if headers.get("content-encoding", "").lower() == "gzip" else body
+
+    def _exactly(self, size: int) -> bytes:
+        found = self.rfile.read(size) if size else b""
+        if len(found) < size:
+            raise ValueError("the body ends before its length")
+        return found
 
     def _chunks(self) -> bytes:
         parts: list[bytes] = []
         size = 0
-        while count := int(self.rfile.readline(32).split(b";")[0], 16):
+        while count := _size(self.rfile.readline(32).split(b";")[0].strip().decode("ascii"), 16):
             size += count
             if size > MAX_BODY:
                 raise ValueError("body too large")
-            parts.append(self.rfile.read(count))
+            parts.append(self._exactly(count))
             self.rfile.readline(8)
         while self.rfile.readline(8192) not in (b"\r\n", b"\n", b""):
             pass
@@ -183,6 +193,25 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body[: len(body) // 2] if truncated else body)
         with contextlib.suppress(OSError):
             self.wfile.flush()
+
+
+def _size(text: str, base: int) -> int:
+    """The length that a header or a chunk tells; ValueError unless it is a sound one."""
+    if not text.isalnum():
+        raise ValueError(f"{text!r} is no length")
+    found = int(text, base)
+    if found > MAX_BODY:
+        raise ValueError("body too large")
+    return found
+
+
+def _unzipped(body: bytes) -> bytes:
+    """The body unzipped; ValueError when it is cut or grows beyond all bounds."""
+    reader = zlib.decompressobj(wbits=31)
+    found = reader.decompress(body, MAX_BODY)
+    if not reader.eof:
+        raise ValueError("the zipped body is cut or too large")
+    return found
 
 
 def _phrase(status: int) -> str:

@@ -12,6 +12,7 @@ from emulators.loopback.calls import Calls
 from emulators.loopback.clock import Clock, parse_instant, stored
 from emulators.loopback.faults import Faults
 from emulators.loopback.http import Call, Response
+from emulators.loopback.json_text import parse
 
 PREFIX = "/__emulator__"
 TOKEN_HEADER = "x-emulator-token"  # noqa: S105  (the header's name)
@@ -49,7 +50,7 @@ class Plane:
             known = ", ".join(f"{method} {name}" for method, name in sorted(self._acts))
             return _json({"error": f"no {call.method} {call.path} here; known are {known}"}, 404)
         try:
-            found = act(json.loads(call.body) if call.body else {})
+            found = act(parse(call.body) if call.body else {})
         except Exception as bad:
             refused = self.refusal(bad)
             if refused is None and not isinstance(bad, _WRONG):

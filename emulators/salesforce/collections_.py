@@ -131,8 +131,8 @@ def retrieve(request: Request, org: Org) -> Response:
     """Records of one type by id, in order; null where there is none."""
     obj = org.object(request.params["object"])
     if request.method == "POST":
-        body = request.json()
-        texts, names = [str(text) for text in body.get("ids", [])], [str(name) for name in body.get("fields", [])]
+        body = request.document()
+        texts, names = _texts(body, "ids"), _texts(body, "fields")
     else:
         texts = [part.strip() for part in request.query.get("ids", "").split(",") if part.strip()]
         names = [part.strip() for part in request.query.get("fields", "").split(",") if part.strip()]
@@ -150,13 +150,20 @@ def retrieve(request: Request, org: Org) -> Response:
     return json_response([by_id.get(str(found)) for found in ids])
 
 
+def _texts(body: dict[str, Any], name: str) -> list[str]:
+    found = body.get(name) or []
+    if not isinstance(found, list):
+        raise ApiError("JSON_PARSER_ERROR", f"{name} must be a list at [line:1, column:1]")
+    return [str(text) for text in found]
+
+
 def _records(request: Request) -> tuple[list[dict[str, Any]], bool]:
     body = request.json()
     if not isinstance(body, dict) or not isinstance(body.get("records"), list):
         raise ApiError("INVALID_INPUT", "Your request must contain a records list")
     records = body["records"]
     _check_count(len(records))
-    if not all(isinstance(record, dict) for record in records):
+    if not all(isinstance(record, dict) and isinstance(record.get("attributes", {}), dict) for record in records):
         raise ApiError("JSON_PARSER_ERROR", "Cannot deserialize instance of sobject from VALUE_STRING")
     return records, body.get("allOrNone") in (True, "true")
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from typing import Any
 from xml.sax.saxutils import escape
 
+from emulators.loopback.json_text import parse as parse_json
 from emulators.salesforce import metadata_deploy as deploys
 from emulators.salesforce.errors import ApiError
 from emulators.salesforce.metadata_xml import NAMESPACE, BadXml, Node, parse
@@ -35,13 +35,15 @@ def create(request: Request, org: Org) -> Response:
         deployment = _quick(request, org)
     else:
         parts = _parts(request)
-        options = json.loads(parts["json"]).get("deployOptions") or {}
+        options = parse_json(parts["json"]).get("deployOptions") or {}
+        if not isinstance(options, dict):
+            raise ApiError("JSON_PARSER_ERROR", "deployOptions must be an object")
         deployment = deploys.create(org, request.user, parts["file"], options)
     return json_response(_answer(org, deployment, details=False), 201)
 
 
 def _quick(request: Request, org: Org) -> deploys.Deployment:
-    earlier = deploys.find(org, str(request.json().get("validatedDeployRequestId") or ""))
+    earlier = deploys.find(org, str(request.document().get("validatedDeployRequestId") or ""))
     if not earlier.options["checkOnly"] or earlier.status != "Succeeded":
         raise ApiError("INVALID_ID_FIELD", f"{earlier.id} is not a validation that succeeded")
     options = earlier.options | {"checkOnly": False}
@@ -65,7 +67,7 @@ def _parts(request: Request) -> dict[str, bytes]:
         if name not in found:
             raise ApiError("INVALID_MULTIPART_REQUEST", f"the part {name} is missing")
     try:
-        if not isinstance(json.loads(found["json"]), dict):
+        if not isinstance(parse_json(found["json"]), dict):
             raise ValueError("no object")
     except ValueError as bad:
         raise ApiError("JSON_PARSER_ERROR", f"the part json: {bad}") from None
@@ -81,8 +83,8 @@ def status(request: Request, org: Org) -> Response:
 
 def cancel(request: Request, org: Org) -> Response:
     """Cancel a deployment that has not ended."""
-    wanted = request.json().get("deployResult") or {}
-    if wanted.get("status") != "Canceling":
+    wanted = request.document().get("deployResult")
+    if not isinstance(wanted, dict) or wanted.get("status") != "Canceling":
         raise ApiError("INVALID_FIELD", "deployResult.status must be Canceling")
     return json_response(_answer(org, deploys.cancel(org, request.params["id"]), details=False), 202)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from emulators.loopback.http import Response as Response
+from emulators.loopback.json_text import parse
 from emulators.salesforce.errors import ApiError, DmlError, not_found
 
 if TYPE_CHECKING:
@@ -52,11 +53,18 @@ class Request:
                 http=415,
             )
         try:
-            return json.loads(self.body)
+            return parse(self.body)
         except ValueError as bad:
             line, column = getattr(bad, "lineno", 1), getattr(bad, "colno", 1)
             text = f"Unexpected character or end of input at [line:{line}, column:{column}]"
             raise ApiError("JSON_PARSER_ERROR", text) from None
+
+    def document(self) -> dict[str, Any]:
+        """The parsed body, which must be a JSON object."""
+        found = self.json()
+        if not isinstance(found, dict):
+            raise ApiError("JSON_PARSER_ERROR", "The body must be a JSON object at [line:1, column:1]")
+        return found
 
 
 def json_response(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -97,6 +105,10 @@ class Router:
     def add(self, method: str, template: str, handler: Handler, *, session: bool = True) -> None:
         """Register `/a/{name}/b`: `{version}` matches vNN.N, `{rest...}` slashes too; a last slash is tolerated."""
         self._routes.append(Route(method, re.compile(_expression(template)), template, handler, session))
+
+    def routes(self) -> Iterator[Route]:
+        """Every route, the most special ones first."""
+        return iter(self._routes)
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
         """The route and its decoded parameters; 404 for no path, 405 for a path without that method."""
