@@ -58,7 +58,7 @@ def _grouped(links: Sequence[Link]) -> list[dict[str, Any]]:
 
 def _page(entries: list[dict[str, Any]], after: str, limit: int) -> tuple[list[dict[str, Any]], str]:
     """The entries that come after an id, and the cursor for more; no text when that was all."""
-    if after and not after.isdecimal():
+    if after and not (after.isdecimal() and len(after) <= 18):
         raise invalid(f"Invalid paging cursor: {after}")
     rest = [each for each in entries if not after or int(each["toObjectId"]) > int(after)]
     return rest[:limit], str(rest[limit - 1]["toObjectId"]) if len(rest) > limit else ""
@@ -93,7 +93,7 @@ def _put_default(request: Request, portal: Portal) -> Response:
 def _delete_one(request: Request, portal: Portal) -> Response:
     one, other = _ends(request, portal)
     record_id, to_id = request.params["id"], request.params["to_id"]
-    if record_id.isdecimal() and to_id.isdecimal():
+    if all(each.isdecimal() and len(each) <= 18 for each in (record_id, to_id)):
         associations.remove(portal, one.type_id, record_id, other.type_id, to_id)
     return no_content()
 

@@ -37,7 +37,7 @@ def of(portal: Portal, type_id: str, ids: Iterable[str], to_type: str) -> dict[s
     """The links of records to live records of another object, one a label, ascending by to_id; no key without any."""
     known = {(each.category, each.type_id): each for each in labels.kinds(portal, type_id, to_type)}
     found: dict[str, list[Link]] = {}
-    numbers = [int(each) for each in dict.fromkeys(ids) if each.isdecimal()]
+    numbers = [int(each) for each in dict.fromkeys(ids) if each.isdecimal() and len(each) <= 18]
     for start in range(0, len(numbers), _CHUNK):
         chunk = numbers[start : start + _CHUNK]
         rows = portal.connection.execute(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emulators.hubspot import definitions, values
+from emulators.hubspot.bodies import whole
 from emulators.hubspot.errors import HubError, invalid, not_found
 from emulators.hubspot.router import Request, Response, Router, json_response, no_content
 
@@ -381,14 +382,14 @@ def _sound_item(body: Mapping[str, Any]) -> dict[str, Any]:
     if amount < 0:
         raise invalid("The amount of an item must not be negative")
     description = str(body.get("description") or "")
-    return {"name": name, "amount": amount, "order": int(body.get("order", 0)), "description": description}
+    return {"name": name, "amount": amount, "order": whole(body.get("order"), "order"), "description": description}
 
 
 def _item(request: Request, portal: Portal, kind: str) -> tuple[int, dict[str, Any]]:
     campaign_id, text = _one(portal, request.params["campaign"])[0], request.params["item"]
     row = portal.connection.execute(
         "SELECT id, body FROM campaign_item WHERE campaign = ? AND kind = ? AND id = ?",
-        (campaign_id, kind, int(text) if text.isdecimal() else 0),
+        (campaign_id, kind, int(text) if text.isdecimal() and len(text) <= 18 else 0),
     ).fetchone()
     if row is None:
         raise not_found(f"The {kind} item {text} was not found")

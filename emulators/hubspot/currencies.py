@@ -150,7 +150,9 @@ def _current(request: Request, portal: Portal) -> Response:
 
 def _read(request: Request, portal: Portal) -> Response:
     wanted = request.params["rate"]
-    return json_response(_printed(portal, _row(portal, int(wanted) if wanted.isdecimal() else 0)))
+    return json_response(
+        _printed(portal, _row(portal, int(wanted) if wanted.isdecimal() and len(wanted) <= 18 else 0))
+    )
 
 
 def _create(request: Request, portal: Portal) -> Response:

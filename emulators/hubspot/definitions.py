@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from emulators.hubspot import catalog
+from emulators.hubspot.bodies import whole
 from emulators.hubspot.catalog.shapes import Definition, Group, ObjectType, Option
 from emulators.hubspot.errors import HubError, invalid
 
@@ -130,7 +131,7 @@ def option_from(body: dict[str, Any], order: int) -> Option:
     return Option(
         value=value,
         label=label,
-        display_order=int(body.get("displayOrder", order)),
+        display_order=whole(body.get("displayOrder"), "displayOrder", order),
         hidden=bool(body.get("hidden", False)),
         description=str(body.get("description") or ""),
     )

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from emulators.hubspot import catalog, definitions
+from emulators.hubspot.bodies import whole
 from emulators.hubspot.catalog import Group, ObjectType
 from emulators.hubspot.errors import HubError, conflict, invalid, not_found
 from emulators.hubspot.router import Request, Response, Router, json_response, no_content
@@ -101,7 +102,7 @@ def _create(request: Request, portal: Portal) -> Response:
                 category="OBJECT_ALREADY_EXISTS",
                 sub_category="Properties.GROUP_WITH_NAME_EXISTS",
             )
-        group = Group(name, label, int(body.get("displayOrder", -1)))
+        group = Group(name, label, whole(body.get("displayOrder"), "displayOrder", -1))
         put(portal, obj, group)
     return json_response(_printed(group), 201, {"Location": f"{request.path.rstrip('/')}/{name}"})
 
@@ -111,7 +112,7 @@ def _change(request: Request, portal: Portal) -> Response:
     with portal.transaction():
         known = _one(portal, obj, request.params["group"])
         label = str(body.get("label") or known.label)
-        group = Group(known.name, label, int(body.get("displayOrder", known.display_order)))
+        group = Group(known.name, label, whole(body.get("displayOrder"), "displayOrder", known.display_order))
         put(portal, obj, group)
     return json_response(_printed(group))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emulators.hubspot import definitions
+from emulators.hubspot import bodies, definitions
 from emulators.hubspot.catalog import ASSOCIATION_TYPES, OBJECTS, ObjectType
 from emulators.hubspot.errors import HubError, conflict, invalid, not_found
 from emulators.hubspot.router import Request, Response, Router, json_response, no_content
@@ -172,7 +172,7 @@ def _list(request: Request, portal: Portal) -> Response:
 def _create(request: Request, portal: Portal) -> Response:
     one, other = _ends(request, portal)
     body = request.document()
-    label, name, inverse = body.get("label"), body.get("name"), body.get("inverseLabel")
+    label, name, inverse = body.get("label"), body.get("name"), bodies.text(body, "inverseLabel")
     if not isinstance(label, str) or not isinstance(name, str):
         raise invalid("Some required fields were not set: [label, name]")
     with portal.transaction():
@@ -192,7 +192,7 @@ def _change(request: Request, portal: Portal) -> Response:
         kind = _custom(portal, one, other, number)
         connection.execute("UPDATE label SET label = ? WHERE id = ?", (label, number))
         if kind.inverse != number:
-            back = body.get("inverseLabel") or (label if _same(portal, kind) else None)
+            back = bodies.text(body, "inverseLabel") or (label if _same(portal, kind) else None)
             if back:
                 connection.execute("UPDATE label SET label = ? WHERE id = ?", (back, kind.inverse))
     return no_content()
@@ -215,7 +215,7 @@ def _delete(request: Request, portal: Portal) -> Response:
     one, other = _ends(request, portal)
     text = request.params["kind"]
     with portal.transaction() as connection:
-        kind = _custom(portal, one, other, int(text) if text.isdecimal() else 0)
+        kind = _custom(portal, one, other, int(text) if text.isdecimal() and len(text) <= 18 else 0)
         for number in {kind.type_id, kind.inverse}:
             connection.execute("DELETE FROM label WHERE id = ?", (number,))
             connection.execute("DELETE FROM association WHERE category = ? AND kind = ?", (USERS, number))

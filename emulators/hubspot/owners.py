@@ -96,7 +96,7 @@ def _list(request: Request, portal: Portal) -> Response:
     limit = request.number("limit", 100, most=_PAGE)
     email, archived = request.one("email").strip().lower(), request.flag("archived")
     after = request.one("after", "0")
-    if not after.isdecimal():
+    if not after.isdecimal() or len(after) > 18:
         raise invalid(f"Invalid input for query parameter after: '{after}'")
     rows = portal.connection.execute(
         "SELECT id, body FROM owner WHERE archived = ? AND id > ? AND (? = '' OR email = ?) ORDER BY id LIMIT ?",
@@ -118,7 +118,7 @@ def _read(request: Request, portal: Portal) -> Response:
     kind = request.one("idProperty", "id")
     if kind not in ("id", "userId"):
         raise invalid(f"Invalid input for query parameter idProperty: '{kind}' is not one of [id, userId]")
-    if not wanted.isdecimal():
+    if not wanted.isdecimal() or len(wanted) > 18:
         raise invalid(f"Unable to parse value for path parameter: ownerId '{wanted}'")
     column = "id" if kind == "id" else "user_id"
     row = portal.connection.execute(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from emulators.hubspot import definitions
+from emulators.hubspot import bodies, definitions
 from emulators.hubspot.catalog import DEFAULT_DEAL_STAGES, DEFAULT_TICKET_STAGES, ObjectType
 from emulators.hubspot.errors import HubError, conflict, invalid, not_found
 from emulators.hubspot.router import Request, Response, Router, json_response, no_content
@@ -157,8 +157,8 @@ def _made(portal: Portal, obj: ObjectType, body: Mapping[str, Any]) -> dict[str,
     """A new pipeline from what was sent; ids are digits unless given (loading gives them)."""
     label = _text(body, "label", "pipeline")
     now = portal.now_text()
-    sent = body.get("stages")
-    if not isinstance(sent, list) or not sent:
+    sent = bodies.objects(body, "stages")
+    if not sent:
         raise invalid("Pipelines must have at least one stage")
     made = [_made_stage(portal, obj, {"displayOrder": order, **each}) for order, each in enumerate(sent)]
     labels = [stage["label"].lower() for stage in made]
@@ -166,7 +166,7 @@ def _made(portal: Portal, obj: ObjectType, body: Mapping[str, Any]) -> dict[str,
         raise invalid("Stage labels must be unique within a pipeline")
     return {
         "label": label,
-        "displayOrder": int(body.get("displayOrder", 0)),
+        "displayOrder": bodies.whole(body.get("displayOrder"), "displayOrder"),
         "id": str(body.get("id") or body.get("pipelineId") or portal.new_id()),
         "stages": made,
         "createdAt": now,
@@ -180,7 +180,7 @@ def _made_stage(portal: Portal, obj: ObjectType, body: Mapping[str, Any]) -> dic
     return {
         "id": str(body.get("id") or body.get("stageId") or portal.new_id()),
         "label": _text(body, "label", "stage"),
-        "displayOrder": int(body.get("displayOrder", 0)),
+        "displayOrder": bodies.whole(body.get("displayOrder"), "displayOrder"),
         "metadata": _metadata(obj, body.get("metadata")),
         "createdAt": now,
         "updatedAt": now,
@@ -244,7 +244,9 @@ def _change(request: Request, portal: Portal) -> Response:
         pipeline = _one(portal, obj, request.params["pipeline"])
         if "label" in body:
             _refuse_label(portal, obj, _text(body, "label", "pipeline"), pipeline["id"])
-        pipeline |= {name: body[name] for name in ("label", "displayOrder") if name in body}
+            pipeline["label"] = body["label"]
+        if "displayOrder" in body:
+            pipeline["displayOrder"] = bodies.whole(body["displayOrder"], "displayOrder")
         pipeline["updatedAt"] = portal.now_text()
         put(portal, obj.type_id, pipeline)
     return json_response(pipeline)
@@ -323,9 +325,9 @@ def _change_stage(request: Request, portal: Portal) -> Response:
         if "label" in body:
             stage["label"] = _text(body, "label", "stage")
         if "displayOrder" in body:
-            stage["displayOrder"] = int(body["displayOrder"])
+            stage["displayOrder"] = bodies.whole(body["displayOrder"], "displayOrder")
         if "metadata" in body:
-            stage["metadata"] = _metadata(obj, {**stage["metadata"], **body["metadata"]})
+            stage["metadata"] = _metadata(obj, {**stage["metadata"], **bodies.mapping(body, "metadata")})
         stage["updatedAt"] = portal.now_text()
         put(portal, obj.type_id, pipeline)
     return json_response(stage)

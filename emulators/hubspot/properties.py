@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emulators.hubspot import definitions, groups, search_index
+from emulators.hubspot import bodies, definitions, groups, search_index
 from emulators.hubspot.catalog import Definition, Group, ObjectType
 from emulators.hubspot.errors import HubError, conflict, invalid
 from emulators.hubspot.router import Request, Response, Router, json_response, no_content
@@ -147,11 +147,15 @@ def _with(known: Definition, body: Mapping[str, Any]) -> dict[str, Any]:
     """What a body says, as attributes; `options`, when sent, is the whole new list."""
     sent = {name: body[key] for key, (name, _) in _CHANGEABLE.items() if body.get(key) is not None}
     kinds = dict(_CHANGEABLE.values())
-    found: dict[str, Any] = {name: kinds[name](value) for name, value in sent.items()}
-    options = body.get("options")
-    if isinstance(options, list):
-        found["options"] = tuple(definitions.option_from(each, order) for order, each in enumerate(options))
+    found: dict[str, Any] = {name: _as(kinds[name], name, value) for name, value in sent.items()}
+    if body.get("options") is not None:
+        sent_options = bodies.objects(body, "options")
+        found["options"] = tuple(definitions.option_from(each, order) for order, each in enumerate(sent_options))
     return found
+
+
+def _as(kind: Callable[[Any], Any], name: str, value: object) -> Any:
+    return bodies.whole(value, name) if kind is int else kind(value)
 
 
 def _demand_sound(portal: Portal, obj: ObjectType, found: Definition) -> None:

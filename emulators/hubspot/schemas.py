@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emulators.hubspot import definitions, labels, properties
+from emulators.hubspot import bodies, definitions, labels, properties
 from emulators.hubspot.catalog import OBJECTS, ObjectType
 from emulators.hubspot.errors import HubError, conflict, invalid, not_found
 from emulators.hubspot.router import Request, Response, Router, json_response, no_content
@@ -44,23 +44,23 @@ def routes(router: Router) -> None:
 
 def make(portal: Portal, body: Mapping[str, Any]) -> dict[str, Any]:
     """A new custom object with its properties and associations: the kept schema. 400 and 409 as HubSpot refuses."""
-    name = str(body.get("name") or "")
+    name = bodies.text(body, "name")
     _demand_sound(portal, name, body)
     with portal.transaction() as connection:
         number = _number(portal, body)
         now = portal.now_text()
-        labels_ = dict(body.get("labels") or {})
+        labels_ = bodies.mapping(body, "labels")
         kept = {
             "id": str(number),
             "objectTypeId": f"2-{number}",
             "name": name,
             "fullyQualifiedName": f"p{portal.settings.portal_id}_{name}",
-            "labels": {"singular": labels_.get("singular", name), "plural": labels_.get("plural", name)},
-            "description": body.get("description") or "",
-            "primaryDisplayProperty": body["primaryDisplayProperty"],
-            "secondaryDisplayProperties": list(body.get("secondaryDisplayProperties") or ()),
-            "requiredProperties": list(body.get("requiredProperties") or ()),
-            "searchableProperties": list(body.get("searchableProperties") or ()),
+            "labels": {each: bodies.text(labels_, each, name) for each in ("singular", "plural")},
+            "description": bodies.text(body, "description"),
+            "primaryDisplayProperty": bodies.text(body, "primaryDisplayProperty"),
+            "secondaryDisplayProperties": bodies.texts(body, "secondaryDisplayProperties"),
+            "requiredProperties": bodies.texts(body, "requiredProperties"),
+            "searchableProperties": bodies.texts(body, "searchableProperties"),
             "createdAt": now,
             "updatedAt": now,
             "createdByUserId": portal.settings.user_id,
@@ -69,10 +69,10 @@ def make(portal: Portal, body: Mapping[str, Any]) -> dict[str, Any]:
         connection.execute("INSERT INTO custom_object VALUES (?, ?, ?, 0)", (number, name, json.dumps(kept)))
         definitions.changed(portal)
         obj = definitions.custom_type(portal, kept)
-        for each in body.get("properties") or ():
+        for each in bodies.objects(body, "properties"):
             properties.make(portal, obj, {"groupName": f"{name}_information", **each}, at_once=True)
-        for each in body.get("associatedObjects") or ():
-            labels.make_plain(portal, obj, _target(portal, str(each)))
+        for other in bodies.texts(body, "associatedObjects"):
+            labels.make_plain(portal, obj, _target(portal, other))
     return kept
 
 
@@ -101,7 +101,7 @@ def _demand_sound(portal: Portal, name: str, body: Mapping[str, Any]) -> None:
     words = body.get("labels")
     if not isinstance(words, Mapping) or not words.get("singular") or not words.get("plural"):
         raise invalid("Some required fields were not set: [labels]")
-    primary = body.get("primaryDisplayProperty")
+    primary = bodies.text(body, "primaryDisplayProperty")
     if not primary:
         code = "ObjectSchemaError.PRIMARY_DISPLAY_PROPERTY_REQUIRED"
         raise invalid("A primary display property is required", sub_category=code)
@@ -114,12 +114,16 @@ def _demand_sound(portal: Portal, name: str, body: Mapping[str, Any]) -> None:
         )
     if len(known) >= MOST:
         raise invalid(f"The limit of {MOST} custom objects has been reached")
-    own = {str(each.get("name")) for each in body.get("properties") or () if isinstance(each, Mapping)}
+    own = {str(each.get("name")) for each in bodies.objects(body, "properties")}
     for key in ("primaryDisplayProperty", "requiredProperties", "searchableProperties", "secondaryDisplayProperties"):
-        named = body.get(key) or ()
-        lacking = [each for each in ([named] if isinstance(named, str) else named) if each not in own]
+        lacking = [each for each in _named(body, key) if each not in own]
         if lacking:
             raise invalid(f"Invalid {key}: {', '.join(lacking)}", sub_category="ObjectSchemaError.INVALID_PROPERTIES")
+
+
+def _named(body: Mapping[str, Any], key: str) -> list[str]:
+    """The properties that one of the four keys names."""
+    return bodies.texts(body, key) if key != "primaryDisplayProperty" else [bodies.text(body, key)] * (key in body)
 
 
 def _target(portal: Portal, spelled: str) -> ObjectType:
@@ -230,12 +234,11 @@ def _change(request: Request, portal: Portal) -> Response:
         kept = _read_kept(portal, obj)
         known = definitions.of(portal, obj.type_id)
         for key in ("primaryDisplayProperty", "requiredProperties", "searchableProperties"):
-            named = body.get(key) or ()
-            lacking = [each for each in ([named] if isinstance(named, str) else named) if each not in known]
+            lacking = [each for each in _named(body, key) if each not in known]
             if lacking:
                 raise invalid(f"Invalid {key}: {', '.join(lacking)}")
         kept |= {key: body[key] for key in _CHANGEABLE if key in body and key != "labels"}
-        kept["labels"] |= dict(body.get("labels") or {})
+        kept["labels"] |= {each: str(word) for each, word in bodies.mapping(body, "labels").items()}
         kept["updatedAt"] = portal.now_text()
         connection.execute("UPDATE custom_object SET body = ? WHERE number = ?", (json.dumps(kept), int(kept["id"])))
         definitions.changed(portal)

@@ -20,6 +20,7 @@ from emulators.hubspot import (
     validations,
     values,
 )
+from emulators.hubspot.bodies import whole
 from emulators.hubspot.defaults import new_values
 from emulators.hubspot.definitions import ObjectType
 from emulators.hubspot.errors import HubError, conflict, invalid
@@ -149,8 +150,8 @@ def archive(portal: Portal, obj: ObjectType, ids: Iterable[str]) -> int:
             record.archived = record.modified = now
             records.hold(connection, record, ())
         records.save(connection, found)
-    return len(found)
         changes.about(portal, connection, changes.Kind.DELETION, found)
+    return len(found)
 
 
 def restore(portal: Portal, obj: ObjectType, ids: Iterable[str]) -> int:
@@ -162,8 +163,8 @@ def restore(portal: Portal, obj: ObjectType, ids: Iterable[str]) -> int:
             record.archived, record.modified = None, portal.now_text()
             records.hold(connection, record, unique_names(portal, obj))
         records.save(connection, found)
-    return len(found)
         changes.about(portal, connection, changes.Kind.RESTORE, found)
+    return len(found)
 
 
 def _begun(portal: Portal, obj: ObjectType, given: dict[str, str], record_id: str, actor: Actor) -> Record:
@@ -210,8 +211,8 @@ def _change(
     records.save(connection, [record])
     records.hold(connection, record, unique_names(portal, obj))
     _note(connection, record, before, changed, actor)
-    return list(dict.fromkeys([*told, *changed]))
     changes.edited(portal, connection, record, changed, actor)
+    return list(dict.fromkeys([*told, *changed]))
 
 
 def _note(
@@ -257,10 +258,16 @@ def _link(portal: Portal, obj: ObjectType, record: Record, link: Mapping[str, An
     types = link.get("types")
     if not to_id or not isinstance(types, list) or not types:
         raise invalid("Invalid input JSON: an association needs to.id and types")
-    pairs = [(str(each.get("associationCategory", "")), int(each.get("associationTypeId", 0))) for each in types]
+    pairs = [_kind(each) for each in types]
     associations.add_typed(portal, obj.type_id, record.id, to_id, pairs)
 
 
 def _full(text: str) -> str:
     """An instant in stored form with its milliseconds, as the created and modified columns have it."""
     return text if "." in text else text.replace("Z", ".000Z")
+
+
+def _kind(sent: object) -> tuple[str, int]:
+    if not isinstance(sent, Mapping):
+        raise invalid("Invalid input JSON: types must be objects")
+    return str(sent.get("associationCategory", "")), whole(sent.get("associationTypeId"), "associationTypeId")
