@@ -1,0 +1,49 @@
+"""How the emulators are proved: `python -m emulators.replay --help`."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from emulators.replay.fuzz import storm
+from emulators.replay.targets import OrgUnderFire, PortalUnderFire
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    found = argparse.ArgumentParser(prog="python -m emulators.replay", description=__doc__)
+    acts = found.add_subparsers(dest="act", required=True)
+    fuzz = acts.add_parser("fuzz", help="throw malformed requests at both emulators")
+    fuzz.add_argument("--requests", type=int, default=10_000, metavar="N", help="at each (default 10,000)")
+    fuzz.add_argument("--seed", type=int, default=1, metavar="N", help="same seed, same requests (default 1)")
+    fuzz.add_argument("--only", choices=["salesforce", "hubspot"], help="one of the two")
+    fuzz.set_defaults(run=_fuzz)
+    return found
+
+
+def main(arguments: list[str]) -> int:
+    """0 when nothing was found, 1 otherwise, 2 for options that make no sense."""
+    options = parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], int] = options.run
+    return run(options)
+
+
+def _fuzz(options: argparse.Namespace) -> int:
+    found = 0
+    for kind in (OrgUnderFire, PortalUnderFire):
+        if options.only in (None, kind.name):
+            with tempfile.TemporaryDirectory(prefix="emulator-") as folder:
+                target = kind(Path(folder))
+                outcome = storm(target, options.requests, random.Random(options.seed))
+                target.close()
+            sys.stdout.write(outcome.told(target.name) + "\n")
+            found += len(outcome.found)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

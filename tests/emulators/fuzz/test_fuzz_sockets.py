@@ -1,0 +1,89 @@
+"""Bytes that are no proper HTTP get an answer or a closed connection, never a hang, and the next caller is served."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emulators.loopback import http
+from emulators.replay.targets import OrgUnderFire, PortalUnderFire
+
+POST = b"POST /crm/v3/objects/companies HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+RAW = (
+    b"\r\n\r\n",
+    b"GET\r\n\r\n",
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    b"GET / HTTP/9.9\r\n\r\n",
+    b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n\r\n",
+    b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 200 + b"\r\n",
+    b"GET / HTTP/1.1\r\nX" + b"x" * 70_000 + b"\r\n\r\n",
+    b"BREW /coffee HTTP/1.1\r\n\r\n",
+    b"OPTIONS * HTTP/1.1\r\n\r\n",
+    b"CONNECT a:1 HTTP/1.1\r\n\r\n",
+    b"GET \xff\xfe HTTP/1.1\r\nHost: \xff\r\n\r\n",
+    POST + b"Content-Length: -5\r\n\r\n{}",
+    POST + b"Content-Length: five\r\n\r\n{}",
+    POST + b"Content-Length: " + b"9" * 30 + b"\r\n\r\n{}",
+    POST + b"Content-Length: 50\r\n\r\n{}",
+    POST + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+    POST + b"Transfer-Encoding: chunked\r\n\r\n-5\r\n{}\r\n0\r\n\r\n",
+    POST + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n",
+    POST + b"Transfer-Encoding: chunked\r\n\r\nffffffffff\r\n{}",
+    POST + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{",
+    POST + b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}",
+    POST + b"Content-Encoding: gzip\r\nContent-Length: 12\r\n\r\n" + gzip.compress(b"{}" * 50)[:12],
+    POST + b"Content-Encoding: gzip\r\nContent-Length: 0\r\n\r\n",
+    POST + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n{}",
+)
+
+
+@pytest.fixture(params=(OrgUnderFire, PortalUnderFire), ids=lambda kind: kind.name)
+def running(request: Any, tmp_path: Path) -> Iterator[Any]:
+    made = request.param(tmp_path)
+    made.emulator.start()
+    yield made.emulator
+    made.emulator.stop()
+
+
+def answered(emulator: Any, raw: bytes, *, closing: bool = True) -> bytes:
+    """What comes back until the emulator closes the connection; a hang is a timeout, which fails the test."""
+    port = int(emulator.url.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall(raw)
+        if closing:
+            connection.shutdown(socket.SHUT_WR)
+        found = b""
+        while part := connection.recv(65_536):
+            found += part
+    return found
+
+
+def test_raw_bytes_are_answered_or_cut_off(running: Any) -> None:
+    answers = [answered(running, raw) for raw in RAW]
+    statuses = [int(each.split(b" ")[1]) for each in answers if each.startswith(b"HTTP/")]
+    assert [status for status in statuses if status >= 500 and status != 505] == []
+
+
+def test_the_next_caller_is_served_after_all_that(running: Any) -> None:
+    for raw in RAW[:8]:
+        answered(running, raw)
+    assert b" 401 " in answered(running, b"GET /services/data/v67.0/limits HTTP/1.1\r\n\r\n") + answered(
+        running, b"GET /crm/v3/owners HTTP/1.1\r\n\r\n"
+    )
+
+
+def test_a_body_that_never_comes_is_waited_for_only_so_long(running: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "_PATIENCE", 0.2)
+    found = answered(running, POST + b"Content-Length: 50\r\n\r\n{}", closing=False)
+    assert found.startswith(b"HTTP/1.1 400 ")
+
+
+def test_unknown_methods_are_refused_in_the_vendors_form(running: Any) -> None:
+    path = b"/services/data/v67.0/limits" if hasattr(running, "org") else b"/crm/v3/owners"
+    found = answered(running, b"BREW " + path + b" HTTP/1.1\r\nConnection: close\r\n\r\n")
+    assert found.startswith(b"HTTP/1.1 405 ")
