@@ -21,7 +21,7 @@ from connector.errors import Refused, Stale
 from connector.store.store import DecisionRow
 from connector.sync.batch import uncollected
 from connector.sync.context import Context
-from connector.sync.streams import to_decide, to_plan
+from connector.sync.streams import take_up, to_decide, to_plan
 
 DECIDED_BY = "decided by"
 """The state that names the latest run that decided: plans made before it are stale."""
@@ -51,6 +51,7 @@ def decide(
     """
     if "partners" not in ctx.mirror.sources():
         raise Stale("nothing was pulled yet: run `pmom pull`")
+    take_up(ctx.mirror)
     day = as_of or ctx.today()
     stamp = json.dumps({"as_of": day.isoformat(), "policy": ctx.policy.version})
     dirty = None if everybody or ctx.store.state("decided") != stamp else to_decide(ctx.mirror).read()

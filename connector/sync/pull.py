@@ -23,7 +23,7 @@ from connector.mapping import Mapped, UnmappedValue, canonical_ids, to_canonical
 from connector.mirror import Rejected
 from connector.sync.cards import card_rows, edited_cards, names
 from connector.sync.context import Context
-from connector.sync.streams import Stream, forget_streams, to_decide, to_plan
+from connector.sync.streams import Stream, followed, forget_streams, take_up, to_decide, to_plan
 from connector.sync.tenant import claim
 
 MOST_FOLLOWED = 10_000
@@ -70,6 +70,7 @@ def pull(ctx: Context, run: str, *, full: bool = False, refresh: bool = False, r
     planned = reads(ctx.fieldmap, schemas)
     _note_absent(ctx, planned, schemas, result)
     claim(ctx)
+    take_up(ctx.mirror)
     now = ctx.crm.now()
     for read in planned:
         schema = schemas[read.object] or _schema_named(schemas, read.object)
@@ -151,16 +152,12 @@ def _full(ctx: Context, read: ObjectRead, stream: Stream, now: datetime, run: st
 
 def _finish(ctx: Context, read: ObjectRead, *, first: bool) -> None:
     """Put what was staged in place; only partners behind rows that differ are decided again."""
-    marks = to_decide(ctx.mirror)
     for table, source in read.feeds:
         differ = None if first else ctx.mirror.staged_changes(table, source.name, MOST_FOLLOWED)
         if differ is None:
-            marks.add(None)
-        else:
-            marks.add(ctx.mirror.affected_partners(table, differ))
-        ctx.mirror.finish_full(table, source.name)
-        if differ:
-            marks.add(ctx.mirror.affected_partners(table, differ))
+            to_decide(ctx.mirror).add(None)
+        with followed(ctx.mirror, table, differ or []):
+            ctx.mirror.finish_full(table, source.name)
 
 
 def _resume_token(ctx: Context, read: ObjectRead) -> tuple[str | None, int]:
@@ -204,9 +201,8 @@ def _store_changes(ctx: Context, table: str, source: Source, mapped: Mapped, don
     if not news.num_rows and not gone:
         return
     touched = [*_different(ctx, table, source, news), *gone]
-    before = ctx.mirror.affected_partners(table, touched)
-    ctx.mirror.upsert(table, source.name, news, gone)
-    to_decide(ctx.mirror).add(before | ctx.mirror.affected_partners(table, touched))
+    with followed(ctx.mirror, table, touched):
+        ctx.mirror.upsert(table, source.name, news, gone)
     done.changed += len(touched) - len(gone)
     done.deleted += len(gone)
 
@@ -369,9 +365,9 @@ def _note_absent(
     result.unavailable = sorted(absent.items())
     for table, source in ctx.mirror.feeds():
         if (table, source) not in read:
+            to_decide(ctx.mirror).add(None)
             ctx.mirror.begin_full(table, source)
             ctx.mirror.finish_full(table, source)
-            to_decide(ctx.mirror).add(None)
     forget_streams(ctx.mirror, {each.key for each in planned})
     for name, why in absent.items():
         ctx.mirror.set_source(name, False, why, None)

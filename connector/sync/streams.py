@@ -6,6 +6,8 @@ A cursor in another file could be ahead of the rows after a crash, or survive a 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -102,3 +104,31 @@ def to_decide(mirror: Mirror) -> Marks:
 def to_plan(mirror: Mirror) -> Marks:
     """Partners whose records may not yet hold what was decided."""
     return Marks(mirror, "plan")
+
+
+_FOLLOWED = "followed"
+
+
+@contextmanager
+def followed(mirror: Mirror, table: str, ids: list[str]) -> Iterator[None]:
+    """Mark whom a change of these rows concerns, before it and after it.
+
+    A row that moves to another partner concerns that one only once it is stored: what is being changed is noted, so
+    that a crash between the change and its marks is made good by `take_up`.
+    """
+    if not ids:
+        yield
+        return
+    mirror.set_meta(_FOLLOWED, json.dumps([table, ids]))
+    to_decide(mirror).add(mirror.affected_partners(table, ids))
+    yield
+    take_up(mirror)
+
+
+def take_up(mirror: Mirror) -> None:
+    """Mark whom the last change of rows concerns, as the rows are now, unless that was done."""
+    kept = mirror.get_meta(_FOLLOWED)
+    if kept is not None:
+        table, ids = json.loads(kept)
+        to_decide(mirror).add(mirror.affected_partners(table, ids))
+        mirror.set_meta(_FOLLOWED, None)

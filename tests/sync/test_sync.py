@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from connector.errors import Misconfigured, Refused, Stale
+from connector.mirror import Mirror
 from connector.sync.plan import waiting
 
 if TYPE_CHECKING:
@@ -416,6 +417,35 @@ def test_a_workspace_of_one_org_is_refused_for_another(office: Office) -> None:
         office.apply(planned)
     with pytest.raises(Misconfigured, match="workspace"):
         office.pull()
+
+
+@pytest.mark.parametrize("how", [{}, {"full": True}], ids=["changes", "full"])
+def test_a_deal_that_moved_when_the_process_died_is_told_to_its_new_partner(
+    office: Office, monkeypatch: pytest.MonkeyPatch, how: dict[str, bool]
+) -> None:
+    """Between the row and its marks: the row is known by then, and nothing else would bring the partner up again."""
+    old, new = quoting(office, "Old", won=2, of=10), quoting(office, "New", won=2, of=10)
+    office.pull()
+    office.decide()
+    deal = next(
+        each for each, record in office.crm.records["Opportunity"].items() if record.values["Partner__c"] == old
+    )
+    office.edit("Opportunity", deal, Partner__c=new)
+    step = "finish_full" if how else "upsert"
+    real = getattr(Mirror, step)
+
+    def dies(mirror: Mirror, table: str, *rest: Any) -> Any:
+        done = real(mirror, table, *rest)
+        if table == "partner_links":
+            raise KeyboardInterrupt
+        return done
+
+    monkeypatch.setattr(Mirror, step, dies)
+    with pytest.raises(KeyboardInterrupt):
+        office.pull(**how)
+    monkeypatch.setattr(Mirror, step, real)
+    office.pull()
+    assert set(office.decide().changed) >= {old, new}
 
 
 def test_feeds_that_were_stored_unequally_go_on_behind_the_one_that_is_least_far(office: Office) -> None:
