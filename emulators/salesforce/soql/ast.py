@@ -57,13 +57,13 @@ class Geolocation:
 class Call:
     """A function of a field, or of another function of one; COUNT() has no argument.
 
-    DISTANCE also has the other place and a unit, mi or km.
+    DISTANCE also has a fixed point and a unit, mi or km.
     """
 
     name: str  # upper case
     argument: Path | Call | None
     position: int
-    to: Path | Geolocation | None = None
+    to: Geolocation | None = None
     unit: str = ""
 
     def __str__(self) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from emulators.salesforce.schema import FieldType
-from emulators.salesforce.soql.ast import Call, Geolocation, Operand, Path
+from emulators.salesforce.soql.ast import Call, Operand, Path
 from emulators.salesforce.soql.dates import DATETIME_ONLY_FUNCTIONS, DAY_FUNCTIONS
 from emulators.salesforce.soql.errors import SoqlError, malformed, refuse
 from emulators.salesforce.soql.scope import Column, Scope
@@ -150,18 +150,17 @@ def plain_value(scope: Scope, operand: Operand) -> Value:
 
 
 def distance_value(scope: Scope, call: Call) -> Value:
-    """DISTANCE(place, place, unit): a number; null where either place has no coordinates."""
+    """DISTANCE(field, point, unit): a number; null where the field has no coordinates."""
     assert isinstance(call.argument, Path)
     assert call.to is not None
-    here, there = _coordinates(scope, call.argument), _coordinates(scope, call.to)
+    here = _coordinates(scope, call.argument)
+    there = f"{scope.binder(call.to.latitude)}, {scope.binder(call.to.longitude)}"
     sql = f"soql_distance({here}, {there}, {scope.binder(call.unit)})"
     return Value(sql, ValueKind.NUMBER, str(call), call.position)
 
 
-def _coordinates(scope: Scope, place: Path | Geolocation) -> str:
-    """Latitude and longitude as two SQL expressions."""
-    if isinstance(place, Geolocation):
-        return f"{scope.binder(place.latitude)}, {scope.binder(place.longitude)}"
+def _coordinates(scope: Scope, place: Path) -> str:
+    """Latitude and longitude of an address or a location field, as two SQL expressions."""
     column = scope.column(place)
     stem, suffix = column.field.name.removesuffix("Address"), ""
     if column.field.type == "location":

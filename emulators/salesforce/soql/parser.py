@@ -203,10 +203,12 @@ class _Parser(Cursor):
         return self.path()
 
     def distance(self, position: int) -> Call:
-        """DISTANCE(field, GEOLOCATION(latitude, longitude) or field, 'mi' or 'km')."""
+        """DISTANCE(field, GEOLOCATION(latitude, longitude), 'mi' or 'km')."""
         here = self.path()
         self.expect(",")
-        there = self.geolocation() if self.sees("GEOLOCATION", "(") else self.path()
+        if not self.sees("GEOLOCATION", "("):
+            raise self.unexpected()
+        there = self.geolocation()
         self.expect(",")
         unit = self.take()
         if unit.kind is not Kind.STRING or unit.value.lower() not in ("mi", "km"):
@@ -359,14 +361,21 @@ class _Parser(Cursor):
         return self.whole_number()
 
     def locks(self) -> tuple[str, ...]:
+        """One of FOR VIEW and FOR REFERENCE, then statistics of articles, then FOR UPDATE."""
         found: list[str] = []
-        while self.accept("FOR"):
-            token = self.take()
-            if token.word not in ("VIEW", "REFERENCE", "UPDATE"):
-                raise self.unexpected(token)
-            found.append(token.word)
+        if self.sees("FOR", "VIEW") or self.sees("FOR", "REFERENCE"):
+            self.take()
+            found.append(self.take().word)
         if self.accept("UPDATE"):
-            token = self.take()
-            if token.word not in ("TRACKING", "VIEWSTAT"):
-                raise self.unexpected(token)
+            self.statistic()
+            while self.accept(","):
+                self.statistic()
+        if self.accept("FOR"):
+            self.expect("UPDATE")
+            found.append("UPDATE")
         return tuple(found)
+
+    def statistic(self) -> None:
+        token = self.take()
+        if token.word not in ("TRACKING", "VIEWSTAT"):
+            raise self.unexpected(token)
