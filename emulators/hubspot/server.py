@@ -25,7 +25,7 @@ from emulators.loopback.server import Running
 MAX_TARGET = 16_384  # bytes of path and query; above: 414, as for too many properties in one address
 _ENDPOINTS = (
     "objects", "batch", "search", "properties", "groups", "schemas", "pipelines", "owners", "labels",
-    "association_calls", "campaigns", "account", "currencies", "validations",
+    "association_calls", "campaigns", "account", "currencies", "validations", "journal_calls",
 )  # fmt: skip
 _PLACES = re.compile(r"\{(\w+)\}")
 _CAMPAIGNS = re.compile(r"crm\.(objects|schemas)\.campaigns\.")  # of campaigns, marketing has the scopes

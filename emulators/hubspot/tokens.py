@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs
 
+from emulators.hubspot import app_tokens
 from emulators.hubspot.errors import HubError
 from emulators.hubspot.portal import Portal
 from emulators.hubspot.router import Request, Response, Router, json_response, no_content
@@ -109,14 +110,17 @@ class Tokens:
             return int(connection.execute("UPDATE token SET revoked = 1 WHERE token = ?", (token,)).rowcount)
 
     def grant(self, request: Request) -> Response:
-        """`grant_type=refresh_token` -> a new access token."""
+        """`grant_type=refresh_token` -> a new access token; `client_credentials` -> one for the journal alone."""
         form = {name: values[-1] for name, values in parse_qs(request.body.decode("utf-8", "replace")).items()}
         form = form or {name: values[-1] for name, values in request.query.items()}
-        if form.get("grant_type") != "refresh_token":
-            raise _bad_grant("UNSUPPORTED_GRANT_TYPE", "grant_type must be refresh_token")
+        if form.get("grant_type") not in ("refresh_token", "client_credentials"):
+            text = "grant_type must be refresh_token or client_credentials"
+            raise _bad_grant("UNSUPPORTED_GRANT_TYPE", text)
         known = _same(form.get("client_id"), self.app.client_id)
         if not (known and _same(form.get("client_secret"), self.app.client_secret)):
             raise _bad_grant("BAD_CLIENT_SECRET", "missing or invalid client id or client secret")
+        if form["grant_type"] == "client_credentials":
+            return json_response(app_tokens.grant(self.portal, form))
         found = self._find(form.get("refresh_token", ""))
         if found is None or found[0] != "refresh" or found[2]:
             raise _bad_grant("BAD_REFRESH_TOKEN", "missing or invalid refresh token")
