@@ -24,7 +24,16 @@ LIFE = timedelta(seconds=1800)
 _READ_WRITE = ("companies", "contacts", "deals", "custom", "quotes", "line_items", "leads", "products", "users")
 SCOPES = tuple(
     sorted(
-        ["oauth", "crm.objects.owners.read", "crm.lists.read", "crm.export", "tickets", "settings.currencies.read"]
+        [
+            "oauth",
+            "crm.objects.owners.read",
+            "crm.lists.read",
+            "crm.lists.write",
+            "crm.export",
+            "crm.import",
+            "tickets",
+            "settings.currencies.read",
+        ]
         + ["marketing.campaigns.read", "marketing.campaigns.write", "marketing.campaigns.revenue.read"]
         + [f"crm.objects.{name}.{verb}" for name in _READ_WRITE for verb in ("read", "write")]
         + [f"crm.schemas.{name}.{verb}" for name in _READ_WRITE for verb in ("read", "write")]

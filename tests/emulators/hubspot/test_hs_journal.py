@@ -280,3 +280,17 @@ def test_an_unknown_operator_of_a_filter_is_refused(reader: Reader) -> None:
     condition = {"filterType": "CRM_OBJECT_PROPERTY", "property": "amount", "operator": "NEQ", "value": "1"}
     body = {"subscriptionId": made["id"], "filter": {"conditions": [condition]}}
     assert reader.call("POST", f"{SUBSCRIPTIONS}/filters", body)[0] == 400
+
+
+def test_records_that_join_and_leave_a_list_are_written(hub: Any, reader: Reader) -> None:
+    made = hub.make("companies", name="Acme")
+    body = {"name": "Partners", "objectTypeId": "0-2", "processingType": "MANUAL"}
+    number = hub.call("POST", "/crm/v3/lists", body)[1]["list"]["listId"]
+    reader.subscribe("LIST_MEMBERSHIP", "", "ADDED_TO_LIST", "REMOVED_FROM_LIST", listIds=[int(number)])
+    hub.call("PUT", f"/crm/v3/lists/{number}/memberships/add", [made])
+    hub.call("PUT", f"/crm/v3/lists/{number}/memberships/remove", [made])
+    own = {"type": "LIST_MEMBERSHIP", "listId": int(number)}
+    assert reader.events() == [
+        event("ADDED_TO_LIST", "0-2", made, **own),
+        event("REMOVED_FROM_LIST", "0-2", made, **own),
+    ]
