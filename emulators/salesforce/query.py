@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any
 
 from emulators.loopback.clock import parse_instant, stored
+from emulators.salesforce import storage
 from emulators.salesforce.errors import ApiError
 from emulators.salesforce.org import Org
 from emulators.salesforce.router import JSON_TYPE, Request, Response, Router, json_response
@@ -72,6 +73,7 @@ def first_page(request: Request, org: Org) -> Response:
         first = list(islice(records, size))
     except SoqlError as bad:
         raise ApiError(bad.code, bad.message) from None
+    _mark_seen(org, result)
     if len(first) == size:
         following = next(records, None)
         if following is not None:
@@ -127,6 +129,23 @@ def _keep(org: Org, user: str, total: int, size: int, records: Iterator[dict[str
             connection.execute("DELETE FROM e_page WHERE cursor = ?", (gone,))
             connection.execute("DELETE FROM e_cursor WHERE id = ?", (gone,))
     return cursor
+
+
+def _mark_seen(org: Org, result: Result) -> None:
+    """FOR VIEW and FOR REFERENCE: the records remember when; nothing else about them changes."""
+    names = {"VIEW": ("LastViewedDate", "LastReferencedDate"), "REFERENCE": ("LastReferencedDate",)}.get(
+        result.seen, ()
+    )
+    known = [name for name in names if result.entity.field(name) is not None]
+    if not known or not result.ids:
+        return
+    settings = ", ".join(f"{storage.column(name)} = :now" for name in known)
+    values = {"now": stored(org.clock.now()), "ids": json.dumps(result.ids)}
+    with org.transaction() as connection:
+        connection.execute(
+            f"UPDATE {storage.table(result.entity)} SET {settings} WHERE f_id IN (SELECT value FROM json_each(:ids))",
+            values,
+        )
 
 
 def _next(request: Request, cursor: str, start: int) -> str:

@@ -24,7 +24,10 @@ _TOO_MUCH = ("too large", "too many", "too complex", "stack overflow", "at most"
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A query whose rows are found: ids in order (values are read page by page), or finished aggregate rows."""
+    """A query whose rows are found: ids in order (values are read page by page), or finished aggregate rows.
+
+    `seen` is VIEW or REFERENCE where the query says FOR VIEW or FOR REFERENCE.
+    """
 
     entity: ObjectType
     total: int
@@ -34,6 +37,7 @@ class Prepared:
     ids: tuple[str, ...] = ()
     rows: tuple[Record, ...] = ()
     plan: RowPlan | None = None
+    seen: str = ""
     _connection: sqlite3.Connection | None = field(default=None, repr=False)
 
     def page(self, offset: int, size: int, connection: sqlite3.Connection | None = None) -> list[Record]:
@@ -77,19 +81,32 @@ class Records(Sequence[Record]):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """An answer. `total` is totalSize; COUNT() has a total and no records."""
+    """An answer. `total` is totalSize; COUNT() has a total and no records.
+
+    `seen` is VIEW or REFERENCE where the records with `ids` count as viewed or referenced, else empty.
+    """
 
     entity: ObjectType
     total: int
     is_count: bool
     columns: tuple[ResultColumn, ...]
     records: Records
+    seen: str = ""
+    ids: tuple[str, ...] = ()
 
 
 def run(connection: sqlite3.Connection, soql: str, context: Context) -> Result:
     """Answer a query. Raises SoqlError."""
     prepared = prepare(connection, soql, context)
-    return Result(prepared.entity, prepared.total, prepared.is_count, prepared.columns, Records(prepared))
+    return Result(
+        prepared.entity,
+        prepared.total,
+        prepared.is_count,
+        prepared.columns,
+        Records(prepared),
+        prepared.seen,
+        prepared.ids if prepared.seen else (),
+    )
 
 
 def prepare(connection: sqlite3.Connection, soql: str, context: Context) -> Prepared:
@@ -111,7 +128,10 @@ def _prepare(connection: sqlite3.Connection, soql: str, context: Context) -> Pre
         return _groups(connection, compiler, query, entity)
     plan = compiler.rows(query, entity)
     ids = tuple(row[0] for row in fetch(connection, plan.ids_sql, plan.values))
-    return Prepared(entity, len(ids), False, False, plan.columns, ids=ids, plan=plan, _connection=connection)
+    seen = next((word for word in query.locks if word in ("VIEW", "REFERENCE")), "")
+    return Prepared(
+        entity, len(ids), False, False, plan.columns, ids=ids, plan=plan, seen=seen, _connection=connection
+    )
 
 
 def fetch(connection: sqlite3.Connection, sql: str, values: dict[str, object]) -> sqlite3.Cursor:
