@@ -7,18 +7,20 @@ not get through; 7 another process holds the workspace; 1 anything else.
 
 from __future__ import annotations
 
-import os
+import contextlib
 import sys
-from datetime import date, datetime
-from enum import StrEnum
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from connector.cli import show
-from connector.cli.console import Voice, err, plain
-from connector.errors import Misconfigured, PmomError
+from connector.cli.console import Voice, err, out
+from connector.cli.ending import INTERRUPTED, failed, interrupts, stopped
+from connector.cli.words import CRMS, AsOf, Connected, DryRun, Force, LetGo, Named, Size, connected
+from connector.errors import Misconfigured, Refused
 
 app = typer.Typer(
     name="pmom",
@@ -34,23 +36,6 @@ app = typer.Typer(
 )
 
 INCOMPLETE = 6
-INTERRUPTED = 130
-_STOPPED = "pmom: stopped. Nothing is lost: run the same command again."
-
-
-class Size(StrEnum):
-    """How large the demo's market is."""
-
-    TINY = "tiny"
-    SMALL = "small"
-    MEDIUM = "medium"
-
-
-class Connected(StrEnum):
-    """The CRMs that can be connected."""
-
-    SALESFORCE = "salesforce"
-    HUBSPOT = "hubspot"
 
 
 class State:
@@ -58,23 +43,18 @@ class State:
 
     config: Path = Path("config.toml")
     voice: Voice = Voice()
+    interrupted: bool = False
 
 
 state = State()
 
-AsOf = Annotated[
-    datetime | None,
-    typer.Option("--as-of", formats=["%Y-%m-%d"], help="Decide as of this day instead of today (YYYY-MM-DD)."),
-]
-Force = Annotated[
-    str | None,
-    typer.Option("--force", metavar="FINGERPRINT", help="Apply this very plan although a safety limit stops it."),
-]
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
 
-LetGo = Annotated[
-    bool, typer.Option("--let-go", help="Accept that many partners are no longer partners by the mapping.")
-]
+        out.print(f"pmom {version('pmom-connector')}")
+        raise typer.Exit
 
 
 @app.callback()
@@ -84,6 +64,9 @@ def options(
     ] = Path("config.toml"),
     as_json: Annotated[bool, typer.Option("--json", help="Answer with one JSON document on stdout.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version and stop.")
+    ] = False,
 ) -> None:
     """Options that every command takes; they stand before it."""
     state.config = config
@@ -92,7 +75,9 @@ def options(
 
 @app.command()
 def init(
-    crm: Annotated[Connected, typer.Argument(help="The CRM to connect.")] = Connected.SALESFORCE,
+    crm: Annotated[
+        Connected, typer.Argument(parser=connected, metavar=CRMS, help="The CRM to connect.")
+    ] = Connected.SALESFORCE,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")] = False,
 ) -> None:
     """Write a settings file and a policy of your own to start from."""
@@ -134,47 +119,75 @@ name = "ours"
 
 
 @app.command()
-def check() -> None:
+def check(
+    everything: Annotated[
+        bool, typer.Option("--all", "--notes", help="Also each note that waits for an install or is harmless.")
+    ] = False,
+) -> None:
     """Compare settings, mapping and policy with themselves and with the live CRM; changes nothing."""
     from connector import wiring
+    from connector.cli.goals import unknown_verticals
     from connector.config.check import check as compare
     from connector.sync.context import wall_clock
 
     said = wiring.texts(state.config)
-    org = wiring.crm(said.settings)
-    try:
+    org, gate, today = wiring.crm(said.settings), said.policy.market_fit, wall_clock().date()
+    with closing(org), state.voice.busy("Comparing the mapping with what the CRM says about itself"):
         identity = org.identity()
         report = compare(said.fieldmap, org)
-    finally:
-        org.close()
-    goals = any(goal.start <= wall_clock().date() < goal.end for goal in said.policy.market_fit.goals)
+        strange = unknown_verticals(gate, today, said.fieldmap, org, said.settings.workspace.mirror)
+    goals = any(goal.start <= today < goal.end for goal in gate.goals)
     state.voice.answer(identity=identity, policy=said.policy.version, goals_in_force=goals, **show.check_json(report))
-    state.voice.show(show.check_tables(report, identity, said.policy.version, goals=goals))
+    state.voice.answer(unknown_verticals=[dict(zip(("goal", "vertical", "near"), s, strict=True)) for s in strange])
+    told, crm = show.goals_told(goals, strange), said.settings.crm()
+    state.voice.show(show.check_tables(report, identity, said.policy.version, crm, goals=told, everything=everything))
     if show.has_errors(report):
         raise typer.Exit(Misconfigured.exit_code)
-
-
-Named = Annotated[Connected | None, typer.Argument(help="The CRM, to be sure: the settings say which it is.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; do nothing.")]
 
 
 @app.command()
 def install(crm: Named = None, dry_run: DryRun = False) -> None:
     """Make the custom fields and what belongs to them in the CRM; running it again changes nothing."""
-    _set_up(crm, lambda org, fields, labels: org.install(fields, labels, dry_run=dry_run), dry_run=dry_run)
+    with _at_the_crm(crm) as (org, fields, labels):
+        doing = "Looking at" if dry_run else "Making"
+        with state.voice.busy(
+            f"{doing} {show.counted(len(fields), 'field')} and {show.counted(len(labels), 'label')}"
+        ):
+            steps = org.install(fields, labels, dry_run=dry_run)
+    _told(steps, show.installed(steps, dry_run=dry_run), dry_run=dry_run)
 
 
 @app.command()
-def uninstall(crm: Named = None, dry_run: DryRun = False) -> None:
+def uninstall(
+    crm: Named = None,
+    dry_run: DryRun = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
     """Take away what `pmom install` made, with the values in it; nothing that people made is touched."""
-    _set_up(crm, lambda org, fields, labels: org.uninstall(fields, labels, dry_run=dry_run), dry_run=dry_run)
+    with _at_the_crm(crm) as (org, fields, labels):
+        if not (dry_run or yes):
+            _ask(org, fields, labels)
+        with state.voice.busy("Looking" if dry_run else "Taking away what the install made"):
+            steps = org.uninstall(fields, labels, dry_run=dry_run)
+    _told(steps, show.uninstalled(steps), dry_run=dry_run)
 
 
-def _set_up(crm: Connected | None, step: Any, *, dry_run: bool) -> None:
-    from contextlib import closing
+def _ask(org: Any, fields: Any, labels: Any) -> None:
+    """Go on only when a person at a terminal says yes, knowing what goes."""
+    if state.voice.as_json or not (sys.stdin.isatty() and err.is_terminal):
+        fix = "Look with `pmom uninstall --dry-run`, then say --yes."
+        raise Misconfigured("pmom uninstall", "it takes fields away with their values, and nobody can be asked", fix)
+    with state.voice.busy("Looking at what would go"):
+        steps = org.uninstall(fields, labels, dry_run=True)
+    going = show.going(steps, fields, [org.field_name(each) for each in fields])
+    if going[0] and not typer.confirm(show.question(*going), err=True):
+        raise Refused("nothing was taken away")
 
+
+@contextlib.contextmanager
+def _at_the_crm(crm: Connected | None) -> Iterator[Any]:
+    """The CRM, the fields and the labels that the product needs in it."""
     from connector import wiring
-    from connector.crm.base import StepStatus
     from connector.store.store import Store
     from connector.sync.cards import specs
 
@@ -188,11 +201,15 @@ def _set_up(crm: Connected | None, step: Any, *, dry_run: bool) -> None:
         closing(Store.open(said.settings.workspace.store, name)) as store,
         closing(wiring.crm(said.settings, store.ledger())) as org,
     ):
-        steps = step(org, specs(said.fieldmap), said.fieldmap.write.labels)
-    state.voice.answer(
-        dry_run=dry_run, steps=[{"name": s.name, "status": s.status, "detail": s.detail} for s in steps]
-    )
-    state.voice.show(show.install_table(steps))
+        yield org, specs(said.fieldmap), said.fieldmap.write.labels
+
+
+def _told(steps: Any, end: Any, *, dry_run: bool) -> None:
+    from connector.crm.base import StepStatus
+
+    state.voice.answer(dry_run=dry_run, steps=show.install_json(steps))
+    state.voice.show(show.steps_table(steps))
+    state.voice.show(end)
     if any(each.status is StepStatus.CLASH for each in steps):
         raise typer.Exit(Misconfigured.exit_code)
 
@@ -233,7 +250,7 @@ def decide(
         result = run(
             ctx,
             "decide",
-            lambda run_id: step.decide(ctx, run_id, as_of=_day(as_of), everybody=everybody, let_go=let_go),
+            lambda run_id: step.decide(ctx, run_id, as_of=as_of, everybody=everybody, let_go=let_go),
             decided_summary,
         )
         rows = show.partner_rows(ctx)
@@ -249,7 +266,7 @@ def plan() -> None:
 
     with _opened() as ctx:
         result = run(ctx, "plan", lambda run_id: step.plan(ctx, run_id), planned_summary)
-        names = show.partner_names(ctx)
+        names = show.names_of(ctx)
     state.voice.answer(**planned_summary(result), changes=show.changes_json(result.plan, names))
     state.voice.show(show.plan_tables(result, names))
 
@@ -264,8 +281,10 @@ def apply(force: Force = None) -> None:
     with _opened() as ctx:
         planned = waiting(ctx)
         result = run(ctx, "apply", lambda run_id: step.apply(ctx, run_id, planned, force=force), applied_summary)
-        names = show.partner_names(ctx)
+        names = show.names_of(ctx)
     state.voice.answer(**applied_summary(result), problems=show.problems_json(result))
+    if planned.refusal:
+        state.voice.show(show.limit_told(planned.refusal, forced=True))
     state.voice.show(show.applied_tables(result, names))
     if not result.complete:
         raise typer.Exit(INCOMPLETE)
@@ -281,10 +300,10 @@ def sync(as_of: AsOf = None, force: Force = None, full: bool = False, let_go: Le
         result = run(
             ctx,
             "sync",
-            lambda run_id: step(ctx, run_id, as_of=_day(as_of), force=force, full=full, let_go=let_go),
+            lambda run_id: step(ctx, run_id, as_of=as_of, force=force, full=full, let_go=let_go),
             sync_summary,
         )
-        names, usage = show.partner_names(ctx), ctx.crm.usage()
+        names, usage = show.names_of(ctx), ctx.crm.usage()
     state.voice.answer(**sync_summary(result))
     state.voice.show(show.sync_tables(result, names, usage))
     if result.applied is not None and not result.applied.complete:
@@ -346,32 +365,24 @@ def _opened() -> Any:
     return both()
 
 
-def _day(moment: datetime | None) -> date | None:
-    return moment.date() if moment else None
+def _note_interrupt() -> None:
+    state.interrupted = True
 
 
 def main() -> None:
     """Run the command; every error of ours becomes one message and its exit code."""
-    try:
-        code = app(args=_hoisted(sys.argv[1:]), standalone_mode=False)  # an Exit comes back as its code
-        if code == INTERRUPTED:  # so typer tells a Ctrl-C
-            err.print(_STOPPED)
-            sys.exit(INTERRUPTED)
-        state.voice.finish()
-        sys.exit(code if isinstance(code, int) else 0)
-    except (typer.Abort, KeyboardInterrupt):
-        err.print(_STOPPED)
-        sys.exit(INTERRUPTED)
-    except PmomError as error:
-        _complain(error)
-    except typer.TyperException as error:
-        _misused(error)
-    except Exception as error:
-        if os.environ.get("PMOM_DEBUG"):
-            raise
-        err.print(f"pmom: this should not happen: {type(error).__name__}: {plain(error)}")
-        err.print("Set PMOM_DEBUG=1 and run it again to see where.")
-        sys.exit(1)
+    state.interrupted = False
+    with interrupts(_note_interrupt):
+        try:
+            code = app(args=_hoisted(sys.argv[1:]), standalone_mode=False)  # an Exit comes back as its code
+            if code == INTERRUPTED:  # so typer tells a Ctrl-C
+                stopped(state.voice)
+            state.voice.finish()
+            sys.exit(code if isinstance(code, int) else 0)
+        except (typer.Abort, KeyboardInterrupt):
+            stopped(state.voice)
+        except Exception as error:
+            failed(error, state.voice, interrupted=state.interrupted)
 
 
 _ANYWHERE = ("--json", "--quiet", "-q")
@@ -381,33 +392,3 @@ def _hoisted(words: list[str]) -> list[str]:
     """The words with the options that every command takes brought to the front, where typer wants them."""
     ours = [word for word in words if word in _ANYWHERE]
     return [*ours, *(word for word in words if word not in _ANYWHERE)]
-
-
-def _misused(error: typer.TyperException) -> None:
-    """Wrong usage: typer's own errors know how to show themselves, its public type does not say so."""
-    show_itself = getattr(error, "show", None)
-    if "--json" in sys.argv:
-        state.voice.as_json = True
-        state.voice.said = {"error": type(error).__name__, "message": str(error), "exit_code": 2}
-        state.voice.finish()
-    if show_itself is None:
-        err.print(f"pmom: {plain(error)}")
-    else:
-        show_itself()
-    sys.exit(getattr(error, "exit_code", 2))
-
-
-def _complain(error: PmomError) -> None:
-    if state.voice.as_json:
-        said = {"error": type(error).__name__, "message": str(error), "exit_code": error.exit_code}
-        if isinstance(error, Misconfigured):
-            said |= {"where": error.where, "found": error.found, "fix": error.fix}
-        state.voice.said = said
-        state.voice.finish()
-    err.print(f"pmom: {plain_lines(str(error))}", soft_wrap=True)
-    sys.exit(error.exit_code)
-
-
-def plain_lines(text: str) -> str:
-    """A message of several lines with nothing hostile in it."""
-    return "\n".join(plain(line) for line in text.splitlines())

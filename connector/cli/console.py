@@ -72,13 +72,28 @@ class Voice:
             kinds[what] = (done, total)
             bar.update(tasks[what], completed=done, total=total)
 
+        report("starting", 0, None)
         with bar:
             yield report
+
+    @contextmanager
+    def busy(self, what: str) -> Iterator[None]:
+        """A spinner while something is asked of which no count is known, on a terminal; silence elsewhere."""
+        if self.quiet or self.as_json or not err.is_terminal:
+            yield
+            return
+        with err.status(f"{escape(what)} ..."):
+            yield
 
 
 def plain(text: object) -> str:
     """CRM text is hostile: control characters are taken out and rich's markup is shown as it stands."""
-    return escape("".join(_shown(ch) for ch in str(text)))
+    return escape(clean(text))
+
+
+def clean(text: object) -> str:
+    """The text without control characters; for where no markup is read."""
+    return "".join(_shown(ch) for ch in str(text))
 
 
 _JOINERS = "\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"  # emoji and some scripts need them; bidi controls do harm

@@ -131,10 +131,10 @@ def _first_run(voice: Voice, act: Act, *, whole: bool) -> None:
     decided = run(ctx, "decide", lambda run_id: decide(ctx, run_id), decided_summary)
     planned = run(ctx, "plan", lambda run_id: plan(ctx, run_id), planned_summary)
     if whole:
-        voice.show(show.plan_tables(planned, show.partner_names(ctx), most=12))
+        voice.show(show.plan_tables(planned, show.names_of(ctx), most=12))
     applied = run(ctx, "apply", lambda run_id: apply(ctx, run_id, planned), applied_summary)
     voice.show("")
-    voice.show(show.applied_tables(applied, show.partner_names(ctx)))
+    voice.show(show.applied_tables(applied, show.names_of(ctx)))
     if whole:
         voice.show("")
         voice.show(show.partners_table(show.partner_rows(ctx), f"Partners as of {decided.as_of}", each=7))
@@ -147,7 +147,7 @@ def _nothing_left(voice: Voice, act: Act) -> None:
     ctx = act.ctx
     again = run(ctx, "plan", lambda run_id: plan(ctx, run_id), planned_summary)
     voice.show("And a second plan:")
-    voice.show(show.plan_tables(again, show.partner_names(ctx)))
+    voice.show(show.plan_tables(again, show.names_of(ctx)))
     if not again.plan.empty:
         raise GiveUp("the second plan should be empty; this is a defect, please report it")
     voice.answer(**{act.vendor.name: voice.said[act.vendor.name] | {"second_plan": len(again.plan.changes)}})
@@ -180,7 +180,7 @@ def _one_deal(voice: Voice, acts: list[Act]) -> None:
         act.crm.control("clock", {"advance": 60})  # so long a portal's search index may lag behind
         voice.show(f"{act.vendor.title}: {deal['deal']} of {deal['partner']} is now Closed Won.")
         result = _synced(act.ctx)
-        voice.show(show.sync_tables(result, show.partner_names(act.ctx), act.ctx.crm.usage()))
+        voice.show(show.sync_tables(result, show.names_of(act.ctx), act.ctx.crm.usage()))
         told = {
             "partner": partner,
             "decided": result.decided.partners,
@@ -224,9 +224,13 @@ def _on_its_clock(ctx: Context) -> Context:
 
 def _fresh(folder: Path) -> None:
     """An empty folder of our own; a folder that the demo did not make is left alone."""
-    if folder.exists() and any(folder.iterdir()):
-        if not (folder / MARKER).is_file():
-            raise Misconfigured(str(folder), "it is not empty and no demo made it", "Name another with --dir.")
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / MARKER).write_text("made by `pmom demo`; removed by the next one\n", encoding="utf-8")
+    try:
+        if folder.exists() and any(folder.iterdir()):
+            if not (folder / MARKER).is_file():
+                raise Misconfigured(str(folder), "it is not empty and no demo made it", "Name another with --dir.")
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / MARKER).write_text("made by `pmom demo`; removed by the next one\n", encoding="utf-8")
+    except OSError as error:
+        found = f"the demo cannot keep its files there ({error.strerror or type(error).__name__})"
+        raise Misconfigured(str(folder), found, "Name a folder that this user may write to with --dir.") from error
