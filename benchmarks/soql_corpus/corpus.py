@@ -62,7 +62,7 @@ class Judge:
         self.connection = sqlite3.connect(":memory:")
         for obj in self.schema.objects.values():
             storage.create_object(self.connection, obj)
-        now, user = datetime(2026, 3, 11, 12, tzinfo=UTC), make_id("005", "0", 1)
+        now, user = datetime(2026, 3, 11, 12, tzinfo=UTC), make_id("005", "000", 1)
         self.context = Context(self.schema, lambda *_: True, now, ZoneInfo("UTC"), user)
 
     def code(self, query: str) -> str:

@@ -19,6 +19,7 @@ from emulators.salesforce.soql.operands import (
     aggregate_value,
     field_value,
     groupable,
+    label_value,
     order_direction,
     order_sql,
     plain_value,
@@ -123,6 +124,11 @@ class _Groups:
             assert operand.argument is not None
             value = self.value(self.scope, operand.argument)
             return value, formatter(self.scope.context, value.kind, value.field), value.field
+        if isinstance(operand, Call) and operand.name == "TOLABEL":
+            value = label_value(self.scope, operand)
+            grouped = self.value(self.scope, operand)
+            labels = {one.value: one.label for one in value.field.picklist} if value.field else {}
+            return grouped, lambda found: labels.get(found, found), value.field
         value = self.value(self.scope, operand)
         summed = isinstance(operand, Call) and operand.name == "SUM"
         return value, float if summed and value.kind is not ValueKind.INTEGER else render_for(value.kind), value.field

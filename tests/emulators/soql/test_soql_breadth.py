@@ -14,12 +14,13 @@ import pytest
 from emulators.salesforce import storage
 from emulators.salesforce.catalog import load
 from emulators.salesforce.ids import make_id
+from emulators.salesforce.schema import PicklistValue, Schema
 from emulators.salesforce.soql import Context, SoqlError, prepare, run
 
 Ask = Callable[[str], list[dict[str, Any]]]
-MIA, NOA = make_id("005", "0", 1), make_id("005", "0", 2)
-OSLO, BERGEN, NOWHERE = (make_id("001", "0", n) for n in (1, 2, 3))
-DEAL, OTHER = make_id("006", "0", 1), make_id("006", "0", 2)
+MIA, NOA = make_id("005", "000", 1), make_id("005", "000", 2)
+OSLO, BERGEN, NOWHERE = (make_id("001", "000", n) for n in (1, 2, 3))
+DEAL, OTHER = make_id("006", "000", 1), make_id("006", "000", 2)
 ROWS: dict[str, list[dict[str, Any]]] = {
     "User": [
         {"Id": MIA, "Name": "Mia", "DefaultCurrencyIsoCode": "NOK"},
@@ -37,22 +38,22 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         | {"AccountId": BERGEN, "OwnerId": NOA, "StageName": "Closed Won"},
         {"Id": OTHER, "Name": "Other", "Amount": 100.0, "CurrencyIsoCode": "EUR", "CloseDate": "2026-01-01"},
     ],
-    "OpportunityTeamMember": [{"Id": make_id("00q", "0", 1), "OpportunityId": DEAL, "UserId": MIA}],
+    "OpportunityTeamMember": [{"Id": make_id("00q", "000", 1), "OpportunityId": DEAL, "UserId": MIA}],
     "Task": [
-        {"Id": make_id("00T", "0", 1), "Subject": "Call", "WhatId": DEAL, "OwnerId": MIA},
-        {"Id": make_id("00T", "0", 2), "Subject": "Visit", "WhatId": OSLO, "OwnerId": MIA},
-        {"Id": make_id("00T", "0", 3), "Subject": "Loose", "WhatId": None, "OwnerId": MIA},
+        {"Id": make_id("00T", "000", 1), "Subject": "Call", "WhatId": DEAL, "OwnerId": MIA},
+        {"Id": make_id("00T", "000", 2), "Subject": "Visit", "WhatId": OSLO, "OwnerId": MIA},
+        {"Id": make_id("00T", "000", 3), "Subject": "Loose", "WhatId": None, "OwnerId": MIA},
     ],
-    "RecordType": [{"Id": make_id("012", "0", 1), "Name": "Partner", "SobjectType": "Account"}],
+    "RecordType": [{"Id": make_id("012", "000", 1), "Name": "Partner", "SobjectType": "Account"}],
     "CurrencyType": [
-        {"Id": make_id("01L", "0", 1), "IsoCode": "USD", "ConversionRate": 1.0},
-        {"Id": make_id("01L", "0", 2), "IsoCode": "EUR", "ConversionRate": 0.5},
-        {"Id": make_id("01L", "0", 3), "IsoCode": "NOK", "ConversionRate": 10.0},
+        {"Id": make_id("01L", "000", 1), "IsoCode": "USD", "ConversionRate": 1.0},
+        {"Id": make_id("01L", "000", 2), "IsoCode": "EUR", "ConversionRate": 0.5},
+        {"Id": make_id("01L", "000", 3), "IsoCode": "NOK", "ConversionRate": 10.0},
     ],
     "DatedConversionRate": [
-        {"Id": make_id("04w", "0", 1), "IsoCode": "EUR", "ConversionRate": 0.8}
+        {"Id": make_id("04w", "000", 1), "IsoCode": "EUR", "ConversionRate": 0.8}
         | {"StartDate": "2026-01-01", "NextStartDate": "2026-02-01"},
-        {"Id": make_id("04w", "0", 2), "IsoCode": "EUR", "ConversionRate": 0.4}
+        {"Id": make_id("04w", "000", 2), "IsoCode": "EUR", "ConversionRate": 0.4}
         | {"StartDate": "2026-02-01", "NextStartDate": "9999-12-31"},
     ],
 }
@@ -120,6 +121,18 @@ def test_a_subtotal_is_kept_or_dropped_by_having_as_the_null_it_shows(ask: Ask) 
     assert ask(f"{grouped} HAVING GROUPING(Industry) = 1") == everything[2:]
     assert ask(f"{grouped} HAVING GROUPING(Industry) = 0 ORDER BY COUNT(Id)") == everything[:2]
     assert ask(f"{grouped} HAVING Industry = null AND COUNT(Id) > 1") == everything[2:]
+
+
+def test_a_key_may_be_shown_by_its_label(org: tuple[sqlite3.Connection, Context]) -> None:
+    connection, context = org
+    account = context.schema.objects["account"]
+    labels = (PicklistValue("Energy", "Power and light"),)
+    industry = dataclasses.replace(account.fields["industry"], picklist=labels)
+    renamed = dataclasses.replace(account, fields={**account.fields, "industry": industry})
+    schema = Schema({**context.schema.objects, "account": renamed})
+    soql = "SELECT Industry, toLabel(Industry) shown FROM Account GROUP BY Industry ORDER BY Industry"
+    rows = run(connection, soql, dataclasses.replace(context, schema=schema)).records
+    assert [(row["Industry"], row["shown"]) for row in rows] == [(None, None), ("Energy", "Power and light")]
 
 
 def test_typed_fields_may_lie_behind_relationships_and_be_addresses(ask: Ask) -> None:

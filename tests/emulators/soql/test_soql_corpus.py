@@ -21,7 +21,7 @@ def judge() -> Iterator[Judge]:
     judge = Judge()
     for obj in judge.schema.objects.values():
         statement = f"INSERT INTO {storage.table(obj)} (f_id) VALUES (?)"
-        judge.connection.execute(statement, (make_id(obj.key_prefix, "0", 1),))
+        judge.connection.execute(statement, (make_id(obj.key_prefix, "000", 1),))
     yield judge
     judge.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -18,6 +19,7 @@ CODES = {
 }
 CORPUS = [entry.query for entry in entries()]
 WHOLE = [entry.query for entry in entries() if entry.accepted]
+_PLACE = re.compile(r"(?:ERROR at Row:(\d+):Column:(\d+)\n.)|(?:^line (\d+):(\d+) )")
 WORDS = sorted({token.text for query in WHOLE for token in tokens(query) if token.text != "<EOF>"})
 MARKS = [
     "'",
@@ -90,7 +92,12 @@ def answered_or_refused(judge: Judge, query: str) -> None:
     else:
         return
     assert found.code in CODES
-    assert found.message
+    place = _PLACE.search(found.message)
+    if found.code != "QUERY_TOO_COMPLICATED" and len(query) <= 100_000:
+        assert place is not None, found.message
+        row, column = (int(part) for part in place.groups() if part is not None)
+        line = query.split("\n")[row - 1]
+        assert column <= len(line) + 1, found.message
 
 
 @_EXAMPLES
