@@ -10,7 +10,7 @@ from emulators.hubspot.definitions import ObjectType
 from emulators.hubspot.errors import HubError, invalid
 from emulators.hubspot.objects import BASE, READ, WRITE, demand_unique, sent_properties
 from emulators.hubspot.portal import Portal
-from emulators.hubspot.presenting import documents, named_object, wanted, written
+from emulators.hubspot.presenting import documents, named_object, updated, wanted, written
 from emulators.hubspot.router import Request, Response, Router, json_response, no_content
 from emulators.loopback.faults import Kind
 
@@ -103,7 +103,7 @@ def _update(
                 errors.append(_about(bad, "ids", spelled[record_id]))
                 continue
             lacking.extend(spelled[each] for each in missing)
-            found.extend(_traced(written(portal, record, obj, names), trace) for record, names in done)
+            found.extend(_traced(updated(portal, record, obj, names), trace) for record, names in done)
     return _answer(request, portal, found, [*errors, *_lacking(obj, lacking)])
 
 

@@ -9,7 +9,7 @@ from emulators.hubspot import changes, later, merge, records, writing
 from emulators.hubspot.definitions import ObjectType
 from emulators.hubspot.errors import invalid, not_found
 from emulators.hubspot.portal import Portal
-from emulators.hubspot.presenting import Wanted, documents, named_object, wanted, written
+from emulators.hubspot.presenting import Wanted, documents, named_object, updated, wanted, written
 from emulators.hubspot.records import Record
 from emulators.hubspot.router import Request, Response, Router, json_response, no_content
 
@@ -66,7 +66,7 @@ def update(request: Request, portal: Portal) -> Response:
     done, missing = writing.update(portal, obj, changes, writing.Actor.app(portal))
     if missing:
         raise not_found()
-    return json_response(written(portal, done[0][0], obj, done[0][1]))
+    return json_response(updated(portal, done[0][0], obj, done[0][1]))
 
 
 def archive(request: Request, portal: Portal) -> Response:

@@ -84,6 +84,17 @@ def written(portal: Portal, record: Record, obj: ObjectType, names: Iterable[str
     return document
 
 
+def updated(portal: Portal, record: Record, obj: ObjectType, names: Iterable[str]) -> dict[str, Any]:
+    """The answer to an update, as recorded: contacts tell neither id nor creation among the properties."""
+    listed = set(names)
+    if obj.name != "contacts":
+        return written(portal, record, obj, listed)
+    document = written(portal, record, obj, listed | ({"hs_email_domain"} if "email" in listed else set()))
+    for name in {"hs_object_id", obj.created} - listed:
+        del document["properties"][name]
+    return document
+
+
 def all_values(record: Record, obj: ObjectType) -> dict[str, str]:
     """Every property that has a value, the three that the record itself holds among them."""
     return {

@@ -21,6 +21,7 @@ _FIRST = 30_100_001
 _READ = ("crm.schemas.custom.read", "crm.schemas.custom.write", "crm.objects.custom.read")
 _WRITE = ("crm.schemas.custom.write",)
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,49}\Z")
+_MANY = {"cardinality": "ONE_TO_MANY", "inverseCardinality": "ONE_TO_MANY"}  # recorded of custom objects
 _CHANGEABLE = (
     "labels", "description", "primaryDisplayProperty", "secondaryDisplayProperties", "requiredProperties",
     "searchableProperties",
@@ -152,8 +153,8 @@ def _associations(portal: Portal, type_id: str) -> list[dict[str, Any]]:
         "SELECT id, from_type, to_type, name FROM label WHERE ? IN (from_type, to_type) ORDER BY id", (type_id,)
     )
     return [
-        {"id": str(number), "fromObjectTypeId": one, "toObjectTypeId": other, "name": name, "createdAt": None,
-         "updatedAt": None}
+        {"id": str(number), "fromObjectTypeId": one, "toObjectTypeId": other, "name": name, **_MANY,
+         "createdAt": None, "updatedAt": None}
         for number, one, other, name in rows
     ]  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""How the emulators are proved: `python -m emulators.replay --help`."""
+"""How the emulators are proved: `python -m emulators.replay recordings` and `python -m emulators.replay fuzz`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from emulators.replay.fuzz import storm
+from emulators.replay.recordings import FOLDER
+from emulators.replay.stages import replayed
 from emulators.replay.targets import OrgUnderFire, PortalUnderFire
 
 
@@ -17,6 +19,10 @@ def parser() -> argparse.ArgumentParser:
     """The options."""
     found = argparse.ArgumentParser(prog="python -m emulators.replay", description=__doc__)
     acts = found.add_subparsers(dest="act", required=True)
+    played = acts.add_parser("recordings", help="play recorded exchanges and tell every difference")
+    played.add_argument("--folder", type=Path, default=FOLDER, metavar="DIR", help="where the recordings are")
+    played.add_argument("--only", choices=["salesforce", "hubspot"], help="one of the two")
+    played.set_defaults(run=_play)
     fuzz = acts.add_parser("fuzz", help="throw malformed requests at both emulators")
     fuzz.add_argument("--requests", type=int, default=10_000, metavar="N", help="at each (default 10,000)")
     fuzz.add_argument("--seed", type=int, default=1, metavar="N", help="same seed, same requests (default 1)")
@@ -30,6 +36,13 @@ def main(arguments: list[str]) -> int:
     options = parser().parse_args(arguments)
     run: Callable[[argparse.Namespace], int] = options.run
     return run(options)
+
+
+def _play(options: argparse.Namespace) -> int:
+    reports = replayed(options.folder, options.only)
+    for report in reports:
+        sys.stdout.write(report.told() + "\n")
+    return 1 if any(report.unexplained for report in reports) else 0
 
 
 def _fuzz(options: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
@@ -63,7 +64,9 @@ def full(request: Request, org: Org) -> Response:
     since = _http_date(request.headers.get("if-modified-since", ""))
     if since is not None and changed <= since:
         return Response(304, b"", headers)
-    return json_response(describe(org, obj, request.user, request.version), headers=headers)
+    body = describe(org, obj, request.user, request.version)
+    body["urls"] |= _pages(request.base_url, obj)
+    return json_response(body, headers=headers)
 
 
 def describe(org: Org, obj: ObjectType, user: str, version: str) -> dict[str, Any]:
@@ -75,7 +78,7 @@ def describe(org: Org, obj: ObjectType, user: str, version: str) -> dict[str, An
         **_head(obj, version),
         "childRelationships": _children(org, obj),
         "compactLayoutable": obj.createable,
-        "fields": [_field(field, edits(obj, field)) for field in obj.fields.values() if sees(obj, field)],
+        "fields": [_field(obj, field, edits(obj, field)) for field in obj.fields.values() if sees(obj, field)],
         "hasSubtypes": False,
         "isSubtype": False,
         "listviewable": None,
@@ -85,9 +88,28 @@ def describe(org: Org, obj: ObjectType, user: str, version: str) -> dict[str, An
         "recordTypeInfos": [_master(url)],
         "searchLayoutable": obj.createable,
         "sobjectDescribeOption": "FULL",
-        "supportedScopes": [{"label": f"All {obj.label_plural.lower()}", "name": "everything"}],
+        "supportedScopes": _scopes(obj),
         "urls": _urls(url),
     }
+
+
+def _pages(base: str, obj: ObjectType) -> dict[str, str]:
+    """Where people see, edit and make such a record."""
+    if not obj.createable:
+        return {}
+    new, one = f"{base}/{obj.key_prefix}/e", f"{base}/{{ID}}"
+    return {"uiDetailTemplate": one, "uiEditTemplate": f"{one}/e", "uiNewRecord": new}
+
+
+def _scopes(obj: ObjectType) -> list[dict[str, str]]:
+    """Whose records a query may ask for."""
+    many = obj.label_plural.lower()
+    found = [{"label": f"All {many}", "name": "everything"}]
+    if obj.field("OwnerId") is not None:
+        found.append({"label": f"My {many}", "name": "mine"})
+    if obj.name in ("Account", "Contact", "Lead", "Opportunity"):
+        found.append({"label": f"My team's {many}", "name": "team"})
+    return found
 
 
 def _urls(url: str) -> dict[str, str]:
@@ -156,7 +178,7 @@ def _children(org: Org, obj: ObjectType) -> list[dict[str, Any]]:
     ]
 
 
-def _field(field: FieldType, editable: bool) -> dict[str, Any]:
+def _field(obj: ObjectType, field: FieldType, editable: bool) -> dict[str, Any]:
     text = field.type not in ("int", "double", "currency", "percent", "date", "datetime", "boolean", "address")
     several = len(field.reference_to) > 1
     return {
@@ -167,11 +189,11 @@ def _field(field: FieldType, editable: bool) -> dict[str, Any]:
         "calculatedFormula": field.formula,
         "cascadeDelete": field.cascade_delete,
         "caseSensitive": field.case_sensitive,
-        "compoundFieldName": None,
+        "compoundFieldName": _compound(obj, field),
         "controllerName": None,
         "createable": field.createable and editable and not field.calculated,
         "custom": field.custom,
-        "defaultValue": False if field.type == "boolean" else None,
+        "defaultValue": False if field.type == "boolean" else _default(field),
         "defaultValueFormula": None,
         "defaultedOnCreate": field.default_on_create or field.type == "boolean",
         "dependentPicklist": False,
@@ -180,7 +202,7 @@ def _field(field: FieldType, editable: bool) -> dict[str, Any]:
         "displayLocationInDecimal": False,
         "encrypted": field.type == "encryptedstring",
         "externalId": field.external_id,
-        "extraTypeInfo": "plaintextarea" if field.type == "textarea" else None,
+        "extraTypeInfo": _extra(obj, field),
         "filterable": field.filterable,
         "filteredLookupInfo": None,
         "groupable": field.groupable,
@@ -225,6 +247,38 @@ def _field(field: FieldType, editable: bool) -> dict[str, Any]:
         "updateable": field.updateable and editable and not field.calculated,
         "writeRequiresMasterRead": False,
     }
+
+
+_PARTS = re.compile(
+    r"(\w*?)(Street|City|StateCode|State|PostalCode|CountryCode|Country|Latitude|Longitude|GeocodeAccuracy)\Z"
+)
+_PERSON = frozenset({"FirstName", "LastName", "Salutation", "MiddleName", "Suffix"})
+
+
+def _compound(obj: ObjectType, field: FieldType) -> str | None:
+    """The address or name that the field is a part of."""
+    found = _PARTS.match(field.name)
+    address = obj.field(f"{found[1]}Address") if found and not field.custom else None
+    if address is not None and address.type == "address":
+        return address.name
+    person = field.name in _PERSON and obj.field("LastName") is not None and obj.field("Name") is not None
+    return "Name" if person or (obj.name, field.name) == ("Account", "Name") else None
+
+
+def _extra(obj: ObjectType, field: FieldType) -> str | None:
+    """What clients' forms make of the field, as recorded."""
+    if field.name == "PhotoUrl":
+        return "imageurl"
+    if (obj.name, field.name) == ("Account", "Name"):
+        return "switchablepersonname"
+    if obj.name in ("Contact", "Lead") and (field.name == "Name" or field.name in _PERSON):
+        return "personname"
+    return "plaintextarea" if field.type == "textarea" else None
+
+
+def _default(field: FieldType) -> str | None:
+    """The picklist's default entry."""
+    return next((each.value for each in field.picklist if each.default), None)
 
 
 def _etag(obj: ObjectType, changed: datetime) -> str:

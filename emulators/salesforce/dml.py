@@ -72,6 +72,8 @@ def update(org: Org, obj: ObjectType, record_id: str, values: Mapping[str, Any],
     with org.transaction() as connection:
         old = existing(org, obj, record_id)
         refuse_by_plan(org, obj, str(old["Id"]))
+        if obj.name == "Lead" and old.get("IsConverted") and not actor.system:
+            raise DmlError("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead")
         given = stored_values(org, obj, values, actor, creating=False)
         row = {**old, **given, "Id": old["Id"]}
         stamp(org, obj, row, actor, creating=False, kept=frozenset(given))

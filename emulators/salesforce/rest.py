@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import zlib
+from email.utils import format_datetime
 from typing import Any
 
+from emulators.loopback.clock import parse_instant
 from emulators.salesforce import dml
 from emulators.salesforce.errors import ApiError, DmlError, not_found
 from emulators.salesforce.ids import to18
@@ -92,7 +95,18 @@ def create(request: Request, org: Org) -> Response:
 def read(request: Request, org: Org) -> Response:
     """A record with the fields asked for, or with all that the user may see."""
     obj = org.object(request.params["object"])
-    return json_response(fetch(request, org, obj, _record_id(request)))
+    found = fetch(request, org, obj, _record_id(request))
+    return json_response(found, headers=_validators(org, obj, _record_id(request)))
+
+
+def _validators(org: Org, obj: ObjectType, record_id: str) -> dict[str, str]:
+    """Last-Modified of a record, and the ETag that is recorded of accounts alone."""
+    row = org.get(obj.name, record_id) or {}
+    at = row.get("LastModifiedDate")
+    if not at:
+        return {}
+    tag = {"ETag": f'"{zlib.crc32(f"{record_id}/{at}".encode()):08x}"'} if obj.name == "Account" else {}
+    return {**tag, "Last-Modified": format_datetime(parse_instant(str(at)), usegmt=True)}
 
 
 def update(request: Request, org: Org) -> Response:
