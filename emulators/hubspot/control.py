@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from emulators.hubspot import associations, changes, definitions, later, merge, search_index, validations, writing
+from emulators.hubspot import (
+    associations,
+    changes,
+    definitions,
+    jobs,
+    later,
+    merge,
+    search_index,
+    validations,
+    writing,
+)
 from emulators.hubspot.definitions import ObjectType
 from emulators.hubspot.errors import HubError
 from emulators.hubspot.limits import Limits
@@ -30,6 +40,7 @@ class Control(Plane):
         self.add("GET", "state", lambda body: self.state())
         self.add("POST", "limits", self._limits)
         self.add("POST", "lag", self._lag)
+        self.add("POST", "jobs", lambda body: portal.put_state(jobs.SECONDS, float(body["seconds"])))
         self.add("POST", "bumps", lambda body: portal.put_state("bumps", bool(body["enabled"])))
         self.add("POST", "expire_tokens", lambda body: {"expired": tokens.expire()})
         self.add("POST", "revoke", lambda body: {"revoked": tokens.revoke(str(body["token"]))})
@@ -50,6 +61,7 @@ class Control(Plane):
         """Identity, clock, limits, faults and objects of the portal."""
         portal = self.portal
         later.settle(portal)
+        jobs.settle(portal)
         return {
             "portal_id": portal.settings.portal_id,
             "app_id": portal.settings.app_id,

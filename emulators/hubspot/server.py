@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import parse_qs
 
-from emulators.hubspot import account, control, definitions, later, tokens, webhook_calls, webhook_control
+from emulators.hubspot import account, control, definitions, jobs, later, tokens, webhook_calls, webhook_control
 from emulators.hubspot.errors import HubError
 from emulators.hubspot.limits import Limits
 from emulators.hubspot.portal import Portal
@@ -26,7 +26,7 @@ MAX_TARGET = 16_384  # bytes of path and query; above: 414, as for too many prop
 _ENDPOINTS = (
     "objects", "batch", "search", "properties", "groups", "schemas", "pipelines", "owners", "labels",
     "association_calls", "campaigns", "account", "currencies", "validations", "journal_calls",
-    "list_calls",
+    "list_calls", "imports", "exports",
 )  # fmt: skip
 _PLACES = re.compile(r"\{(\w+)\}")
 _CAMPAIGNS = re.compile(r"crm\.(objects|schemas)\.campaigns\.")  # of campaigns, marketing has the scopes
@@ -145,6 +145,7 @@ class Emulator(Running):
                 headers.update(self.limits.spend(caller.token, oauth=caller.oauth, search=route.limit == "search"))
             self.tokens.demand(self._scopes(route, request))
         later.settle(self.portal)
+        jobs.settle(self.portal)
         self._demand_shown(request)
         return route.handler(request, self.portal)
 

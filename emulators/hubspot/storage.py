@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _MODULES = (
     "definitions", "properties", "groups", "schemas", "pipelines", "owners", "labels", "associations", "campaigns",
     "account", "currencies", "validations", "records", "later", "history", "merge", "search_index", "tokens",
-    "webhook_events", "journal", "app_tokens", "lists",
+    "webhook_events", "journal", "app_tokens", "lists", "jobs",
 )  # fmt: skip
 DDL = "CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
 
