@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from benchmarks.soql_corpus import __main__ as program
 from benchmarks.soql_corpus.corpus import Entry, entries
 from benchmarks.soql_corpus.differences import Difference, Figures, differences, figures, page, rules, summary
-from benchmarks.soql_corpus.other import Opinion
+from benchmarks.soql_corpus.other import Opinion, OtherMissing, judged
 
 GOOD = Entry("select", "", "SELECT Id FROM Account", "All that is needed")
 UNKNOWN = Entry("type", "INVALID_TYPE", "SELECT Id FROM Nope", "No such object")
@@ -79,3 +80,37 @@ def test_without_node_the_program_says_so_and_ends_well(
         "Not compared with @jetstreamapp/soql-parser-js: node is not on the PATH.",
     ]
     assert not (tmp_path / "page.md").exists()
+
+
+@pytest.fixture
+def programs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str, str], None]:
+    """A PATH with nothing but a node and an npm that do as the test says."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    def write(node: str, npm: str) -> None:
+        for name, body in (("node", node), ("npm", npm)):
+            (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
+            (tmp_path / name).chmod(0o755)
+
+    return write
+
+
+def test_opinions_come_from_what_npm_installed_and_node_ran(programs: Callable[[str, str], None]) -> None:
+    programs("""echo '{"version": "1.2.3", "refusals": [null, "no"]}'""", "exit 0")
+    assert judged(["SELECT Id FROM Account", "SELECT"]) == Opinion("1.2.3", (None, "no"))
+
+
+@pytest.mark.parametrize(
+    ("node", "npm", "says"),
+    [
+        ("exit 0", "echo 'no network' >&2; exit 7", "`npm install` ended with 7: no network"),
+        ("exit 3", "exit 0", "`node judge.cjs` ended with 3: no message"),
+    ],
+)
+def test_a_parser_that_cannot_be_had_is_told_with_its_reason(
+    programs: Callable[[str, str], None], node: str, npm: str, says: str
+) -> None:
+    programs(node, npm)
+    with pytest.raises(OtherMissing) as missing:
+        judged(["SELECT"])
+    assert str(missing.value) == says
