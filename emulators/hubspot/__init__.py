@@ -13,6 +13,9 @@ What modules know of each other:
   label, name), `name` being v3's (`deal_to_company`); one Link a label, by to_id; ids are text;
 - `associations.add(portal, from_type, from_id, to_type, to_id, types)`, types being (category, type id), none: the
   default; `associations.add_typed(portal, from_type, from_id, to_id, types)` where only the types tell what to_id is;
+- writers tell `changes` what happened (`created`, `edited`, `about`, `merged`, `associating`), in their transaction;
+  `changes.by(actor)` says who it was; webhook_events and journal_events have `take(portal, connection, changes)`;
+- a module that runs jobs has `run(portal, job) -> result` (jobs.py);
 - `associations.drop(portal, type_id, ids)` forgets the links of purged records,
   `associations.move(portal, type_id, loser, survivor)` passes them on at a merge.
 """
