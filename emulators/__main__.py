@@ -7,6 +7,8 @@ import sys
 USAGE = """usage: python -m emulators salesforce [options]     an org on 127.0.0.1
        python -m emulators hubspot [options]        a portal on 127.0.0.1
        python -m emulators world FOLDER [options]   a generated world as Data Loader files
+       python -m emulators replay recordings        recorded exchanges played against both, every difference told
+       python -m emulators replay fuzz              malformed requests thrown at both
        (--help after each tells the options)"""
 
 
@@ -20,6 +22,10 @@ def main(arguments: list[str]) -> int:
         from emulators.hubspot.program import main as hubspot
 
         return hubspot(arguments[1:])
+    if arguments and arguments[0] == "replay":
+        from emulators.replay.__main__ import main as replay
+
+        return replay(arguments[1:])
     if arguments and arguments[0] == "world":
         from emulators.world.program import main as world
 

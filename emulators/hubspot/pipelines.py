@@ -44,6 +44,7 @@ def routes(router: Router) -> None:
     router.add("POST", stage, _add_stage, scopes=_WRITE)
     router.add("GET", stage + "/{stage}", _one_stage, scopes=_READ)
     router.add("PATCH", stage + "/{stage}", _change_stage, scopes=_WRITE)
+    router.add("PUT", stage + "/{stage}", _replace_stage, scopes=_WRITE)
     router.add("DELETE", stage + "/{stage}", _delete_stage, scopes=_WRITE)
 
 
@@ -331,6 +332,18 @@ def _change_stage(request: Request, portal: Portal) -> Response:
         stage["updatedAt"] = portal.now_text()
         put(portal, obj.type_id, pipeline)
     return json_response(stage)
+
+
+def _replace_stage(request: Request, portal: Portal) -> Response:
+    """All of a stage but its id and its creation is what was sent."""
+    obj, body = _object(request, portal), request.document()
+    with portal.transaction():
+        pipeline = _one(portal, obj, request.params["pipeline"])
+        before = _stage_of(pipeline, request.params["stage"])
+        made = _made_stage(portal, obj, {**body, "id": before["id"]}) | {"createdAt": before["createdAt"]}
+        pipeline["stages"][pipeline["stages"].index(before)] = made
+        put(portal, obj.type_id, pipeline)
+    return json_response(made)
 
 
 def _delete_stage(request: Request, portal: Portal) -> Response:
