@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from emulators.hubspot import definitions, lists, records
+from emulators.hubspot.bodies import objects
 from emulators.hubspot.definitions import Definition, ObjectType
 from emulators.hubspot.errors import invalid
 from emulators.hubspot.filters import Condition, compile_groups, order_by, register
@@ -41,7 +42,8 @@ def condition(portal: Portal, type_id: str, search: Mapping[str, Any]) -> tuple[
     """The search of a VIEW export as SQL and its order; 400 for one that makes no sense."""
     obj = definitions.required_type(portal, type_id)
     known = definitions.of(portal, type_id)
-    found = compile_groups(portal, obj, known, search.get("filterGroups"), search.get("filters"))
+    groups = [{**each, "filters": objects(each, "filters")} for each in objects(search, "filterGroups")]
+    found = compile_groups(portal, obj, known, groups, objects(search, "filters"))
     query = search.get("query") or ""
     if not isinstance(query, str):
         raise invalid("Invalid input JSON: query must be text")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import threading
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from emulators.hubspot import webhook_signatures
 from emulators.hubspot.webhook_delivery import gap
+from emulators.loopback import tls
 
 NOW = 1_774_947_600_000  # 2026-03-31T09:00:00Z
 SECRET = "its-secret"
@@ -255,3 +257,14 @@ def test_unknown_options_are_refused(hub: Any) -> None:
     headers = {"X-Emulator-Token": "control-token"}
     for body in ({"speed": 3}, {"signature": "v9"}, {"target_url": "https://example.com/"}):
         assert hub.raw("POST", "/__emulator__/webhooks", json=body, headers=headers).status_code == 400
+
+
+def test_a_receiver_with_a_certificate_of_its_own_is_reached(hub: Any, receiver: Any, tmp_path: Path) -> None:
+    context = tls.server_context(tmp_path)
+    receiver._server.socket = context.wrap_socket(receiver._server.socket, server_side=True)
+    receiver.url = receiver.url.replace("http:", "https:")
+    listen(hub, receiver)
+    make(hub, 1)
+    settle(hub)
+    assert [each["status"] for each in log(hub)] == [200]
+    assert len(receiver.events) == 1
