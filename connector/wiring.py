@@ -36,8 +36,16 @@ def texts(path: Path) -> Texts:
     return Texts(
         settings,
         mapping_file.load_named(getattr(settings.mapping, settings.crm()), settings.base),
-        policy.load(_beside(settings.policy.file, settings.base)),
+        policy.load(_policy(settings)),
     )
+
+
+def _policy(settings: Settings) -> str | Path:
+    found = _beside(settings.policy.file, settings.base)
+    if isinstance(found, Path) and not found.is_file():
+        where = f"{settings.where('policy', 'file')}: policy.file"
+        raise Misconfigured(where, f"there is no file {found}", "Correct the name, or make the file.")
+    return found
 
 
 def _beside(name: str, base: Path) -> str | Path:

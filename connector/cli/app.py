@@ -76,7 +76,7 @@ def options(
 @app.command()
 def init(
     crm: Annotated[
-        Connected, typer.Argument(parser=connected, metavar=CRMS, help="The CRM to connect.")
+        Connected, typer.Argument(parser=connected, metavar=CRMS, help="The CRM to connect: salesforce or hubspot.")
     ] = Connected.SALESFORCE,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")] = False,
 ) -> None:

@@ -51,7 +51,7 @@ def connected(text: str) -> Connected:
         raise typer.BadParameter(f"{text!r} cannot be connected. {hint}") from None
 
 
-CRMS = "[salesforce|hubspot]"
+CRMS = "CRM"
 
 AsOf = Annotated[
     date | None,

@@ -32,10 +32,16 @@ def run(ctx: Context, kind: str, step: Callable[[int], T], summary: Callable[[T]
     try:
         result = step(run_id)
     except BaseException as error:
-        ctx.store.end_run(run_id, "failed", {"error": str(error) or type(error).__name__}, ctx.clock())
+        state = "stopped" if _by_a_person(error) else "failed"
+        ctx.store.end_run(run_id, state, {"error": str(error) or type(error).__name__}, ctx.clock())
         raise
     ctx.store.end_run(run_id, "done", summary(result), ctx.clock())
     return result
+
+
+def _by_a_person(error: BaseException) -> bool:
+    """Whether somebody stopped the run; a database that was interrupted makes an error of its own of it."""
+    return isinstance(error, KeyboardInterrupt) or "query interrupted" in str(error).lower()
 
 
 def sync(

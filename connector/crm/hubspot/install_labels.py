@@ -14,6 +14,7 @@ from connector.crm.hubspot.kinds import Label, slug
 from connector.crm.hubspot.wire import Wire
 
 EDITION = "Labels need a Professional or Enterprise subscription"
+WOULD_TRY = f"would be tried: only a try tells whether this portal takes it. {EDITION}"
 PAGE = 100  # records of one page
 READ = 1_000  # records whose associations one call tells
 
@@ -37,7 +38,7 @@ class Labels:
             self._remember(spec, dry_run)
             return InstallStep(name, StepStatus.PRESENT)
         if dry_run:
-            return InstallStep(name, StepStatus.WOULD_CREATE)
+            return InstallStep(name, StepStatus.WOULD_CREATE, WOULD_TRY)
         # Kept first: when the answer is lost, the label that is found next time is ours all the same.
         self._ledger.put(_key(spec), json.dumps({"types": []}))
         try:
