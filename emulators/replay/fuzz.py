@@ -42,11 +42,14 @@ class Outcome:
     statuses: Counter[int] = field(default_factory=Counter)
     found: list[str] = field(default_factory=list)  # a line for each request that was not answered as it should be
     slowest: float = 0.0  # seconds
+    expected: int = 0  # answers of 500 and above that the vendor gives too
 
     def told(self, name: str) -> str:
         """The figures in one line, then what was found."""
         by_status = ", ".join(f"{status}: {count}" for status, count in sorted(self.statuses.items()))
         head = f"{name}: {self.sent} malformed requests, {len(self.found)} answered wrongly; {by_status}"
+        if self.expected:
+            head += f" ({self.expected} of 500 are SOAP faults)"
         return "\n".join([f"{head}; slowest {self.slowest * 1000:.0f} ms", *self.found])
 
 
@@ -77,7 +80,9 @@ def throw(target: Target, call: Call, outcome: Outcome, before: object) -> objec
     status = 0 if response is None else response.status
     outcome.statuses[status] += 1
     after = target.kept()
-    failed = response is not None and response.status >= 500 and not target.expects(call, response)
+    expected = response is not None and response.status >= 500 and target.expects(call, response)
+    outcome.expected += expected
+    failed = status >= 500 and not expected
     for wrong in (f"status {status}" if failed else "", _unreadable(response), _half(response, before != after)):
         if wrong:
             outcome.found.append(f"{wrong} <- {_spelled(call)}")

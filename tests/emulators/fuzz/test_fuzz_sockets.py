@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import random
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 import pytest
 
 from emulators.loopback import http
+from emulators.loopback.http import Response
+from emulators.replay.odd import OddCalls
 from emulators.replay.targets import OrgUnderFire, PortalUnderFire
 
 POST = b"POST /crm/v3/objects/companies HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -87,3 +90,26 @@ def test_unknown_methods_are_refused_in_the_vendors_form(running: Any) -> None:
     path = b"/services/data/v67.0/limits" if hasattr(running, "org") else b"/crm/v3/owners"
     found = answered(running, b"BREW " + path + b" HTTP/1.1\r\nConnection: close\r\n\r\n")
     assert found.startswith(b"HTTP/1.1 405 ")
+
+
+@pytest.fixture(params=(OrgUnderFire, PortalUnderFire), ids=lambda kind: kind.name)
+def fired(request: Any, tmp_path: Path) -> Iterator[Any]:
+    made = request.param(tmp_path)
+    made.emulator.start()
+    yield made
+    made.close()
+
+
+def test_malformed_requests_over_a_socket_are_all_answered(fired: Any) -> None:
+    odd = OddCalls(fired.vocabulary, random.Random(11))
+    statuses = []
+    for _ in range(150):
+        call = odd.call()
+        lines = [f"{call.method} {call.target} HTTP/1.1", "Connection: close", f"Content-Length: {len(call.body)}"]
+        lines += [f"{name}: {value}" for name, value in call.headers.items()]
+        head = "\r\n".join(lines).encode("latin-1", "replace")
+        found = answered(fired.emulator, head + b"\r\n\r\n" + call.body)
+        if found.startswith(b"HTTP/1.1 5") and not fired.expects(call, Response(500, found)):
+            statuses.append((call, found[:200]))
+    assert statuses == []
+    assert fired.sound() == ""
