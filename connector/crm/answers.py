@@ -10,7 +10,7 @@ from connector.crm.retry import Again, Unanswered
 _TOKEN = re.compile(
     r"\b00D[A-Za-z0-9]{12,15}![\w.]+"  # a Salesforce session
     r"|\bpat-[a-z0-9]{2,6}-[0-9A-Za-z-]{8,}"  # a HubSpot service key or private app
-    r"|(?<=Bearer )\S+"
+    r"|(?<=Bearer )[^\s\"'\\,;}]+"  # not the JSON around it
 )
 
 

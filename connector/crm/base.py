@@ -205,6 +205,7 @@ class Capabilities:
     name: str  # "salesforce", "hubspot", "memory": also the name of its mapping and settings table
     batch: int  # records a write call
     upsert: bool = True
+    together: int = 10_000  # records that are best checked and then written at one go
 
 
 @dataclass(frozen=True, slots=True)

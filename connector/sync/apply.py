@@ -29,7 +29,10 @@ from connector.sync.streams import to_plan
 from connector.sync.tenant import claim
 
 CHUNK = 10_000
-"""So many changes are checked, written and noted together: a Bulk job or fifty collection calls."""
+"""At most so many changes are checked, written and noted together: a Bulk job or fifty collection calls.
+
+A CRM that takes no such jobs says less, so that little time passes between looking at a record and writing to it.
+"""
 
 TASK = "task"
 
@@ -70,8 +73,9 @@ def apply(ctx: Context, run_id: int, planned: Planned, *, force: str | None = No
     check_allowed(planned.plan, ctx, force)
     before = ctx.crm.usage().calls
     result = Applied(planned.plan_id)
-    for start in range(0, len(planned.plan.changes), CHUNK):
-        part = planned.plan.changes[start : start + CHUNK]
+    step = min(CHUNK, ctx.crm.capabilities.together)
+    for start in range(0, len(planned.plan.changes), step):
+        part = planned.plan.changes[start : start + step]
         for outcomes in _chunk(ctx, part):
             now = ctx.clock()
             ctx.store.record_outcomes(planned.plan_id, run_id, [_row(outcome, now) for outcome in outcomes])
@@ -173,8 +177,10 @@ def _checked_closures(ctx: Context, changes: list[CloseTask]) -> tuple[list[Outc
     """Tasks that somebody has touched, closed or deleted meanwhile are left alone."""
     target = ctx.fieldmap.write.task
     id_field = _id_field(ctx, "tasks")
-    rows = ctx.crm.fetch(target.object, [change.closure.id for change in changes], [id_field, target.status])
+    ids = [change.closure.id for change in changes]
+    rows = ctx.crm.fetch(target.object, ids, [id_field, target.status, target.subject, target.owner])
     there = _by_id(rows, id_field)
+    seen = _tasks_as_planned(ctx, ids)
     clear: list[Outcome] = []
     open_changes: list[Change] = []
     for change in changes:
@@ -184,9 +190,17 @@ def _checked_closures(ctx: Context, changes: list[CloseTask]) -> tuple[list[Outc
             clear.append(Outcome(change, "unchanged", change.closure.id))
         elif status != target.open:
             clear.append(Outcome(change, "conflict", change.closure.id, "CHANGED", f"its status is now {status}"))
+        elif (now.get(target.subject.lower()), now.get(target.owner.lower())) != seen.get(change.closure.id):
+            clear.append(Outcome(change, "conflict", change.closure.id, "CHANGED", "somebody changed it meanwhile"))
         else:
             open_changes.append(change)
     return clear, open_changes
+
+
+def _tasks_as_planned(ctx: Context, ids: list[str]) -> dict[str, tuple[Any, Any]]:
+    """Task id -> subject and owner as the mirror has them, with which the closing was planned."""
+    rows = ctx.mirror.query("SELECT id, subject, owner_id FROM tasks WHERE list_contains(?, id)", [ids]).to_pylist()
+    return {row["id"]: (row["subject"], row["owner_id"]) for row in rows}
 
 
 def _written(ctx: Context, clear: list[Outcome], changes: list[Change]) -> Iterator[list[Outcome]]:

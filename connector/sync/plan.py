@@ -24,6 +24,7 @@ from connector.sync.cards import MACHINE, names
 from connector.sync.context import Context
 from connector.sync.decide import DECIDED_BY, people
 from connector.sync.streams import TASKS, to_plan
+from connector.sync.tenant import claim
 
 TASK_STATE = "tasks"
 
@@ -44,6 +45,7 @@ def plan(ctx: Context, run_id: int, *, everybody: bool = True) -> Planned:
 
     Misconfigured when the CRM lacks the fields that would be written.
     """
+    claim(ctx)
     _check_installed(ctx)
     with uncollected():
         return _plan(ctx, run_id, everybody=everybody)

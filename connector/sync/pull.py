@@ -68,8 +68,8 @@ def pull(ctx: Context, run: str, *, full: bool = False, refresh: bool = False, r
     result = Pulled()
     schemas = {name: ctx.crm.schema(name) for name in ctx.fieldmap.objects()}
     planned = reads(ctx.fieldmap, schemas)
+    claim(ctx)  # before anything here is touched: another portal has other objects
     _note_absent(ctx, planned, schemas, result)
-    claim(ctx)
     take_up(ctx.mirror)
     now = ctx.crm.now()
     for read in planned:
@@ -110,11 +110,13 @@ def _needs_full(
 ) -> bool:
     if schema.cursor is None or stream.cursor is None or stream.fingerprint != read.fingerprint:
         return True
+    if stream.cursor > now:  # the CRM's clock was once told wrong: nothing would be read until it comes true
+        return True
     return bool(read.drifting) and (refresh or _due(stream.full_at, ctx.pace.refresh, now))
 
 
 def _due(last: datetime | None, every: timedelta, now: datetime) -> bool:
-    return bool(every) and (last is None or now - last >= every)
+    return bool(every) and (last is None or last > now or now - last >= every)
 
 
 def _full(ctx: Context, read: ObjectRead, stream: Stream, now: datetime, run: str, result: Pulled) -> None:

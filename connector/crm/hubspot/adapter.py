@@ -61,7 +61,7 @@ class HubSpotCRM:
     @property
     def capabilities(self) -> Capabilities:
         """What a portal can do."""
-        return Capabilities("hubspot", BATCH, upsert=True)
+        return Capabilities("hubspot", BATCH, upsert=True, together=BATCH)
 
     def identity(self) -> str:
         """ "portal <id> as <user id>", or as the app where the portal does not tell the user; proves the token."""

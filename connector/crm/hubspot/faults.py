@@ -97,12 +97,21 @@ def fault_of(
 ) -> Fault:
     """Reads HubSpot's error object, or anything else as a gateway's page; no secret stays in it."""
     try:
-        body = json.loads(redacted(content.decode("utf-8", "replace"), *secrets))
-    except ValueError:
+        body = _without(json.loads(content.decode("utf-8", "replace")), secrets)
+    except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
         return Fault(where, status, Complaint("", "", plain(content, *secrets)), retry_after(headers), False, search)
     return Fault(where, status, complaint_of(body), retry_after(headers), True, search)
+
+
+def _without(value: Any, secrets: tuple[str | None, ...]) -> Any:
+    """The parsed value with every text redacted: a secret may have been written with escapes."""
+    if isinstance(value, str):
+        return redacted(value, *secrets)
+    if isinstance(value, dict):
+        return {name: _without(each, secrets) for name, each in value.items()}
+    return [_without(each, secrets) for each in value] if isinstance(value, list) else value
 
 
 def complaint_of(body: Mapping[str, Any]) -> Complaint:

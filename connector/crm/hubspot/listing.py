@@ -6,6 +6,7 @@ properties than fit into an address travel in the body of batch reads, one for e
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from connector.crm.hubspot.faults import NotFound
 from connector.crm.hubspot.kinds import ObjectKind
 from connector.crm.hubspot.pages import after_of
 from connector.crm.hubspot.wire import Answer, Wire
-from connector.errors import Retry
+from connector.errors import GiveUp, Retry
 
 T = TypeVar("T")
 LIST_PAGE = 100  # records
@@ -62,7 +63,9 @@ class Records:
         direct = ask if ask.fits_address else Ask(())
         while True:
             answer = self._list_page(kind, direct, ask.size, archived, after)
-            after = after_of(answer.data)
+            before, after = after, after_of(answer.data)
+            if after is not None and after == before:
+                raise GiveUp(f"{kind.name}: the portal's list does not go on behind {after}")
             if direct is ask:
                 yield Chunk((answer.data,), after)
             else:
@@ -79,7 +82,7 @@ class Records:
         if ask.history:
             wanted["properties_with_history"] = [",".join(ask.history)]
         answer: Answer = self._wire.client.crm.objects.basic_api.get_page(kind.api, **wanted)
-        return answer
+        return with_results(answer, kind.name)
 
     def batch(
         self,
@@ -108,6 +111,16 @@ class Records:
             if answer.status == 207:
                 only_missing(answer, f"reading {kind.name}")
             yield answer.data
+
+
+_RESULTS = re.compile(rb'"results"\s*:\s*\[')
+
+
+def with_results(answer: Answer, name: str) -> Answer:
+    """The answer; Retry when it lists nothing, not even an empty list: that is no word about the records."""
+    if not _RESULTS.search(answer.data):
+        raise Retry(f"{name}: the portal answered {answer.status} without results")
+    return answer
 
 
 def ids_of(answer: Answer) -> list[str]:

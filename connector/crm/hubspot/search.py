@@ -14,7 +14,7 @@ from typing import Any
 
 from connector.crm.hubspot.conditions import SearchFilter
 from connector.crm.hubspot.kinds import ID_FIELD, ObjectKind
-from connector.crm.hubspot.listing import Ask, Chunk, Records
+from connector.crm.hubspot.listing import Ask, Chunk, Records, with_results
 from connector.crm.hubspot.pages import next_after
 from connector.crm.hubspot.wire import Answer, Wire
 from connector.errors import GiveUp, Retry
@@ -50,6 +50,8 @@ class Search:
                 pages = (answer.data,) if whole else tuple(self._records.batch(kind, texts, ask))
                 yield Chunk(pages, None if ended else after)
             else:
+                if more is not None and more == offset:
+                    raise GiveUp(f"{kind.name}: the portal's search does not go on behind {more}")
                 ended, offset = more is None, more
             if ended:
                 return
@@ -60,7 +62,7 @@ class Search:
         answer: Answer = self._wire.client.crm.objects.search_api.do_search(
             kind.api, public_object_search_request=body
         )
-        return answer
+        return with_results(answer, kind.name)
 
 
 def _body(

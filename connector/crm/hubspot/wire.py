@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 import urllib3
 
-from connector.crm.answers import lost
+from connector.crm.answers import lost, redacted
 from connector.crm.hubspot.auth import Token, TokenProvider
 from connector.crm.hubspot.budget import Budget
 from connector.crm.hubspot.connection import HubSpotConnection
@@ -156,7 +156,10 @@ class Wire:
         version = version_of(call.path)
         if 200 <= response.status < 300:
             self._live.add(version)
-            return _answer(call, response.status, response.data, headers)
+            data = response.data
+            if response.status == 207:  # its errors are shown and kept, and may echo what was sent
+                data = redacted(data.decode("utf-8", "replace"), token.access, *self.tokens.secrets()).encode()
+            return _answer(call, response.status, data, headers)
         secrets = (token.access, *self.tokens.secrets())
         fault = fault_of(call.where, response.status, response.data, headers, search=call.search, secrets=secrets)
         live = version in self._live
