@@ -34,7 +34,7 @@ def crm_of(portal: Any) -> Iterator[Callable[..., HubSpotCRM]]:
 def test_the_portal_and_the_tokens_user_are_told(portal: Any, crm_of: Any, reply: Any) -> None:
     portal.on("POST", TOKEN_INFO, reply(body={"userId": 77, "hubId": 4711}))
     crm = crm_of()
-    assert crm.capabilities == Capabilities("hubspot", 100, upsert=True)
+    assert crm.capabilities == Capabilities("hubspot", 100, upsert=True, together=100)
     assert (crm.who(), crm.identity()) == (Who("4711", "77"), "portal 4711 as user 77")
     assert len(portal.seen) == 2
 
