@@ -29,7 +29,7 @@ def to_write(change: Change, where: WriteMap, names: Mapping[str, str]) -> Write
 
 def _new_task(change: CreateTask, task: DesiredTask, target: TaskTarget) -> Write:
     said: tuple[tuple[str, Scalar], ...] = (
-        (target.subject, clean(task.subject.replace("\n", " "), target.subject_length)),
+        (target.subject, clean(" ".join(clean(task.subject).split("\n")), target.subject_length)),
         (target.description, _description(task.body, target)),
         (target.related, task.partner_id),
         (target.owner, task.owner_id),

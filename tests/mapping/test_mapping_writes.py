@@ -63,6 +63,12 @@ def test_where_a_description_is_shown_as_html_what_people_wrote_is_not_obeyed() 
     assert dict(to_write(CreateTask(replace(TASK, body=body)), WHERE, NAMES).values)["Description"] == body
 
 
+def test_a_subject_is_one_line_whatever_ends_its_lines() -> None:
+    for end in ("\n", "\r\n", "\r"):
+        write = to_write(CreateTask(replace(TASK, subject=f"Two{end}lines")), WHERE, NAMES)
+        assert dict(write.values)["Subject"] == "Two lines"
+
+
 def test_a_task_is_created_with_its_key() -> None:
     assert to_write(CreateTask(TASK), WHERE, NAMES) == Write(
         ref="task:salesforce.001.T1.2026-03-01",

@@ -9,8 +9,10 @@ import pyarrow as pa
 
 from connector.crm.hubspot.faults import NotFound
 from connector.crm.hubspot.kinds import Link, ObjectKind
-from connector.crm.hubspot.listing import only_missing
+from connector.crm.hubspot.listing import only_missing, with_results
+from connector.crm.hubspot.pages import next_after
 from connector.crm.hubspot.wire import Answer, Wire
+from connector.errors import GiveUp
 
 BATCH = 1_000  # records a call
 NO_LINKS = "NO_ASSOCIATIONS_FOUND"
@@ -39,9 +41,11 @@ def linked(wire: Wire, kind: ObjectKind, target: ObjectKind, ids: Sequence[str])
         for result in _read(wire, kind, target, asked):
             source = str(result["from"]["id"])
             _take(found.setdefault(source, {}), result.get("to") or ())
-            after = ((result.get("paging") or {}).get("next") or {}).get("after")
+            after = next_after(result)
             if after is not None:
-                waiting.append((source, str(after)))
+                if (source, after) in asked:
+                    raise GiveUp(f"{kind.name}: the links of {source} do not go on behind {after}")
+                waiting.append((source, after))
     return found
 
 
@@ -59,7 +63,7 @@ def _read(
         return []
     if answer.status == 207:
         only_missing(answer, f"reading links from {kind.name} to {target.name}", NO_LINKS)
-    return list((answer.json() or {}).get("results") or ())
+    return list(with_results(answer, f"links from {kind.name} to {target.name}").json()["results"])
 
 
 def _take(found: Types, to: Iterable[Mapping[str, Any]]) -> None:

@@ -183,12 +183,17 @@ def packed(limits: Limits) -> str:
 def unpacked(text: str, searches: float) -> Limits:
     """The state of a text; ValueError, TypeError, LookupError when it is none. Our own rate of searches holds."""
     burst, search, day, serial = json.loads(text)
-    limits = Limits(_window(burst), _window(search), Day(*day), int(serial))
+    limits = Limits(_window(burst), _window(search), _day(day), int(serial))
     own = fresh(1, searches).search
     if (limits.search.limit, limits.search.interval) != (own.limit, own.interval):
         own.taken = limits.search.taken if limits.search.interval == own.interval else {}
         own.blocked, limits.search = limits.search.blocked, own
     return limits
+
+
+def _day(packed: list[Any]) -> Day:
+    limit, remaining, at, own, date, zone = packed
+    return Day(int(limit), int(remaining), None if at is None else float(at), int(own), str(date), str(zone))
 
 
 def _packed(window: Window) -> list[Any]:
@@ -198,5 +203,7 @@ def _packed(window: Window) -> list[Any]:
 
 def _window(packed: list[Any]) -> Window:
     limit, interval, slack, blocked, others, others_at, *taken = packed
-    counts = dict(zip(taken[::2], taken[1::2], strict=True))
+    counts = {int(slot): int(count) for slot, count in zip(taken[::2], taken[1::2], strict=True)}
+    if limit < 1 or not interval > 0 or min(counts.values(), default=1) < 1:
+        raise ValueError("no limits")
     return Window(int(limit), float(interval), float(slack), counts, float(blocked), float(others), float(others_at))

@@ -110,7 +110,7 @@ class Records:
                 continue
             if answer.status == 207:
                 only_missing(answer, f"reading {kind.name}")
-            yield answer.data
+            yield with_results(answer, kind.name).data
 
 
 _RESULTS = re.compile(rb'"results"\s*:\s*\[')

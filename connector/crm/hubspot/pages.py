@@ -38,6 +38,8 @@ def _fast(pages: Sequence[bytes], names: list[str]) -> pa.Table:
     content = b"\n".join(pages)
     if not content.strip():
         return records_table((), names)
+    if not all(page[:64].lstrip().startswith(b"{") for page in pages):
+        raise pa.ArrowInvalid("a page is no object")  # Arrow's reader would end the process over a bare null
     _check_text(content)
     values = pa.struct([pa.field(name, pa.string()) for name in names])
     texts = [pa.field("id", pa.string()), pa.field("archivedAt", pa.string())]
@@ -71,6 +73,8 @@ def _check_text(content: bytes) -> None:
 def records_table(records: Iterable[Mapping[str, Any]], properties: Sequence[str]) -> pa.Table:
     """Parsed records as the columns that `decoded` makes."""
     rows = list(records)
+    if not all(isinstance(row, Mapping) for row in rows):
+        raise Retry("an answer of the portal lists something that is no record")
     held = [row.get("properties") or {} for row in rows]
     columns = {
         ID: pa.array([_text(row.get("id")) for row in rows], pa.string()),

@@ -9,7 +9,7 @@ longer match are kept, since they are what the records are now.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from connector.crm.hubspot.conditions import SearchFilter
@@ -41,11 +41,11 @@ class Search:
         offset: str | None = None
         while True:
             answer = self._page(kind, _body(filters, ask.properties if whole else (), after, offset))
-            said = answer.json() or {}
-            ids, more = [int(each["id"]) for each in said.get("results") or ()], next_after(said)
+            said = answer.json()
+            ids, total, more = _numbers(kind, said), said.get("total") or 0, next_after(said)
             if ids:
                 after, offset = _behind(kind, ids, after), None
-                ended = more is None and int(said.get("total") or 0) <= len(ids)
+                ended = more is None and int(total) <= len(ids)
                 texts = [str(each) for each in ids]
                 pages = (answer.data,) if whole else tuple(self._records.batch(kind, texts, ask))
                 yield Chunk(pages, None if ended else after)
@@ -63,6 +63,16 @@ class Search:
             kind.api, public_object_search_request=body
         )
         return with_results(answer, kind.name)
+
+
+def _numbers(kind: ObjectKind, said: Mapping[str, Any]) -> list[int]:
+    """The ids of a page; GiveUp when they, its total or its place are no numbers: going on rests on them."""
+    try:
+        for number in (said.get("total"), next_after(said)):
+            int(number or 0)
+        return [int(each["id"]) for each in said["results"]]
+    except (ValueError, TypeError, KeyError) as error:
+        raise GiveUp(f"{kind.name}: the portal's search answers with ids or a total that are no numbers") from error
 
 
 def _body(

@@ -20,6 +20,7 @@ from connector.crm.hubspot.kinds import ID_FIELD, property_field
 from connector.crm.hubspot.pages import ID, next_after, records_table
 from connector.crm.hubspot.values import typed
 from connector.crm.hubspot.wire import Wire
+from connector.errors import GiveUp, Retry
 
 if TYPE_CHECKING:
     from connector.crm.hubspot.catalog import Catalog
@@ -152,11 +153,15 @@ def _as(condition: Filter, field: Field) -> Filter:
 def _paged(ask: Callable[[str | None], Any]) -> Iterator[Row]:
     after: str | None = None
     while True:
-        found = ask(after) or {}
-        yield from found.get("results") or ()
-        after = next_after(found)
+        found = ask(after)
+        if not isinstance(found, dict) or not isinstance(found.get("results"), list):
+            raise Retry("the portal answered a list without results")
+        yield from found["results"]
+        before, after = after, next_after(found)
         if after is None:
             return
+        if after == before:
+            raise GiveUp(f"a list of the portal does not go on behind {after}")
 
 
 def _owner_page(wire: Wire, *, archived: bool, limit: int, after: str | None) -> Any:
