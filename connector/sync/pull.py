@@ -7,7 +7,7 @@ mirror already holds with the same modified stamp. Deleted and merged rows arriv
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -15,15 +15,16 @@ import pyarrow as pa
 from pyarrow import compute as pc
 
 from connector.config.fieldmap import MERGED_INTO, Source
-from connector.config.reads import Lack, Missing, ObjectRead, lacks, reads
+from connector.config.reads import ObjectRead, reads
 from connector.core import records
 from connector.crm.base import BadCell, ObjectSchema, Page, ReadRequest
 from connector.errors import Misconfigured
-from connector.mapping import Mapped, UnmappedValue, canonical_ids, to_canonical
+from connector.mapping import MERGED, Mapped, UnmappedValue, canonical_ids, to_canonical
 from connector.mirror import Rejected
+from connector.sync.absent import note_absent
 from connector.sync.cards import card_rows, edited_cards, names
 from connector.sync.context import Context
-from connector.sync.streams import Stream, followed, forget_streams, take_up, to_decide, to_plan
+from connector.sync.streams import Stream, followed, links_moved, take_up, to_decide, to_plan
 from connector.sync.tenant import claim
 
 MOST_FOLLOWED = 10_000
@@ -69,7 +70,7 @@ def pull(ctx: Context, run: str, *, full: bool = False, refresh: bool = False, r
     schemas = {name: ctx.crm.schema(name) for name in ctx.fieldmap.objects()}
     planned = reads(ctx.fieldmap, schemas)
     claim(ctx)  # before anything here is touched: another portal has other objects
-    _note_absent(ctx, planned, schemas, result)
+    result.unavailable = note_absent(ctx, planned, schemas)
     take_up(ctx.mirror)
     now = ctx.crm.now()
     for read in planned:
@@ -112,7 +113,9 @@ def _needs_full(
         return True
     if stream.cursor > now:  # the CRM's clock was once told wrong: nothing would be read until it comes true
         return True
-    return bool(read.drifting) and (refresh or _due(stream.full_at, ctx.pace.refresh, now))
+    moved = links_moved(ctx.mirror)
+    stale = moved is not None and (stream.full_at is None or stream.full_at < moved)
+    return bool(read.drifting) and (refresh or stale or _due(stream.full_at, ctx.pace.refresh, now))
 
 
 def _due(last: datetime | None, every: timedelta, now: datetime) -> bool:
@@ -190,23 +193,28 @@ def _changes(
         done.rows += page.rows.num_rows
         for table, source in read.feeds:
             mapped = _mapped(ctx, page, table, source, run, done, result)
-            _store_changes(ctx, table, source, mapped, done)
+            if _store_changes(ctx, table, source, mapped, done) and page.rows.column(MERGED).null_count < len(
+                page.rows
+            ):
+                links_moved(ctx.mirror, now)
             if table == "partners":
                 _take_cards(ctx, page, source, mapped)
     replace(stream, cursor=max(stream.cursor, now - ctx.pace.holdback)).save(ctx.mirror, read.key)
 
 
-def _store_changes(ctx: Context, table: str, source: Source, mapped: Mapped, done: ObjectPull) -> None:
+def _store_changes(ctx: Context, table: str, source: Source, mapped: Mapped, done: ObjectPull) -> int:
+    """Store what is new; -> how many rows that the mirror held are gone."""
     news = _news(ctx, table, source, mapped.rows)
     gone = _held(ctx, table, [str(gone) for gone in mapped.deleted_ids.to_pylist()])
     gone += _no_longer_said(ctx, table, source, mapped)
     if not news.num_rows and not gone:
-        return
+        return 0
     touched = [*_different(ctx, table, source, news), *gone]
     with followed(ctx.mirror, table, touched):
         ctx.mirror.upsert(table, source.name, news, gone)
     done.changed += len(touched) - len(gone)
     done.deleted += len(gone)
+    return len(gone)
 
 
 def _news(ctx: Context, table: str, source: Source, rows: pa.Table) -> pa.Table:
@@ -346,53 +354,3 @@ def _note_sources(ctx: Context, read: ObjectRead, now: datetime) -> None:
         if table not in before or not before[table].available:
             to_decide(ctx.mirror).add(None)  # what could not be known may be known now, about everybody
         ctx.mirror.set_source(table, True, "", now)
-
-
-def _note_absent(
-    ctx: Context, planned: tuple[ObjectRead, ...], schemas: Mapping[str, ObjectSchema | None], result: Pulled
-) -> None:
-    """Say which tables the CRM cannot fill, and empty what earlier reads brought for sources that are gone.
-
-    A mapping or an org without partners or deals is refused before anything is touched.
-    """
-    read = {(table, source.name) for planned_read in planned for table, source in planned_read.feeds}
-    filled = {table for table, _ in read}
-    absent = {t.name: _why_absent(ctx, t.name, schemas) for t in records.TABLES if t.name not in filled}
-    needed = [name for name in ("partners", "opportunities") if name in absent]
-    if needed:
-        whys = "; ".join(f"{name}: {absent[name]}" for name in needed)
-        raise Misconfigured(
-            ctx.fieldmap.path, f"the CRM cannot fill what everything rests on ({whys})", "Run `pmom check`."
-        )
-    result.unavailable = sorted(absent.items())
-    for table, source in ctx.mirror.feeds():
-        if (table, source) not in read:
-            to_decide(ctx.mirror).add(None)
-            ctx.mirror.begin_full(table, source)
-            ctx.mirror.finish_full(table, source)
-    forget_streams(ctx.mirror, {each.key for each in planned})
-    for name, why in absent.items():
-        ctx.mirror.set_source(name, False, why, None)
-
-
-def _lacking(ctx: Context, lack: Lack) -> str:
-    if lack.field is None:
-        return _named(ctx, lack.object)
-    values = "value asked for in " if lack.missing is Missing.OPTION else ""
-    return f"{values}{lack.object}.{lack.field}"
-
-
-def _named(ctx: Context, object_name: str) -> str:
-    reason = ctx.crm.absence(object_name)
-    return f"{object_name} ({reason})" if reason else object_name
-
-
-def _why_absent(ctx: Context, table: str, schemas: Mapping[str, ObjectSchema | None]) -> str:
-    whys = []
-    for source in ctx.fieldmap.of(table):
-        fatal = [lack for lack in lacks(source, schemas) if lack.fatal]
-        named = ", ".join(_lacking(ctx, lack) for lack in fatal)
-        feature = source.requires if any(lack.column is None for lack in fatal) else None  # else a column's own name
-        needs = f" (needs {feature})" if feature else ""
-        whys.append(f"no {named}{needs}")
-    return "; ".join(whys) or "the mapping names no source"

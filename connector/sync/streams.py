@@ -106,6 +106,21 @@ def to_plan(mirror: Mirror) -> Marks:
     return Marks(mirror, "plan")
 
 
+_LINKS_MOVED = "links moved"
+
+
+def links_moved(mirror: Mirror, at: datetime | None = None) -> datetime | None:
+    """When records that others point to were last seen merged away; with `at`, keep that they were.
+
+    What pointed to the record that is gone points to its survivor now, without having been modified itself: fields
+    that drift are read again.
+    """
+    if at is not None:
+        mirror.set_meta(_LINKS_MOVED, at.isoformat())
+    kept = mirror.get_meta(_LINKS_MOVED)
+    return None if kept is None else datetime.fromisoformat(kept)
+
+
 _FOLLOWED = "followed"
 
 

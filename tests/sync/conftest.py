@@ -101,6 +101,13 @@ class Office:
         )
         return deal
 
+    def quoting(self, name: str, *, won: int, of: int) -> str:
+        """A partner with so many quoted deals of which so many were won."""
+        partner, customer = self.partner(name, PMOM_Partner_Persona__c="VAR"), self.customer()
+        for number in range(of):
+            self.deal(partner, won=number < won, AccountId=customer)
+        return partner
+
     def edit(self, object_name: str, record_id: str, **values: Scalar) -> None:
         """Somebody else changes a record a minute later."""
         self.crm.advance(timedelta(minutes=1))
