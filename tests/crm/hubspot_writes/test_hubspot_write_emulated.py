@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 import requests
 
+from connector.config.mapping_file import load_named
 from connector.core.records import Kind
-from connector.core.scorecard import FIELDS
 from connector.crm.base import Action, FieldSpec, LabelSpec, MemoryLedger, StepStatus, Write, WriteResult
 from connector.crm.hubspot.adapter import HubSpotCRM
 from connector.crm.hubspot.connection import ApiVersion, HubSpotConnection
 from connector.crm.retry import Patience
+from connector.sync.cards import specs
 from emulators.hubspot import validations
 from emulators.hubspot.portal import Portal, Settings
 from emulators.hubspot.server import Emulator
@@ -26,25 +27,7 @@ from emulators.loopback.clock import Clock
 
 START = datetime(2026, 3, 31, 9, 0, tzinfo=UTC)
 LABEL = LabelSpec("deals", "companies", "Sourcing partner", "Sourced deal")
-SPECS = tuple(
-    FieldSpec(
-        object="companies" if field.object == "partner" else "tasks",
-        name=field.name,
-        label=field.label,
-        kind=field.kind,
-        help=field.help,
-        length=field.length,
-        precision=field.precision,
-        scale=field.scale,
-        options=field.options,
-        multiple=field.multiple,
-        long=field.long,
-        unique_key=field.unique_key,
-        human=field.human,
-        references="owners" if field.references else None,
-    )
-    for field in FIELDS
-)
+SPECS = specs(load_named("hubspot"))
 
 
 @dataclass
