@@ -5,17 +5,16 @@ from __future__ import annotations
 import base64
 import binascii
 from typing import Any
-from xml.sax.saxutils import escape
 
 from emulators.loopback.json_text import parse as parse_json
 from emulators.salesforce import metadata_deploy as deploys
 from emulators.salesforce.errors import ApiError
-from emulators.salesforce.metadata_xml import NAMESPACE, BadXml, Node, parse
+from emulators.salesforce.metadata_xml import NAMESPACE
 from emulators.salesforce.org import Org
 from emulators.salesforce.router import Request, Response, Router, json_response
+from emulators.salesforce.xml_text import BadXml, Node, element, enveloped, faulty, parse
 
 _ROOT = "/services/data/{version}/metadata/deployRequest"
-_ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
 
 
 def routes(router: Router) -> None:
@@ -121,13 +120,13 @@ def soap(request: Request, org: Org) -> Response:
         action = _ACTIONS.get(call.tag) if call else None
         if call is None or action is None:
             raise _Fault("INVALID_OPERATION", f"Unknown operation {call.tag if call else ''}")
-        return _enveloped(f"<{call.tag}Response>{action(org, user, call)}</{call.tag}Response>")
+        return enveloped(NAMESPACE, f"<{call.tag}Response>{action(org, user, call)}</{call.tag}Response>")
     except _Fault as fault:
-        return _faulty(fault.code, fault.text)
+        return faulty(NAMESPACE, fault.code, fault.text)
     except BadXml as bad:
-        return _faulty("INVALID_SOAP", bad.problem)
+        return faulty(NAMESPACE, "INVALID_SOAP", bad.problem)
     except ApiError as bad:
-        return _faulty("INVALID_CROSS_REFERENCE_KEY" if bad.http == 404 else bad.code, bad.message)
+        return faulty(NAMESPACE, "INVALID_CROSS_REFERENCE_KEY" if bad.http == 404 else bad.code, bad.message)
 
 
 def _user(org: Org, envelope: Node) -> str:
@@ -154,45 +153,18 @@ def _deploy(org: Org, user: str, call: Node) -> str:
         if child.tag in deploys.OPTIONS and child.tag != "runTests":
             options[child.tag] = text.lower() == "true" if text.lower() in ("true", "false") else text or None
     deployment = deploys.create(org, user, body, options)
-    return _element("result", {"done": False, "id": deployment.id, "state": "Queued"})
+    return element("result", {"done": False, "id": deployment.id, "state": "Queued"})
 
 
 def _check(org: Org, user: str, call: Node) -> str:
     deployment = deploys.poll(org, call.get("asyncProcessId"))
     details = call.get("includeDetails").lower() == "true"
-    return _element("result", deploys.result(org, deployment, details=details))
+    return element("result", deploys.result(org, deployment, details=details))
 
 
 def _cancel(org: Org, user: str, call: Node) -> str:
     deployment = deploys.cancel(org, call.get("String") or call.get("asyncProcessId"))
-    return _element("result", {"done": False, "id": deployment.id})
+    return element("result", {"done": False, "id": deployment.id})
 
 
 _ACTIONS = {"deploy": _deploy, "checkDeployStatus": _check, "cancelDeploy": _cancel}
-
-
-def _element(name: str, value: Any) -> str:
-    """A JSON-like value as elements: lists repeat the element, None is left out."""
-    if value is None:
-        return ""
-    if isinstance(value, list):
-        return "".join(_element(name, item) for item in value)
-    if isinstance(value, dict):
-        return f"<{name}>{''.join(_element(key, item) for key, item in value.items())}</{name}>"
-    text = str(value).lower() if isinstance(value, bool) else escape(str(value))
-    return f"<{name}>{text}</{name}>"
-
-
-def _enveloped(inner: str, http: int = 200) -> Response:
-    text = (
-        '<?xml version="1.0" encoding="UTF-8"?>'
-        f'<soapenv:Envelope xmlns:soapenv="{_ENVELOPE}" xmlns="{NAMESPACE}" '
-        'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">'
-        f"<soapenv:Body>{inner}</soapenv:Body></soapenv:Envelope>"
-    )
-    return Response(http, text.encode(), {"Content-Type": "text/xml;charset=UTF-8"})
-
-
-def _faulty(code: str, text: str) -> Response:
-    fault = f"<faultcode>sf:{code}</faultcode><faultstring>{escape(text)}</faultstring>"
-    return _enveloped(f'<soapenv:Fault xmlns:sf="{NAMESPACE}">{fault}</soapenv:Fault>', 500)

@@ -10,8 +10,9 @@ from typing import Any
 from emulators.loopback.clock import stored
 from emulators.salesforce.errors import ApiError, not_found
 from emulators.salesforce.metadata_plan import Component, Plan
-from emulators.salesforce.metadata_xml import BadPackage, BadXml, open_package
+from emulators.salesforce.metadata_xml import BadPackage, open_package
 from emulators.salesforce.org import Org
+from emulators.salesforce.xml_text import BadXml
 
 MAX_ZIP = 39_000_000
 _TABLE = "e_deploy (id TEXT PRIMARY KEY, zip BLOB, body TEXT) WITHOUT ROWID"

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from emulators.salesforce.catalog import custom_object
-from emulators.salesforce.metadata_xml import NAMESPACE, Node
+from emulators.salesforce.metadata_xml import NAMESPACE
 from emulators.salesforce.schema import FieldType, ObjectType, PicklistValue, Schema
+from emulators.salesforce.xml_text import Node
 
 KINDS = {
     "Text": "string", "TextArea": "textarea", "LongTextArea": "textarea", "Html": "textarea", "Number": "double",

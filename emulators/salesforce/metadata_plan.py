@@ -11,9 +11,10 @@ from emulators.salesforce import metadata_sets as sets
 from emulators.salesforce import storage
 from emulators.salesforce.ids import make_id
 from emulators.salesforce.metadata_fields import Problem, field_of, object_of
-from emulators.salesforce.metadata_xml import BadXml, Node, Package, parse
+from emulators.salesforce.metadata_xml import Package
 from emulators.salesforce.org import Org
 from emulators.salesforce.schema import FieldType, ObjectType, Schema
+from emulators.salesforce.xml_text import BadXml, Node, parse
 
 _SUPPORTED = ("CustomObject", "CustomField", "PermissionSet")
 _META = "-meta.xml"

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from emulators.salesforce.metadata_fields import Problem
-from emulators.salesforce.metadata_xml import NAMESPACE, Node
+from emulators.salesforce.metadata_xml import NAMESPACE
 from emulators.salesforce.org import Org
 from emulators.salesforce.schema import FieldType, Schema
+from emulators.salesforce.xml_text import Node
 
 _KNOWN = frozenset(
     {

@@ -1,84 +1,20 @@
-"""What a deployment package holds: its files, its package.xml, and their XML with the place of every element."""
+"""What a deployment package holds: its files, its package.xml, and what it removes."""
 
 from __future__ import annotations
 
 import io
 import zipfile
-from dataclasses import dataclass, field
-from xml.parsers import expat
+from dataclasses import dataclass
+
+from emulators.salesforce.xml_text import BadXml, parse
 
 NAMESPACE = "http://soap.sforce.com/2006/04/metadata"
 MOST_FILES = 10_000
 MOST_UNZIPPED = 600_000_000
 
 
-class BadXml(Exception):
-    """A file that is no well-formed XML of ours, with the place."""
-
-    def __init__(self, problem: str, line: int = 1, column: int = 1) -> None:
-        super().__init__(problem)
-        self.problem = problem
-        self.line = line
-        self.column = column
-
-
 class BadPackage(Exception):
     """The zip as a whole cannot be deployed."""
-
-
-@dataclass(slots=True)
-class Node:
-    """One element; names without prefix, places counted from 1."""
-
-    tag: str
-    line: int
-    column: int
-    text: str = ""
-    children: list[Node] = field(default_factory=list)
-    namespace: str = ""
-
-    def all(self, tag: str) -> list[Node]:
-        """The children of that name."""
-        return [child for child in self.children if child.tag == tag]
-
-    def first(self, tag: str) -> Node | None:
-        """The first child of that name."""
-        return next((child for child in self.children if child.tag == tag), None)
-
-    def get(self, tag: str, default: str = "") -> str:
-        """The text of the first child of that name."""
-        found = self.first(tag)
-        return default if found is None else found.text.strip()
-
-
-def parse(body: bytes) -> Node:
-    """The root element. BadXml when the text is not well-formed or declares entities."""
-    parser = expat.ParserCreate(namespace_separator=" ")
-    stack: list[Node] = [Node("", 1, 1)]
-
-    def start(name: str, attributes: dict[str, str]) -> None:
-        namespace, _, tag = name.rpartition(" ")
-        node = Node(tag, parser.CurrentLineNumber, parser.CurrentColumnNumber + 1, namespace=namespace)
-        stack[-1].children.append(node)
-        stack.append(node)
-
-    def end(name: str) -> None:
-        stack.pop()
-
-    def text(piece: str) -> None:
-        stack[-1].text += piece
-
-    def refuse(*_: object) -> None:
-        raise BadXml("Error parsing file: DOCTYPE is disallowed", parser.CurrentLineNumber, 1)
-
-    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = start, end, text
-    parser.StartDoctypeDeclHandler = refuse
-    try:
-        parser.Parse(body, True)
-    except expat.ExpatError as bad:
-        problem = f"Error parsing file: {expat.ErrorString(bad.code)}"
-        raise BadXml(problem, bad.lineno, bad.offset + 1) from None
-    return stack[0].children[0]
 
 
 @dataclass(frozen=True, slots=True)
