@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 BENCH  := .venv-bench
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench lock clean
+.PHONY: help setup demo clients test check bench lock clean
 
 help:            ## what each target does
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,7 +31,11 @@ $(STAMP): requirements-dev.lock pyproject.toml
 demo: setup      ## the main job on the emulators, start to end
 	@$(BIN)/pmom demo
 
-test: setup      ## style, types, import contracts, tests
+# Tolerant: what cannot be installed is told, and its tests are skipped with that reason (.ci/run takes no such skip).
+clients: setup   ## install other people's clients into .clients/, for tests/clients
+	@$(BIN)/python tests/clients/install.py
+
+test: setup clients  ## style, types, import contracts, tests
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check -q .
 	@$(BIN)/lint-imports --no-cache
@@ -56,6 +60,10 @@ lock: setup      ## renew the lock files (no registry host is recorded)
 	@$(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate --no-emit-index-url -q -U -o requirements.lock pyproject.toml
 	@$(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate --no-emit-index-url -q -U --group dev -c requirements.lock -o requirements-dev.lock pyproject.toml
 	@$(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate --no-emit-index-url -q -U --group bench -c requirements.lock -o requirements-bench.lock pyproject.toml
+	@for wanted in tests/clients/python/*.in; do \
+	  $(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate --no-emit-index-url -q -U --python-version 3.11 -o requirements-clients-$$(basename $$wanted .in).lock $$wanted; \
+	done
+	@cd tests/clients/node && rm -f package-lock.json && npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund --loglevel=error
 
 clean:           ## remove what the targets made
-	rm -rf $(VENV) $(BENCH) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .demo
+	rm -rf $(VENV) $(BENCH) .clients .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .demo
