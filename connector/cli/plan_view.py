@@ -13,9 +13,9 @@ from rich.text import Text
 
 from connector.cli.console import clean, out, plain
 from connector.cli.tables import MOST_ROWS, Column, Fitted, counted, cut
+from connector.core.cards import field_named
 from connector.core.figures import plain as number
 from connector.core.plan import Change, CloseTask, CreateTask, Plan, SetFields
-from connector.core.scorecard import field_named
 
 if TYPE_CHECKING:  # `pmom --help` must not wait for the libraries behind these
     from connector.sync.apply import Applied
@@ -82,8 +82,8 @@ def _outdated(result: Planned) -> list[RenderableType]:
 
 def _fields(made: Plan) -> int:
     """Fields to write, the stamps that ride along aside."""
-    parts = [part for change in made.changes if isinstance(change, SetFields) for part in change.values]
-    return sum(1 for part in parts if not field_named(part.name).volatile)
+    changes = [change for change in made.changes if isinstance(change, SetFields)]
+    return sum(1 for c in changes for part in c.values if not field_named(part.name, c.table).volatile)
 
 
 def changes_table(made: Plan, names: Names, most: int = MOST_ROWS) -> RenderableType:
@@ -112,7 +112,7 @@ def _change_rows(change: Change, names: Names) -> list[tuple[str, str, str, str]
     who = plain(names.partners.get(change.record_id, change.record_id))
     rows = []
     for part in change.values:
-        field = field_named(part.name)
+        field = field_named(part.name, change.table)
         if not field.volatile:
             people = names.people if field.references == "users" else {}
             now, then = apart(_text(part.before, people), _text(part.after, people), out.width - _SIDE)

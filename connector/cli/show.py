@@ -26,9 +26,9 @@ from connector.cli.plan_view import (
 from connector.cli.runs_view import run_json, runs_table
 from connector.cli.steps import going, install_json, installed, question, steps_table, uninstalled
 from connector.cli.tables import MOST_ROWS, Column, Fitted, counted, cut, plain_table
+from connector.core.cards import field_named
 from connector.core.decisions import Decision
 from connector.core.explain import brief, story
-from connector.core.scorecard import field_named
 from connector.errors import Misconfigured
 
 if TYPE_CHECKING:  # `pmom --help` must not wait for the libraries behind these

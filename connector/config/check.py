@@ -15,6 +15,7 @@ from enum import StrEnum
 from connector.config.fieldmap import MERGED_INTO, ColumnRule, FieldMap, How, Source, TaskTarget, Unlisted
 from connector.config.reads import Lack, Missing, Schemas, condition_field, crm_field, lacks, reads, usable
 from connector.config.toml_lines import Key, dotted
+from connector.core.cards import CARRIERS
 from connector.core.records import TABLES, Kind, table
 from connector.crm.base import CRM, Field, ObjectSchema
 
@@ -356,12 +357,17 @@ def _scopes(fieldmap: FieldMap, crm: CRM, schemas: Schemas) -> Iterator[Finding]
     ask = getattr(crm, "lacking_scopes", None)
     if ask is None:
         return
-    ours = tuple(n for n in (fieldmap.write.object_of("partners"), fieldmap.write.task.object) if schemas.get(n))
+    ours = tuple(n for n in (*_card_objects(fieldmap), fieldmap.write.task.object) if schemas.get(n))
     linked = tuple(each.from_object for each in fieldmap.write.labels if schemas.get(each.from_object))
     for scope, use in ask(tuple(dict.fromkeys((*ours, *linked))), ours):
         key: Key = ("write",)
         found = f"the token lacks the scope {scope}, so {use}"
         yield Finding(Level.WARNING, fieldmap.where(key), dotted(key), found, "Add that scope to the token.")
+
+
+def _card_objects(fieldmap: FieldMap) -> tuple[str, ...]:
+    cards = dict(fieldmap.write.cards)
+    return tuple(cards[table] for table in CARRIERS if table in cards)
 
 
 _TASK_FIELDS = ("key_field", "subject", "owner", "due", "description", "related", "status")

@@ -8,35 +8,44 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 
+from connector.core.cards import field_named
+from connector.core.fields import ScoreField, Value
 from connector.core.policy import Limits
 from connector.core.records import Kind
-from connector.core.scorecard import ScoreField, Value, field_named
 from connector.core.tasks import DesiredTask, TaskClosure
 
 DECISION_FIELD = "Triage_Decision"
+PARTNERS = "partners"
+
+
+def marked(table: str, record_id: str) -> str:
+    """How a record is named among records of several tables: a partner by its bare id."""
+    return record_id if table == PARTNERS else f"{table}/{record_id}"
 
 
 @dataclass(frozen=True, slots=True)
 class RecordValues:
-    """What a partner record holds: field names without a vendor's suffix; absent means empty."""
+    """What a record holds: field names without a vendor's suffix; absent means empty."""
 
     record_id: str
     values: tuple[tuple[str, Value], ...]
+    table: str = PARTNERS
 
 
 @dataclass(frozen=True, slots=True)
 class DesiredRecord:
-    """What a partner record should hold, and because of which decision."""
+    """What a record should hold, and because of which decision."""
 
     record_id: str
     values: tuple[tuple[str, Value], ...]
     decision_id: str = ""
     reason: str = ""
+    table: str = PARTNERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +59,18 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class SetFields:
-    """Fields of one partner record to write."""
+    """Fields of one record to write; `table` is the canonical table that it is a row of."""
 
     record_id: str
     values: tuple[FieldChange, ...]
     decision_id: str = ""
     reason: str = ""
+    table: str = PARTNERS
 
     @property
     def key(self) -> str:
         """The change's own name within its plan."""
-        return f"fields:{self.record_id}"
+        return f"fields:{marked(self.table, self.record_id)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +105,13 @@ class Summary:
     """A plan in numbers."""
 
     partners: int  # in all
-    records_changed: int
+    records_changed: int  # of partners
     first_decisions: int  # records that had no decision before
     decisions_changed: int  # records whose decision becomes another
     fields_changed: int
     tasks_created: int
     tasks_closed: int
+    others_changed: int = 0  # records of other tables: opportunities
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,32 +142,36 @@ def diff(
     Volatile fields ride along with a real change; with `restamp` a new policy version is a change by itself.
     `partners` is how many there are in all, when `desired` holds only some: the safety limit is a share of them.
     """
-    there = {record.record_id: dict(record.values) for record in existing}
-    wanted = sorted(desired, key=lambda record: record.record_id)
+    there = {(record.table, record.record_id): dict(record.values) for record in existing}
+    wanted = sorted(desired, key=lambda record: (record.table != PARTNERS, record.table, record.record_id))
     fields = tuple(
         change
         for record in wanted
-        if (change := _set_fields(there.get(record.record_id, {}), record, restamp)) is not None
+        if (change := _set_fields(there.get((record.table, record.record_id), {}), record, restamp)) is not None
     )
     created = tuple(CreateTask(task) for task in sorted(create, key=lambda task: task.key))
     closed = tuple(CloseTask(closure) for closure in sorted(close, key=lambda closure: closure.key))
     changes: tuple[Change, ...] = (*fields, *created, *closed)
-    return Plan(changes, fingerprint(changes), _summary(partners or len(wanted), fields, len(created), len(closed)))
+    return Plan(changes, fingerprint(changes), _summary(_all(partners, wanted), fields, len(created), len(closed)))
+
+
+def _all(partners: int | None, wanted: Sequence[DesiredRecord]) -> int:
+    return partners or sum(1 for record in wanted if record.table == PARTNERS)
 
 
 def _set_fields(there: Mapping[str, Value], wanted: DesiredRecord, restamp: bool) -> SetFields | None:
     changed = [
         FieldChange(name, there.get(name), value)
         for name, value in wanted.values
-        if not same(field_named(name), there.get(name), value)
+        if not same(field_named(name, wanted.table), there.get(name), value)
     ]
-    if not any(_counts(change.name, restamp) for change in changed):
+    if not any(_counts(field_named(change.name, wanted.table), restamp) for change in changed):
         return None
-    return SetFields(wanted.record_id, tuple(changed), wanted.decision_id, wanted.reason)
+    return SetFields(wanted.record_id, tuple(changed), wanted.decision_id, wanted.reason, wanted.table)
 
 
-def _counts(name: str, restamp: bool) -> bool:
-    return not field_named(name).volatile or (restamp and name == "Policy_Version")
+def _counts(field: ScoreField, restamp: bool) -> bool:
+    return not field.volatile or (restamp and field.name == "Policy_Version")
 
 
 def same(spec: ScoreField, one: Value, other: Value) -> bool:
@@ -179,15 +194,17 @@ def _kept(spec: ScoreField, value: Value) -> Value | frozenset[str]:
 
 
 def _summary(partners: int, fields: tuple[SetFields, ...], created: int, closed: int) -> Summary:
-    decisions = [change for record in fields for change in record.values if change.name == DECISION_FIELD]
+    cards = [record for record in fields if record.table == PARTNERS]
+    decisions = [change for record in cards for change in record.values if change.name == DECISION_FIELD]
     return Summary(
         partners=partners,
-        records_changed=len(fields),
+        records_changed=len(cards),
         first_decisions=sum(1 for change in decisions if not change.before),
         decisions_changed=sum(1 for change in decisions if change.before),
         fields_changed=sum(len(record.values) for record in fields),
         tasks_created=created,
         tasks_closed=closed,
+        others_changed=len(fields) - len(cards),
     )
 
 
@@ -206,7 +223,7 @@ def _printed(change: Change) -> list[object]:
     parts = [
         [part.name, _shown(part.before), _shown(part.after)]
         for part in change.values
-        if not field_named(part.name).volatile or part.name == "Policy_Version"
+        if not field_named(part.name, change.table).volatile or part.name == "Policy_Version"
     ]
     return [change.key, parts]
 

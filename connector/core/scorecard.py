@@ -6,184 +6,84 @@ anything is compared, so that an unchanged score costs no write.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 
 from connector.core.decisions import FUNDED_MOTIONS, UNMAPPED, Decision, Outcome
 from connector.core.explain import why
+from connector.core.fields import Maker, ScoreField, Value, joined
 from connector.core.figures import Ratio
 from connector.core.records import MOTIONS, PERSONAS, Kind
 from connector.core.verdicts import Confidence, Gate, Lever, Symptom, Verdict
 
-Value = str | int | bool | Decimal | date | datetime | None
-"""What a field may hold; several options are one text parted by ';' in the field's own order; None is empty."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScoreField:
-    """A custom field of ours, without a vendor's name or suffix."""
-
-    object: str  # "partner" or "task"
-    name: str
-    label: str
-    kind: Kind
-    help: str
-    options: tuple[str, ...] = ()
-    multiple: bool = False
-    long: bool = False
-    precision: int | None = None
-    scale: int | None = None
-    length: int | None = None
-    unique_key: bool = False
-    references: str | None = None  # a canonical table
-    human: bool = False  # people write it, the connector never does
-    volatile: bool = False  # never a reason to write by itself
-
-
-def _words(name: str, label: str, text: str, options: tuple[str, ...], *, multiple: bool = False) -> ScoreField:
-    return ScoreField(
-        object="partner", name=name, label=label, kind=Kind.TEXT, help=text, options=options, multiple=multiple
-    )
-
-
-def _text(name: str, label: str, text: str, length: int) -> ScoreField:
-    return ScoreField(object="partner", name=name, label=label, kind=Kind.TEXT, help=text, length=length)
-
-
-def _number(name: str, label: str, text: str, precision: int, scale: int) -> ScoreField:
-    kind = Kind.NUMBER if scale else Kind.INTEGER
-    return ScoreField(
-        object="partner", name=name, label=label, kind=kind, help=text, precision=precision, scale=scale
-    )
-
-
-def _plain(name: str, label: str, text: str, kind: Kind, *, volatile: bool = False) -> ScoreField:
-    return ScoreField(object="partner", name=name, label=label, kind=kind, help=text, volatile=volatile)
-
-
-def _human(
-    name: str,
-    label: str,
-    text: str,
-    kind: Kind = Kind.TEXT,
-    *,
-    options: tuple[str, ...] = (),
-    multiple: bool = False,
-    length: int | None = None,
-    references: str | None = None,
-) -> ScoreField:
-    return ScoreField(
-        object="partner",
-        name=name,
-        label=label,
-        kind=kind,
-        help=text,
-        options=options,
-        multiple=multiple,
-        length=length,
-        references=references,
-        human=True,
-    )
-
-
 _VERDICTS = tuple(verdict.value for verdict in Verdict)
 _OUTCOMES = tuple(outcome.value for outcome in Outcome)
 
-FIELDS: tuple[ScoreField, ...] = (
-    _human("Partner_Persona", "Partner Persona", "Set by people.", options=PERSONAS, multiple=True),
-    _words(
+_ON = Maker("partners")
+
+PARTNER_FIELDS: tuple[ScoreField, ...] = (
+    _ON.human("Partner_Persona", "Partner Persona", "Set by people.", options=PERSONAS, multiple=True),
+    _ON.words(
         "Partner_Motion",
         "Partner Motion",
         "How we market with this partner.",
         ("Through-Partner", "With-Partner", "To-Partner", UNMAPPED),
     ),
-    _words("Motion_Owner_Role", "Motion Owner Role", "The role that is accountable.", ("PMM", "PAM")),
-    ScoreField(
-        object="partner",
-        name="Accountable_User",
-        label="Accountable User",
-        kind=Kind.ID,
-        help="The accountable role's person.",
-        references="users",
+    _ON.words("Motion_Owner_Role", "Motion Owner Role", "The role that is accountable.", ("PMM", "PAM")),
+    _ON.link("Accountable_User", "Accountable User", "The accountable role's person.", "users"),
+    _ON.words("Triage_Decision", "Triage Decision", "What may be funded.", _OUTCOMES),
+    _ON.words("Allowed_Motions", "Allowed Motions", "Motions that may be funded now.", FUNDED_MOTIONS, multiple=True),
+    _ON.words("Gate_Velocity", "Gate: Velocity Check", "Quote-to-close against the floor.", _VERDICTS),
+    _ON.words("Gate_Market_Fit", "Gate: Market Fit", "Footprint against this quarter's goals.", _VERDICTS),
+    _ON.words("Gate_PoP", "Gate: Proof of Performance", "Pipeline to spend of the last campaigns.", _VERDICTS),
+    _ON.number("Quote_to_Close_Rate", "Quote-to-Close Rate (%)", "Won of quoted opportunities, in percent.", 5, 1),
+    _ON.number("Quotes_Counted", "Quotes Counted", "Matured opportunities with an issued quote.", 9, 0),
+    _ON.number("PoP_Pooled_Ratio", "PoP Pooled Ratio", "Pipeline to spend of the last campaigns together.", 8, 2),
+    _ON.text("PoP_Campaigns_Met", "PoP Campaigns Met", "Campaigns that met the ratio by themselves.", 20),
+    _ON.words(
+        "Symptom", "Symptom", "The first symptom that is present.", tuple(symptom.value for symptom in Symptom)
     ),
-    _words("Triage_Decision", "Triage Decision", "What may be funded.", _OUTCOMES),
-    _words("Allowed_Motions", "Allowed Motions", "Motions that may be funded now.", FUNDED_MOTIONS, multiple=True),
-    _words("Gate_Velocity", "Gate: Velocity Check", "Quote-to-close against the floor.", _VERDICTS),
-    _words("Gate_Market_Fit", "Gate: Market Fit", "Footprint against this quarter's goals.", _VERDICTS),
-    _words("Gate_PoP", "Gate: Proof of Performance", "Pipeline to spend of the last campaigns.", _VERDICTS),
-    _number("Quote_to_Close_Rate", "Quote-to-Close Rate (%)", "Won of quoted opportunities, in percent.", 5, 1),
-    _number("Quotes_Counted", "Quotes Counted", "Matured opportunities with an issued quote.", 9, 0),
-    _number("PoP_Pooled_Ratio", "PoP Pooled Ratio", "Pipeline to spend of the last campaigns together.", 8, 2),
-    _text("PoP_Campaigns_Met", "PoP Campaigns Met", "Campaigns that met the ratio by themselves.", 20),
-    _words("Symptom", "Symptom", "The first symptom that is present.", tuple(symptom.value for symptom in Symptom)),
-    _words("Recommended_Lever", "Recommended Lever", "What to do about it.", tuple(lever.value for lever in Lever)),
-    _plain("Lever_Since", "Lever Since", "Since when this lever is recommended.", Kind.DATE),
-    _words(
+    _ON.words(
+        "Recommended_Lever", "Recommended Lever", "What to do about it.", tuple(lever.value for lever in Lever)
+    ),
+    _ON.plain("Lever_Since", "Lever Since", "Since when this lever is recommended.", Kind.DATE),
+    _ON.words(
         "Lever_In_Effect",
         "Lever In Effect",
         "Motions of live campaigns and approved fund requests.",
         MOTIONS,
         multiple=True,
     ),
-    _words(
+    _ON.words(
         "Decision_Confidence",
         "Decision Confidence",
         "How firmly the numbers carry the decision.",
         tuple(level.value for level in Confidence),
     ),
-    ScoreField(
-        object="partner",
-        name="Why",
-        label="Why",
-        kind=Kind.TEXT,
-        help="The decision's account, with the policy key of each number.",
-        length=1000,
-        long=True,
+    _ON.text("Why", "Why", "The decision's account, with the policy key of each number.", 1000, long=True),
+    _ON.text(
+        "Evidence_URL", "Evidence", "The first record behind the deciding number; `pmom explain` lists all.", 255
     ),
-    _text("Evidence_URL", "Evidence", "The first record behind the deciding number; `pmom explain` lists all.", 255),
-    _plain("Scored_At", "Scored At", "When these fields were last written.", Kind.INSTANT, volatile=True),
-    ScoreField(
-        object="partner",
-        name="Policy_Version",
-        label="Policy Version",
-        kind=Kind.TEXT,
-        help="The policy under which these fields were last written.",
-        length=32,
-        volatile=True,
-    ),
-    _plain("Data_Freshness", "Data Freshness", "Up to when every source was read.", Kind.INSTANT, volatile=True),
-    _human("Override_Decision", "Override: Decision", "Replaces the triage decision.", options=_OUTCOMES),
-    _human("Override_Reason", "Override: Reason", "Why the rules are overridden.", length=255),
-    _human("Override_Expires", "Override: Expires", "Last day on which the override holds.", Kind.DATE),
-    _human("Override_By", "Override: By", "Who decided.", Kind.ID, references="users"),
-    _human("Footprint_Regions", "Footprint: Regions", "Region or country codes parted by ';'.", length=255),
-    _human("Footprint_Verticals", "Footprint: Verticals", "Verticals parted by ';'.", length=255),
-    _human("Exclude_From_Scoring", "Exclude From Scoring", "Not scored while set.", Kind.BOOL),
-    ScoreField(
-        object="task",
-        name="Task_Key",
-        label="Task Key",
-        kind=Kind.TEXT,
-        help="Finds the connector's task again; do not edit.",
-        length=255,
-        unique_key=True,
-    ),
+    _ON.plain("Scored_At", "Scored At", "When these fields were last written.", Kind.INSTANT, volatile=True),
+    _ON.version(),
+    _ON.plain("Data_Freshness", "Data Freshness", "Up to when every source was read.", Kind.INSTANT, volatile=True),
+    _ON.human("Override_Decision", "Override: Decision", "Replaces the triage decision.", options=_OUTCOMES),
+    _ON.human("Override_Reason", "Override: Reason", "Why the rules are overridden.", length=255),
+    _ON.human("Override_Expires", "Override: Expires", "Last day on which the override holds.", Kind.DATE),
+    _ON.human("Override_By", "Override: By", "Who decided.", Kind.ID, references="users"),
+    _ON.human("Footprint_Regions", "Footprint: Regions", "Region or country codes parted by ';'.", length=255),
+    _ON.human("Footprint_Verticals", "Footprint: Verticals", "Verticals parted by ';'.", length=255),
+    _ON.human("Exclude_From_Scoring", "Exclude From Scoring", "Not scored while set.", Kind.BOOL),
 )
 
-_BY_NAME = {field.name: field for field in FIELDS}
-MACHINE_FIELDS = tuple(field.name for field in FIELDS if field.object == "partner" and not field.human)
-
-
-def field_named(name: str) -> ScoreField:
-    """The field of that name; KeyError when there is none."""
-    return _BY_NAME[name]
+_BY_NAME = {field.name: field for field in PARTNER_FIELDS}
+MACHINE_FIELDS = tuple(field.name for field in PARTNER_FIELDS if not field.human)
 
 
 def scorecard(
     decision: Decision, *, scored_at: datetime | None = None, evidence_url: str | None = None
 ) -> tuple[tuple[str, Value], ...]:
-    """Every machine field with the value that it should hold, in `FIELDS` order.
+    """Every machine field with the value that it should hold, in `PARTNER_FIELDS` order.
 
     An excluded partner keeps only the decision and its reason; a stale decision says so and leaves the rest standing.
     Without `evidence_url` that field is left alone.
@@ -268,9 +168,3 @@ def _rounded(name: str, value: Ratio | None, threshold: Decimal | None, factor: 
     scale, precision = spec.scale or 0, spec.precision or 18
     largest = Decimal(10) ** (precision - scale) - Decimal(1).scaleb(-scale)
     return min(value.rounded(scale, threshold=threshold, factor=factor), largest)
-
-
-def joined(words: tuple[str, ...], options: tuple[str, ...]) -> str | None:
-    """Several options as one text, each once, in the options' order; words that are no option are "Other" or lost."""
-    known = {word if word in options else "Other" for word in words}
-    return ";".join(option for option in options if option in known) or None

@@ -7,20 +7,22 @@ import unicodedata
 from collections.abc import Mapping
 
 from connector.config.fieldmap import TaskTarget, WriteMap
+from connector.core.cards import field_named
+from connector.core.fields import Value
 from connector.core.plan import Change, CreateTask, SetFields
-from connector.core.scorecard import Value, field_named
 from connector.core.tasks import DesiredTask
 from connector.crm.base import Action, Scalar, Write
 
 
-def to_write(change: Change, where: WriteMap, names: Mapping[str, str]) -> Write:
-    """The change in the CRM's own names. `names`: our name of each machine field -> the CRM's.
+def to_write(change: Change, where: WriteMap, names: Mapping[str, Mapping[str, str]]) -> Write:
+    """The change in the CRM's own names. `names`: canonical table -> our name of each machine field -> the CRM's.
 
     The write's `ref` is the change's key. Text is scrubbed and cut to the field's length.
     """
     if isinstance(change, SetFields):
-        values = tuple((names[field.name], keepable(field.name, field.after)) for field in change.values)
-        return Write(change.key, where.object_of("partners"), Action.UPDATE, values, id=change.record_id)
+        known = names[change.table]
+        values = tuple((known[part.name], keepable(part.name, part.after, change.table)) for part in change.values)
+        return Write(change.key, where.object_of(change.table), Action.UPDATE, values, id=change.record_id)
     if isinstance(change, CreateTask):
         return _new_task(change, change.task, where.task)
     status = ((where.task.status, where.task.closed),)
@@ -48,11 +50,11 @@ def _description(body: str, target: TaskTarget) -> str:
     return html.escape(text).replace("\n", "<br>") if target.html else text
 
 
-def keepable(name: str, value: Value) -> Value:
+def keepable(name: str, value: Value, table: str = "partners") -> Value:
     """The value of that machine field as a CRM keeps it: compare this with the CRM, not the raw value."""
     if not isinstance(value, str):
         return value
-    return clean(value, field_named(name).length) or None
+    return clean(value, field_named(name, table).length) or None
 
 
 def clean(text: str, length: int | None = None) -> str:

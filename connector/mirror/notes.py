@@ -30,6 +30,11 @@ class Rejected:
     run: str
 
 
+def cards_of(table: str) -> str:
+    """The table that keeps what the CRM holds in our fields on the records of a canonical table."""
+    return "scorecards" if table == "partners" else f"scorecards_{table}"
+
+
 @contextmanager
 def one_transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """Commit what the block wrote, or nothing of it."""
@@ -122,31 +127,31 @@ class Notes:
         """Empty the list for one canonical table, before it is read anew."""
         self._con.execute("DELETE FROM rejections WHERE canonical = ?", [table])
 
-    def existing(self, fields: Sequence[tuple[str, Kind]]) -> pa.Table:
-        """The machine fields' values that the CRM holds now: `id`, then the fields, by id."""
-        self._add_fields([(name, sql_type(kind)) for name, kind in fields])
+    def existing(self, fields: Sequence[tuple[str, Kind]], table: str = "partners") -> pa.Table:
+        """The machine fields' values that the CRM holds now on records of a canonical table: `id`, fields; by id."""
+        self._add_fields(cards_of(table), [(name, sql_type(kind)) for name, kind in fields])
         names = ", ".join(f'"{name}"' for name, _ in fields)
-        answer = arrow(self._con, f"SELECT id{', ' + names if names else ''} FROM scorecards ORDER BY id")
+        answer = arrow(self._con, f"SELECT id{', ' + names if names else ''} FROM {cards_of(table)} ORDER BY id")
         wanted = pa.schema([("id", pa.string()), *((name, arrow_type(kind)) for name, kind in fields)])
         return answer.cast(wanted)
 
-    def scorecards(self) -> pa.Table:
+    def scorecards(self, table: str = "partners") -> pa.Table:
         """All kept machine fields: `id`, then every field ever put, by id."""
-        return arrow(self._con, "SELECT * FROM scorecards ORDER BY id")
+        return arrow(self._con, f"SELECT * FROM {cards_of(table)} ORDER BY id")
 
-    def put_scorecards(self, rows: pa.Table) -> None:
+    def put_scorecards(self, rows: pa.Table, table: str = "partners") -> None:
         """Replace the kept values by these rows (`id` and field columns; a repeated id keeps its last row)."""
-        self._take_scorecards(rows, everything=True)
+        self._take_scorecards(rows, cards_of(table), everything=True)
 
-    def patch_scorecards(self, rows: pa.Table) -> None:
+    def patch_scorecards(self, rows: pa.Table, table: str = "partners") -> None:
         """Overwrite the given columns of the given ids; other columns stay, new ids are added."""
-        self._take_scorecards(rows, everything=False)
+        self._take_scorecards(rows, cards_of(table), everything=False)
 
-    def _take_scorecards(self, rows: pa.Table, *, everything: bool) -> None:
+    def _take_scorecards(self, rows: pa.Table, kept: str, *, everything: bool) -> None:
         self._con.register("incoming", numbered(rows))
         described = self._con.execute("DESCRIBE incoming").fetchall()
         fields = [(row[0], row[1]) for row in described if row[0] not in ("id", "nth")]
-        self._add_fields(fields)
+        self._add_fields(kept, fields)
         names = "".join(f', "{name}"' for name, _ in fields)
         with one_transaction(self._con):
             self._con.execute(
@@ -154,19 +159,21 @@ class Notes:
                 " QUALIFY row_number() OVER (PARTITION BY id ORDER BY nth DESC) = 1"
             )
             if everything:
-                self._con.execute("DELETE FROM scorecards")
+                self._con.execute(f"DELETE FROM {kept}")
             elif fields:
                 sets = ", ".join(f'"{name}" = cards."{name}"' for name, _ in fields)
-                self._con.execute(f"UPDATE scorecards SET {sets} FROM cards WHERE scorecards.id = cards.id")
+                self._con.execute(f"UPDATE {kept} AS held SET {sets} FROM cards WHERE held.id = cards.id")
             self._con.execute(
-                f"INSERT INTO scorecards (id{names}) SELECT id{names} FROM cards"
-                " WHERE NOT EXISTS (SELECT 1 FROM scorecards s WHERE s.id = cards.id)"
+                f"INSERT INTO {kept} (id{names}) SELECT id{names} FROM cards"
+                f" WHERE NOT EXISTS (SELECT 1 FROM {kept} s WHERE s.id = cards.id)"
             )
         self._con.execute("DROP TABLE cards")
         self._con.unregister("incoming")
 
-    def _add_fields(self, fields: Sequence[tuple[str, str]]) -> None:
-        have = {row[0] for row in self._con.execute("DESCRIBE scorecards").fetchall()}
+    def _add_fields(self, kept: str, fields: Sequence[tuple[str, str]]) -> None:
+        if kept != "scorecards":
+            self._con.execute(f"CREATE TABLE IF NOT EXISTS {kept} (id VARCHAR)")
+        have = {row[0] for row in self._con.execute(f"DESCRIBE {kept}").fetchall()}
         for name, kind in fields:
             if name not in have:
-                self._con.execute(f'ALTER TABLE scorecards ADD COLUMN "{name}" {kind}')
+                self._con.execute(f'ALTER TABLE {kept} ADD COLUMN "{name}" {kind}')

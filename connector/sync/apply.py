@@ -16,13 +16,14 @@ from typing import Any
 
 import pyarrow as pa
 
+from connector.core.cards import field_named
+from connector.core.fields import ScoreField, Value
 from connector.core.plan import Change, CloseTask, CreateTask, FieldChange, Plan, SetFields, refusal, same
-from connector.core.scorecard import Value, field_named
 from connector.crm.base import Write, WriteResult, WriteStatus, arrow_type
 from connector.errors import Refused, Stale
 from connector.mapping import to_write
 from connector.store.store import OutcomeRow
-from connector.sync.cards import MACHINE, names
+from connector.sync.cards import names
 from connector.sync.context import Context
 from connector.sync.plan import Planned, mark_of
 from connector.sync.streams import to_plan
@@ -101,20 +102,20 @@ def _chunk(ctx: Context, changes: Sequence[Change]) -> Iterator[list[Outcome]]:
     fields = [change for change in changes if isinstance(change, SetFields)]
     created = [change for change in changes if isinstance(change, CreateTask)]
     closed = [change for change in changes if isinstance(change, CloseTask)]
-    if fields:
-        yield from _written(ctx, *_checked_fields(ctx, fields))
+    for table in dict.fromkeys(change.table for change in fields):
+        yield from _written(ctx, *_checked_fields(ctx, table, [c for c in fields if c.table == table]))
     if created:
         yield from _written(ctx, *_checked_creations(ctx, created))
     if closed:
         yield from _written(ctx, *_checked_closures(ctx, closed))
 
 
-def _checked_fields(ctx: Context, changes: list[SetFields]) -> tuple[list[Outcome], list[Change]]:
-    """Outcomes that are already clear, and the changes that may be written."""
-    known = names(ctx.crm, ctx.fieldmap)
-    target = ctx.fieldmap.write.object_of("partners")
+def _checked_fields(ctx: Context, table: str, changes: list[SetFields]) -> tuple[list[Outcome], list[Change]]:
+    """Outcomes that are already clear, and the changes that may be written; all are of that canonical table."""
+    known = names(ctx.crm, ctx.fieldmap)[table]
+    target = ctx.fieldmap.write.object_of(table)
     wanted = sorted({known[part.name] for change in changes for part in change.values})
-    id_field = _id_field(ctx, "partners")
+    id_field = _id_field(ctx, table)
     rows = ctx.crm.fetch(target, [change.record_id for change in changes], [id_field, *wanted])
     there = _by_id(rows, id_field)
     clear: list[Outcome] = []
@@ -133,27 +134,27 @@ def _precondition(change: SetFields, now: dict[str, Any] | None, known: dict[str
     """None when the change may be written."""
     if now is None:
         return Outcome(change, "conflict", change.record_id, "GONE", "the record is no longer there")
-    parts = [part for part in change.values if not field_named(part.name).volatile]
-    held = {part.name: _held(part, now.get(known[part.name].lower())) for part in parts}
-    if all(same(field_named(part.name), held[part.name], part.after) for part in parts):
+    fields = {part.name: field_named(part.name, change.table) for part in change.values}
+    parts = [part for part in change.values if not fields[part.name].volatile]
+    held = {part.name: _held(fields[part.name], now.get(known[part.name].lower())) for part in parts}
+    if all(same(fields[part.name], held[part.name], part.after) for part in parts):
         return Outcome(change, "unchanged", change.record_id)
-    moved = [part for part in parts if not _expected(part, held[part.name])]
+    moved = [part for part in parts if not _expected(fields[part.name], part, held[part.name])]
     if moved:
         words = "; ".join(f"{p.name}: expected {_shown(p.before)}, found {_shown(held[p.name])}" for p in moved)
         return Outcome(change, "conflict", change.record_id, "CHANGED", f"somebody else wrote here ({words})")
     return None
 
 
-def _expected(part: FieldChange, held: Value) -> bool:
-    spec = field_named(part.name)
+def _expected(spec: ScoreField, part: FieldChange, held: Value) -> bool:
     return same(spec, held, part.before) or same(spec, held, part.after)
 
 
-def _held(part: FieldChange, value: Any) -> Value:
+def _held(spec: ScoreField, value: Any) -> Value:
     """The CRM's value as the plan's kind of value."""
     if value is None:
         return None
-    cast: Value = pa.scalar(value).cast(arrow_type(field_named(part.name).kind), safe=False).as_py()
+    cast: Value = pa.scalar(value).cast(arrow_type(spec.kind), safe=False).as_py()
     return cast
 
 
@@ -230,18 +231,15 @@ def _outcome(change: Change, answer: WriteResult) -> Outcome:
 
 def _note_written(ctx: Context, outcomes: list[Outcome]) -> None:
     """The mirror learns what the CRM now holds, so that planning again finds nothing to do."""
-    rows = [
-        {"id": outcome.change.record_id, **{part.name: part.after for part in outcome.change.values}}
-        for outcome in outcomes
-        if outcome.status in ("applied", "unchanged") and isinstance(outcome.change, SetFields)
-    ]
     groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-    for row in rows:
-        groups.setdefault(tuple(row), []).append(row)
-    kinds = {card.name: arrow_type(card.kind) for card in MACHINE}
-    for columns, group in groups.items():
-        schema = pa.schema([("id", pa.string()), *((name, kinds[name]) for name in columns if name != "id")])
-        ctx.mirror.patch_scorecards(pa.Table.from_pylist(group, schema))
+    for outcome in outcomes:
+        change = outcome.change
+        if outcome.status in ("applied", "unchanged") and isinstance(change, SetFields):
+            row = {"id": change.record_id, **{part.name: part.after for part in change.values}}
+            groups.setdefault((change.table, *row), []).append(row)
+    for (table, _, *columns), group in groups.items():
+        kinds = [(name, arrow_type(field_named(name, table).kind)) for name in columns]
+        ctx.mirror.patch_scorecards(pa.Table.from_pylist(group, pa.schema([("id", pa.string()), *kinds])), table)
 
 
 def _leave_marks(ctx: Context, result: Applied) -> None:

@@ -8,20 +8,19 @@ import pyarrow as pa
 from pyarrow import compute as pc
 
 from connector.config.fieldmap import FieldMap
-from connector.core.plan import same
-from connector.core.scorecard import FIELDS, ScoreField
+from connector.core.cards import CARRIERS, FIELDS, machine
+from connector.core.fields import ScoreField
+from connector.core.plan import marked, same
 from connector.crm.base import CRM, FieldSpec, arrow_type
 from connector.mirror import Mirror
-
-MACHINE = tuple(field for field in FIELDS if field.object == "partner" and not field.human)
 
 
 def spec_of(field: ScoreField, fieldmap: FieldMap) -> FieldSpec:
     """The field as a CRM is asked to make it."""
-    task = field.object == "task"
+    task = field.table == "tasks"
     people = fieldmap.of(field.references) if field.references else ()
     return FieldSpec(
-        object=fieldmap.write.task.object if task else fieldmap.write.object_of("partners"),
+        object=fieldmap.write.task.object if task else fieldmap.write.object_of(field.table),
         name=field.name,
         label=field.label,
         kind=field.kind,
@@ -40,36 +39,52 @@ def spec_of(field: ScoreField, fieldmap: FieldMap) -> FieldSpec:
 
 def specs(fieldmap: FieldMap) -> tuple[FieldSpec, ...]:
     """Every field that the product needs in the CRM."""
-    return tuple(spec_of(field, fieldmap) for field in FIELDS)
+    there = {*carriers(fieldmap), "tasks"}
+    return tuple(spec_of(field, fieldmap) for field in FIELDS if field.table in there)
 
 
-def names(crm: CRM, fieldmap: FieldMap) -> dict[str, str]:
-    """Our name of each machine field -> the CRM's."""
-    return {field.name: crm.field_name(spec_of(field, fieldmap)) for field in MACHINE}
+def names(crm: CRM, fieldmap: FieldMap) -> dict[str, dict[str, str]]:
+    """Canonical table -> our name of each machine field on its records -> the CRM's."""
+    return {
+        table: {field.name: crm.field_name(spec_of(field, fieldmap)) for field in machine(table)}
+        for table in carriers(fieldmap)
+    }
 
 
-def card_rows(rows: pa.Table, id_field: str, partners: pa.ChunkedArray[Any], crm_names: dict[str, str]) -> pa.Table:
-    """`id` and our machine fields, under our names and types, of those rows that are partners."""
+def carriers(fieldmap: FieldMap) -> tuple[str, ...]:
+    """The canonical tables whose cards the mapping gives an object."""
+    return tuple(table for table in CARRIERS if table in dict(fieldmap.write.cards))
+
+
+def carried_by(object_name: str, fieldmap: FieldMap) -> tuple[str, ...]:
+    """The canonical tables whose cards that object carries."""
+    return tuple(t for t in carriers(fieldmap) if fieldmap.write.object_of(t).lower() == object_name.lower())
+
+
+def card_rows(
+    rows: pa.Table, id_field: str, table: str, taken: pa.ChunkedArray[Any], crm_names: dict[str, str]
+) -> pa.Table:
+    """`id` and our machine fields, under our names and types, of those rows that the table took."""
     held = {name.lower(): name for name in rows.column_names}
     ids = rows.column(held[id_field.lower()])
-    ours = rows.filter(pc.is_in(ids, value_set=partners.combine_chunks()))
+    ours = rows.filter(pc.is_in(ids, value_set=taken.combine_chunks()))
     columns = {"id": ours.column(held[id_field.lower()])}
-    for field in MACHINE:
+    for field in machine(table):
         there = held.get(crm_names[field.name].lower())
         if there is not None:
             columns[field.name] = ours.column(there).cast(arrow_type(field.kind), safe=False)
     return pa.table(columns)
 
 
-def edited_cards(mirror: Mirror, rows: pa.Table) -> set[str]:
-    """Ids of those rows that differ from what the mirror last saw or wrote in the same fields."""
-    fields = [field for field in MACHINE if field.name in rows.column_names and not field.volatile]
+def edited_cards(mirror: Mirror, table: str, rows: pa.Table) -> set[str]:
+    """Marks of those rows that differ from what the mirror last saw or wrote in the same fields."""
+    fields = [field for field in machine(table) if field.name in rows.column_names and not field.volatile]
     if not fields:
         return set()
-    kept = mirror.existing([(field.name, field.kind) for field in fields])
+    kept = mirror.existing([(field.name, field.kind) for field in fields], table)
     held = {row.pop("id"): row for row in kept.to_pylist()}
     return {
-        row["id"]
+        marked(table, row["id"])
         for row in rows.to_pylist()
         if any(not same(field, held.get(row["id"], {}).get(field.name), row[field.name]) for field in fields)
     }

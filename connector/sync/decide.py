@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
+from connector.core.cards import field_named
 from connector.core.decide import decide as decide_one
 from connector.core.decisions import Decision, Previous
 from connector.core.ownership import UNCHECKED, People, User
-from connector.core.scorecard import field_named, scorecard
+from connector.core.scorecard import scorecard
 from connector.errors import Refused, Stale
 from connector.store.store import DecisionRow
 from connector.sync.batch import uncollected

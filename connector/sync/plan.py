@@ -10,17 +10,18 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from connector.core.cards import machine
 from connector.core.codec import from_json, to_json
 from connector.core.decisions import Decision, decision_id
 from connector.core.episodes import TaskState
-from connector.core.plan import Change, DesiredRecord, Plan, RecordValues, SetFields, diff, refusal
+from connector.core.plan import Change, DesiredRecord, Plan, RecordValues, SetFields, diff, marked, refusal
 from connector.core.scorecard import leading_evidence, scorecard
 from connector.core.tasks import ExistingTask, plan_tasks
 from connector.errors import Misconfigured, Stale
 from connector.mapping import keepable
 from connector.store.store import DecisionRow
 from connector.sync.batch import uncollected
-from connector.sync.cards import MACHINE, names
+from connector.sync.cards import carriers, names
 from connector.sync.context import Context
 from connector.sync.decide import DECIDED_BY, people
 from connector.sync.streams import TASKS, to_plan
@@ -84,18 +85,18 @@ def _plan(ctx: Context, run_id: int, *, everybody: bool) -> Planned:
 
 
 def _check_installed(ctx: Context) -> None:
-    target = ctx.fieldmap.write.object_of("partners")
-    schema = ctx.crm.schema(target)
-    known = names(ctx.crm, ctx.fieldmap).values()
-    lacking = [name for name in known if schema is None or schema.field(name) is None]
-    if lacking:
-        found = f"{len(lacking)} of our {len(known)} fields are absent or hidden ({lacking[0]}, ...)"
-        raise Misconfigured(target, found, f"Run `pmom install {ctx.connection}`, or grant access to them.")
+    for table, known in names(ctx.crm, ctx.fieldmap).items():
+        target = ctx.fieldmap.write.object_of(table)
+        schema = ctx.crm.schema(target)
+        lacking = [name for name in known.values() if schema is None or schema.field(name) is None]
+        if lacking:
+            found = f"{len(lacking)} of our {len(known)} fields are absent or hidden ({lacking[0]}, ...)"
+            raise Misconfigured(target, found, f"Run `pmom install {ctx.connection}`, or grant access to them.")
 
 
 def mark_of(change: Change) -> str:
     """What must be planned again when this change did not get through."""
-    return change.record_id if isinstance(change, SetFields) else TASKS
+    return marked(change.table, change.record_id) if isinstance(change, SetFields) else TASKS
 
 
 def waiting(ctx: Context) -> Planned:
@@ -128,11 +129,11 @@ def _evidence_url(ctx: Context, decision: Decision) -> str | None:
 
 def _existing(ctx: Context, chosen: list[str] | None) -> list[RecordValues]:
     wanted = None if chosen is None else set(chosen)
-    table = ctx.mirror.existing([(card.name, card.kind) for card in MACHINE])
     return [
-        RecordValues(str(row.pop("id")), tuple(row.items()))
-        for row in table.to_pylist()
-        if wanted is None or row["id"] in wanted
+        RecordValues(str(row.pop("id")), tuple(row.items()), table)
+        for table in carriers(ctx.fieldmap)
+        for row in ctx.mirror.existing([(card.name, card.kind) for card in machine(table)], table).to_pylist()
+        if wanted is None or marked(table, row["id"]) in wanted
     ]
 
 

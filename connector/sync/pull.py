@@ -22,7 +22,7 @@ from connector.errors import Misconfigured
 from connector.mapping import MERGED, Mapped, UnmappedValue, canonical_ids, to_canonical
 from connector.mirror import Rejected
 from connector.sync.absent import note_absent
-from connector.sync.cards import card_rows, edited_cards, names
+from connector.sync.cards import card_rows, carried_by, edited_cards, names
 from connector.sync.context import Context
 from connector.sync.streams import Stream, followed, links_moved, take_up, to_decide, to_plan
 from connector.sync.tenant import claim
@@ -96,13 +96,13 @@ def _schema_named(schemas: dict[str, ObjectSchema | None], name: str) -> ObjectS
 
 
 def _with_cards(ctx: Context, read: ObjectRead, schema: ObjectSchema) -> ObjectRead:
-    """The read with the score card's fields added where its object carries the partners' cards."""
-    if read.object.lower() != ctx.fieldmap.write.object_of("partners").lower():
+    """The read with the fields added of those cards that its object carries."""
+    fed = {table for table, _ in read.feeds}
+    tables = [table for table in carried_by(read.object, ctx.fieldmap) if table in fed]
+    if not tables:
         return read
-    if all(table != "partners" for table, _ in read.feeds):
-        return read
-    ours = names(ctx.crm, ctx.fieldmap).values()
-    known = {found.name for name in ours if (found := schema.field(name)) is not None}
+    ours = names(ctx.crm, ctx.fieldmap)
+    known = {found.name for t in tables for name in ours[t].values() if (found := schema.field(name)) is not None}
     return replace(read, fields=tuple(sorted(set(read.fields) | known)))
 
 
@@ -144,8 +144,7 @@ def _full(ctx: Context, read: ObjectRead, stream: Stream, now: datetime, run: st
             mapped = _mapped(ctx, page, table, source, run, done, result)
             done.changed += mapped.rows.num_rows
             ctx.mirror.append(table, source.name, mapped.rows, token=token)
-            if table == "partners":
-                _take_cards(ctx, page, source, mapped)
+            _take_cards(ctx, read, page, table, source, mapped)
         if done.rows - kept >= KEEP_EVERY:
             kept = done.rows
             for table, source in read.feeds:
@@ -197,8 +196,7 @@ def _changes(
                 page.rows
             ):
                 links_moved(ctx.mirror, now)
-            if table == "partners":
-                _take_cards(ctx, page, source, mapped)
+            _take_cards(ctx, read, page, table, source, mapped)
     replace(stream, cursor=max(stream.cursor, now - ctx.pace.holdback)).save(ctx.mirror, read.key)
 
 
@@ -314,14 +312,17 @@ def _merged_counts(known: list[UnmappedValue], more: Iterable[UnmappedValue]) ->
     return list(counted.values())
 
 
-def _take_cards(ctx: Context, page: Page, source: Source, mapped: Mapped) -> None:
+def _take_cards(ctx: Context, read: ObjectRead, page: Page, table: str, source: Source, mapped: Mapped) -> None:
     """Keep what the CRM now shows in the fields of our own; what somebody else wrote there is planned again."""
+    if table not in carried_by(read.object, ctx.fieldmap):
+        return
     id_rule = source.rule("id")
     assert id_rule is not None
-    rows = card_rows(page.rows, id_rule.fields[0], mapped.rows.column("id"), names(ctx.crm, ctx.fieldmap))
+    ours = names(ctx.crm, ctx.fieldmap)[table]
+    rows = card_rows(page.rows, id_rule.fields[0], table, mapped.rows.column("id"), ours)
     if rows.num_rows:
-        to_plan(ctx.mirror).add(edited_cards(ctx.mirror, rows))
-        ctx.mirror.patch_scorecards(rows)
+        to_plan(ctx.mirror).add(edited_cards(ctx.mirror, table, rows))
+        ctx.mirror.patch_scorecards(rows, table)
 
 
 def _reconcile(ctx: Context, read: ObjectRead, now: datetime, result: Pulled) -> None:

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from connector.core.cards import field_named
 from connector.core.codec import from_json, to_json
+from connector.core.fields import Value
 from connector.core.plan import (
     CloseTask,
     CreateTask,
@@ -22,7 +24,6 @@ from connector.core.plan import (
     refusal,
     same,
 )
-from connector.core.scorecard import Value, field_named
 from connector.core.tasks import DesiredTask, TaskClosure
 
 NOON = datetime(2026, 6, 30, 12, tzinfo=UTC)

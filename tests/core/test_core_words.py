@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
+from connector.core.cards import FIELDS, field_named
 from connector.core.decide import decide
 from connector.core.explain import sentence, story, symptom_sentence, to_clear, why
+from connector.core.fields import joined
 from connector.core.figures import Ratio, money, percent, plain
 from connector.core.records import MOTIONS
-from connector.core.scorecard import FIELDS, MACHINE_FIELDS, field_named, joined, scorecard
+from connector.core.scorecard import MACHINE_FIELDS, scorecard
 from connector.core.triage import market_fit, track_record, velocity
 
 

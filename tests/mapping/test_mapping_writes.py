@@ -12,14 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.config.mapping_file import load_named
+from connector.core.cards import field_named
 from connector.core.plan import CloseTask, CreateTask, FieldChange, SetFields
-from connector.core.scorecard import MACHINE_FIELDS, field_named
+from connector.core.scorecard import MACHINE_FIELDS
 from connector.core.tasks import DesiredTask, TaskClosure
 from connector.crm.base import Action, Write
 from connector.mapping import clean, keepable, to_write
 
 WHERE = load_named("salesforce").write
-NAMES = {name: f"PMOM_{name}__c" for name in MACHINE_FIELDS}
+NAMES = {"partners": {name: f"PMOM_{name}__c" for name in MACHINE_FIELDS}}
 TASK = DesiredTask(
     key="salesforce.001.T1.2026-03-01",
     type="T1",
