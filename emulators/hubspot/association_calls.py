@@ -39,6 +39,7 @@ def routes(router: Router) -> None:
     router.add("POST", old + "/read", _old_read, scopes=_READ, dated=False)
     router.add("POST", old + "/create", _old_create, scopes=_WRITE, dated=False)
     router.add("POST", old + "/archive", _old_archive, scopes=_WRITE, dated=False)
+    router.add("GET", "/crm/v3/associations/{object}/{to}/types", _old_types, scopes=_READ, dated=False)
     router.add("GET", "/crm/v3/objects/{object}/{id}/associations/{to}", _old_read_one, scopes=_READ, dated=False)
 
 
@@ -54,6 +55,15 @@ def _grouped(links: Sequence[Link]) -> list[dict[str, Any]]:
         entry = found.setdefault(link.to_id, {"toObjectId": int(link.to_id), "associationTypes": []})
         entry["associationTypes"].append({"category": link.category, "typeId": link.type_id, "label": link.label})
     return list(found.values())
+
+
+def _old_types(request: Request, portal: Portal) -> Response:
+    """v3's names of the kinds."""
+    one, other = _ends(request, portal)
+    found = [
+        {"id": str(kind.type_id), "name": kind.name} for kind in labels.kinds(portal, one.type_id, other.type_id)
+    ]
+    return json_response({"results": found})
 
 
 def _page(entries: list[dict[str, Any]], after: str, limit: int) -> tuple[list[dict[str, Any]], str]:

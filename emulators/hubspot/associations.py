@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from emulators.hubspot import changes, labels
+from emulators.hubspot import association_limits, changes, labels
 from emulators.hubspot.errors import HubError, invalid
 from emulators.hubspot.labels import Kind
 
@@ -198,6 +198,7 @@ def _both(from_type: str, from_id: str, to_type: str, to_id: str, kind: Kind) ->
 
 
 def _insert(portal: Portal, from_type: str, from_id: str, to_type: str, to_id: str, kind: Kind) -> None:
+    association_limits.demand(portal, from_type, from_id, to_type, to_id, kind)
     rows = _both(from_type, from_id, to_type, to_id, kind)
     with portal.transaction() as connection:
         connection.executemany("INSERT OR IGNORE INTO association VALUES (?, ?, ?, ?, ?, ?)", rows)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from emulators.hubspot import bodies, definitions
+from emulators.hubspot import bodies, definitions, pipeline_audits
 from emulators.hubspot.catalog import DEFAULT_DEAL_STAGES, DEFAULT_TICKET_STAGES, ObjectType
 from emulators.hubspot.errors import HubError, conflict, invalid, not_found
 from emulators.hubspot.router import Request, Response, Router, json_response, no_content
@@ -40,6 +40,8 @@ def routes(router: Router) -> None:
     router.add("PATCH", one, _change, scopes=_WRITE)
     router.add("PUT", one, _replace, scopes=_WRITE)
     router.add("DELETE", one, _delete, scopes=_WRITE)
+    router.add("GET", one + "/audit", _audit, scopes=_READ)
+    router.add("GET", stage + "/{stage}/audit", _stage_audit, scopes=_READ)
     router.add("GET", stage, _stages, scopes=_READ)
     router.add("POST", stage, _add_stage, scopes=_WRITE)
     router.add("GET", stage + "/{stage}", _one_stage, scopes=_READ)
@@ -84,6 +86,8 @@ def stages(portal: Portal, type_id: str) -> dict[str, dict[str, Any]]:
 def put(portal: Portal, type_id: str, pipeline: Mapping[str, Any]) -> None:
     """Keep a pipeline, in HubSpot's own form, in place of the one of that id."""
     with portal.transaction() as connection:
+        if pipeline["createdAt"] != _BEGINNING or _kept(portal, type_id, pipeline["id"]):
+            pipeline_audits.note(portal, type_id, _kept(portal, type_id, pipeline["id"]), pipeline)
         body = json.dumps(pipeline)
         connection.execute(
             "INSERT INTO pipeline VALUES (?, ?, ?) ON CONFLICT (type, id) DO UPDATE SET body = excluded.body",
@@ -138,13 +142,16 @@ def _object(request: Request, portal: Portal) -> ObjectType:
 
 
 def _one(portal: Portal, obj: ObjectType, pipeline_id: str) -> dict[str, Any]:
-    row = portal.connection.execute(
-        "SELECT body FROM pipeline WHERE type = ? AND id = ?", (obj.type_id, pipeline_id)
-    ).fetchone()
-    if row is None:
+    found_ = _kept(portal, obj.type_id, pipeline_id)
+    if found_ is None:
         raise not_found(f"Pipeline {pipeline_id} was not found for object type {obj.type_id}")
-    body: dict[str, Any] = json.loads(row[0])
-    return body
+    return found_
+
+
+def _kept(portal: Portal, type_id: str, pipeline_id: str) -> dict[str, Any] | None:
+    text = "SELECT body FROM pipeline WHERE type = ? AND id = ?"
+    row = portal.connection.execute(text, (type_id, pipeline_id)).fetchone()
+    return None if row is None else json.loads(row[0])
 
 
 def _stage_of(pipeline: dict[str, Any], stage_id: str) -> dict[str, Any]:
@@ -274,6 +281,7 @@ def _delete(request: Request, portal: Portal) -> Response:
             raise invalid(f"The last or default pipeline of object type {obj.type_id} cannot be deleted")
         _refuse_used(portal, obj, 0, pipeline["id"])
         connection.execute("DELETE FROM pipeline WHERE type = ? AND id = ?", (obj.type_id, pipeline["id"]))
+        pipeline_audits.note(portal, obj.type_id, pipeline, None)
         definitions.changed(portal)
     return no_content()
 
@@ -357,3 +365,14 @@ def _delete_stage(request: Request, portal: Portal) -> Response:
         pipeline["stages"].remove(stage)
         put(portal, obj.type_id, pipeline)
     return no_content()
+
+
+def _audit(request: Request, portal: Portal) -> Response:
+    return pipeline_audits.answer(
+        portal, _object(request, portal).type_id, request.params["pipeline"], is_stage=False
+    )
+
+
+def _stage_audit(request: Request, portal: Portal) -> Response:
+    """By the stage alone: the vendor's clients send whatever they like as pipeline."""
+    return pipeline_audits.answer(portal, _object(request, portal).type_id, request.params["stage"], is_stage=True)

@@ -153,6 +153,7 @@ class Router:
         for spelled, version in [
             (template, _version(template)),
             *(_dated_forms(template, self._dated) if dated else ()),
+            *_turned(template),
         ]:
             names = tuple(re.findall(r"\{(\w+)\}", spelled))
             route = Route(method, spelled, handler, scopes, public, limit, version, names)
@@ -206,6 +207,12 @@ class Router:
 
 def _version(template: str) -> str:
     return next((part for part in template.split("/") if _NUMBER.match(part) or _DATE.match(part)), "")
+
+
+def _turned(template: str) -> list[tuple[str, str]]:
+    """`/crm/v4/associations/...` answers as `/crm/associations/v4/...` too, as the reference now writes it."""
+    stem = "/crm/v4/associations/"
+    return [("/crm/associations/v4/" + template.removeprefix(stem), "v4")] if template.startswith(stem) else []
 
 
 def _dated_forms(template: str, dates: Iterable[str]) -> list[tuple[str, str]]:

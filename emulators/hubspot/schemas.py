@@ -38,6 +38,8 @@ def routes(router: Router) -> None:
     router.add("PATCH", one, _change, scopes=_WRITE)
     router.add("DELETE", one, _archive, scopes=_WRITE)
     router.add("POST", one + "/associations", _associate, scopes=_WRITE)
+    router.add("DELETE", one + "/associations/{kind}", _dissociate, scopes=_WRITE)
+    router.add("POST", base + "/batch/read", _several, scopes=_READ)
     for method, tail, handler in (("GET", "", _list), ("POST", "", _create), ("GET", "/{schema}", _read)):
         scopes = _READ if method == "GET" else _WRITE
         router.add(method, "/crm/v3/schemas" + tail, handler, scopes=scopes, dated=False)
@@ -278,3 +280,30 @@ def _associate(request: Request, portal: Portal) -> Response:
         number = labels.make_plain(portal, obj, other, str(body.get("name") or ""))
     found = next(each for each in _associations(portal, obj.type_id) if each["id"] == str(number))
     return json_response(found, 201)
+
+
+def _dissociate(request: Request, portal: Portal) -> Response:
+    """204, also for a kind that is not there; what was associated by it no longer is."""
+    _demand_edition(portal, _WRITE[0])
+    number = request.params["kind"]
+    with portal.transaction() as connection:
+        obj = _custom(portal, request.params["schema"])
+        text = "SELECT id, inverse FROM label WHERE CAST(id AS TEXT) = ? AND ? IN (from_type, to_type)"
+        for each in connection.execute(text, (number, obj.type_id)).fetchone() or ():
+            connection.execute("DELETE FROM label WHERE id = ?", (each,))
+            connection.execute("DELETE FROM association WHERE category = ? AND kind = ?", (labels.USERS, each))
+    return no_content()
+
+
+def _several(request: Request, portal: Portal) -> Response:
+    """The custom objects of `inputs`; 404 when one of them is not there."""
+    _demand_edition(portal, _READ[0])
+    body, now = request.document(), portal.now_text()
+    if body.get("inputs") is None:
+        raise invalid("Some required fields were not set: [inputs]")
+    found = [_printed(portal, _kept(portal, each)) for each in bodies.texts(body, "inputs")]
+    for each in found:
+        for key, shown in (("properties", "Property"), ("associations", "Association")):
+            if not body.get(f"include{shown}Definitions"):
+                each[key] = []
+    return json_response({"status": "COMPLETE", "results": found, "startedAt": now, "completedAt": now})

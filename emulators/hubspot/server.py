@@ -26,7 +26,8 @@ MAX_TARGET = 16_384  # bytes of path and query; above: 414, as for too many prop
 _ENDPOINTS = (
     "objects", "batch", "search", "properties", "groups", "schemas", "pipelines", "owners", "labels",
     "association_calls", "campaigns", "account", "currencies", "validations", "journal_calls",
-    "list_calls", "imports", "exports",
+    "list_calls", "imports", "exports", "association_limits",
+    "list_folders", "network_origins",
 )  # fmt: skip
 _PLACES = re.compile(r"\{(\w+)\}")
 _CAMPAIGNS = re.compile(r"crm\.(objects|schemas)\.campaigns\.")  # of campaigns, marketing has the scopes

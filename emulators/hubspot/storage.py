@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 _MODULES = (
     "definitions", "properties", "groups", "schemas", "pipelines", "owners", "labels", "associations", "campaigns",
     "account", "currencies", "validations", "records", "later", "history", "merge", "search_index", "tokens",
-    "webhook_events", "journal", "app_tokens", "lists", "jobs",
+    "webhook_events", "journal", "app_tokens", "lists", "jobs", "pipeline_audits", "association_limits",
+    "token_grants", "list_folders",
 )  # fmt: skip
 DDL = "CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hmac
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
-from urllib.parse import parse_qs
 
-from emulators.hubspot import app_tokens
+from emulators.hubspot import token_grants
 from emulators.hubspot.errors import HubError
-from emulators.hubspot.portal import Portal
-from emulators.hubspot.router import Request, Response, Router, json_response, no_content
-from emulators.loopback.clock import stored
+from emulators.hubspot.portal import Portal, epoch_ms
+from emulators.hubspot.router import Handler, Request, Response, Router, json_response, no_content
+from emulators.loopback.clock import parse_instant, stored
 
 DDL = """
 CREATE TABLE IF NOT EXISTS token (
@@ -113,36 +111,30 @@ class Tokens:
             text = "UPDATE token SET expires = ? WHERE kind = 'oauth' AND expires > ? AND (? = '' OR token = ?)"
             return int(connection.execute(text, (now, now, token, token)).rowcount)
 
-    def revoke(self, token: str) -> int:
-        """Withdraw a token of any kind."""
+    def revoke(self, token: str, kind: str = "") -> int:
+        """Withdraw a token, of that kind or of any. How many were withdrawn."""
+        text = "UPDATE token SET revoked = 1 WHERE token = ? AND (? = '' OR kind = ?)"
         with self.portal.transaction() as connection:
-            return int(connection.execute("UPDATE token SET revoked = 1 WHERE token = ?", (token,)).rowcount)
+            return int(connection.execute(text, (token, kind, kind)).rowcount)
 
-    def grant(self, request: Request) -> Response:
-        """`grant_type=refresh_token` -> a new access token; `client_credentials` -> one for the journal alone."""
-        form = {name: values[-1] for name, values in parse_qs(request.body.decode("utf-8", "replace")).items()}
-        form = form or {name: values[-1] for name, values in request.query.items()}
-        if form.get("grant_type") not in ("refresh_token", "client_credentials"):
-            text = "grant_type must be refresh_token or client_credentials"
-            raise _bad_grant("UNSUPPORTED_GRANT_TYPE", text)
-        known = _same(form.get("client_id"), self.app.client_id)
-        if not (known and _same(form.get("client_secret"), self.app.client_secret)):
-            raise _bad_grant("BAD_CLIENT_SECRET", "missing or invalid client id or client secret")
-        if form["grant_type"] == "client_credentials":
-            return json_response(app_tokens.grant(self.portal, form))
-        found = self._find(form.get("refresh_token", ""))
-        if found is None or found[0] != "refresh" or found[2]:
-            raise _bad_grant("BAD_REFRESH_TOKEN", "missing or invalid refresh token")
+    def kind_of(self, token: str) -> str:
+        """`static`, `oauth` or `refresh`; empty for a token that is unknown or was withdrawn."""
+        found = self._find(token)
+        return "" if found is None or found[2] else found[0]
+
+    def issued(self, kind: str) -> str:
+        """A new token of that kind; access tokens live 1,800 seconds."""
         token = secrets.token_urlsafe(48)
+        expires = stored(self.portal.now() + LIFE) if kind == "oauth" else ""
         with self.portal.transaction() as connection:
-            row = (token, "oauth", stored(self.portal.now() + LIFE))
-            connection.execute("INSERT INTO token (token, kind, expires) VALUES (?,?,?)", row)
-        return json_response(self._granted(token, form["refresh_token"], request.version))
+            connection.execute("INSERT INTO token (token, kind, expires) VALUES (?,?,?)", (token, kind, expires))
+        return token
 
-    def _granted(self, token: str, refresh_token: str, version: str) -> dict[str, Any]:
+    def granted_by(self, refresh_token: str, version: str) -> dict[str, Any]:
+        """A new access token, as the token endpoints of that version tell it."""
         answer: dict[str, Any] = {
             "token_type": "bearer",
-            "access_token": token,
+            "access_token": self.issued("oauth"),
             "refresh_token": refresh_token,
             "expires_in": int(LIFE.total_seconds()),
         }
@@ -151,6 +143,49 @@ class Tokens:
             answer |= {"token_use": "access_token", "hub_id": settings.portal_id, "user_id": settings.user_id}
             answer["scopes"] = list(self.granted())
         return answer
+
+    def inspected(self, token: str) -> dict[str, Any]:
+        """What introspection tells of an access or refresh token; `{"active": False}` for all others."""
+        found = self._find(token)
+        if found is None or found[2] or found[0] == "static" or (found[1] and self._age(found[1]) >= 0):
+            return {"active": False}
+        settings = self.portal.settings
+        known = {
+            "token": token,
+            "active": True,
+            "client_id": self.app.client_id,
+            "user": "integration@example.com",
+            "hub_domain": "portal.example.com",
+            "scopes": list(self.granted()),
+            "hub_id": settings.portal_id,
+            "app_id": settings.app_id,
+            "user_id": settings.user_id,
+        }
+        if found[0] == "refresh":
+            return {**known, "token_type": "refresh", "token_use": "refresh_token"}
+        known |= {"token_type": "access", "token_use": "access_token", "expires_in": -self._age(found[1])}
+        return {**known, "is_private_distribution": False, "signed_access_token": self._signed(found[1])}
+
+    def _signed(self, expires: str) -> dict[str, Any]:
+        """The part that other services of HubSpot read; its signatures prove nothing here."""
+        settings = self.portal.settings
+        return {
+            "expiresAt": epoch_ms(parse_instant(expires)),
+            "scopes": "",
+            "hubId": settings.portal_id,
+            "userId": settings.user_id,
+            "appId": settings.app_id,
+            "signature": "",
+            "scopeToScopeGroupPks": "",
+            "newSignature": "",
+            "hublet": "eu1" if "eu1" in settings.ui_domain else "na1",
+            "trialScopes": "",
+            "trialScopeToScopeGroupPks": "",
+            "isUserLevel": False,
+            "installingUserId": settings.user_id,
+            "isServiceAccount": False,
+            "isPrivateDistribution": False,
+        }
 
     def told(self, token: str) -> dict[str, Any]:
         """What the portal says about an OAuth access token; 404 for one it does not know."""
@@ -171,13 +206,12 @@ class Tokens:
         }
 
     def _find(self, token: str) -> tuple[str, str, int] | None:
+        token = token.encode("utf-8", "replace").decode()  # a lone surrogate is no key
         text = "SELECT kind, expires, revoked FROM token WHERE token = ?"
         row: tuple[str, str, int] | None = self.portal.connection.execute(text, (token,)).fetchone()
         return row
 
     def _age(self, at: str) -> int:
-        from emulators.loopback.clock import parse_instant
-
         return int((self.portal.now() - parse_instant(at)).total_seconds())
 
 
@@ -194,32 +228,24 @@ def routes(router: Router, tokens: Tokens) -> None:
         return json_response({**told, "scopes": list(tokens.granted())})
 
     def revoke(request: Request, portal: Portal) -> Response:
-        tokens.revoke(request.params["token"])
+        tokens.revoke(request.params["token"], "refresh")
         return no_content()
 
+    def about_refresh(request: Request, portal: Portal) -> Response:
+        return json_response(token_grants.about_refresh(tokens, request.params["token"]))
+
+    def add(method: str, path: str, handler: Handler, *, dated: bool = False) -> None:
+        router.add(method, path, handler, public=True, limit="", dated=dated)
+
     for path in ("/oauth/v1/token", "/oauth/v3/token"):
-        router.add(
-            "POST", path, lambda r, p: tokens.grant(r), public=True, limit="", dated=path.startswith("/oauth/v1")
-        )
-    router.add(
-        "GET",
-        "/oauth/v1/access-tokens/{token}",
-        lambda r, p: json_response(tokens.told(r.params["token"])),
-        public=True,
-        limit="",
-        dated=False,
-    )
-    router.add("DELETE", "/oauth/v1/refresh-tokens/{token}", revoke, public=True, limit="", dated=False)
-    router.add("POST", "/oauth/v2/private-apps/get/access-token-info", static, public=True, limit="", dated=False)
-
-
-def _same(given: str | None, wanted: str) -> bool:
-    return hmac.compare_digest((given or "").encode(), wanted.encode())
-
-
-def _bad_grant(status: str, message: str) -> HubError:
-    extra = {"status": status, "error": "invalid_grant", "error_description": message}
-    return HubError(400, "", message, extra=extra)
+        add("POST", path, lambda r, p: token_grants.grant(tokens, r), dated=path.startswith("/oauth/v1"))
+    add("POST", "/oauth/v3/token/introspect", lambda r, p: token_grants.introspect(tokens, r), dated=True)
+    add("POST", "/oauth/v3/token/revoke", lambda r, p: token_grants.revoke(tokens, r), dated=True)
+    add("GET", "/oauth/authorize", lambda r, p: token_grants.authorize(tokens, r))
+    add("GET", "/oauth/v1/access-tokens/{token}", lambda r, p: json_response(tokens.told(r.params["token"])))
+    add("GET", "/oauth/v1/refresh-tokens/{token}", about_refresh)
+    add("DELETE", "/oauth/v1/refresh-tokens/{token}", revoke)
+    add("POST", "/oauth/v2/private-apps/get/access-token-info", static)
 
 
 def _unknown() -> HubError:

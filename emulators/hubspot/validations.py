@@ -9,9 +9,9 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emulators.hubspot import definitions, pipelines, values
-from emulators.hubspot.errors import HubError, not_found
-from emulators.hubspot.router import Request, Response, Router, json_response
+from emulators.hubspot import bodies, definitions, pipelines, values
+from emulators.hubspot.errors import HubError, invalid, not_found
+from emulators.hubspot.router import Request, Response, Router, json_response, no_content
 
 if TYPE_CHECKING:
     from emulators.hubspot.portal import Portal
@@ -26,10 +26,12 @@ Rule = Mapping[str, Any]
 
 
 def routes(router: Router) -> None:
-    """The property validations API, as far as it reads."""
+    """The property validations API: all rules are read, those for written values are set too."""
     base = "/crm/v3/property-validations/{object}"
     router.add("GET", base, _list, scopes=_READ)
     router.add("GET", base + "/{property}", _read, scopes=_READ)
+    router.add("GET", base + "/{property}/rule-type/{rule}", _read_one, scopes=_READ)
+    router.add("PUT", base + "/{property}/rule-type/{rule}", _set, scopes=("crm.schemas.{object}.write",))
 
 
 def put(portal: Portal, type_id: str, rule: Rule) -> None:
@@ -136,6 +138,7 @@ _HOLDS: dict[str, Callable[[str, str], bool]] = {
     "MAX_LENGTH": lambda text, bound: len(text) <= int(bound),
     "MIN_NUMBER": _compared(lambda number, bound: number >= bound),
     "MAX_NUMBER": _compared(lambda number, bound: number <= bound),
+    "ALPHANUMERIC": lambda text, bound: text.isascii() and text.isdecimal(),
     "FORMAT": lambda text, bound: re.fullmatch(bound, text) is not None,
 }
 
@@ -154,11 +157,51 @@ def _list(request: Request, portal: Portal) -> Response:
     return json_response({"results": _printed(_rules(portal, obj.type_id))})
 
 
-def _read(request: Request, portal: Portal) -> Response:
+def _property(request: Request, portal: Portal) -> tuple[str, str]:
+    """Type id and property of the path; 404 for a property that does not exist."""
     obj = definitions.required_type(portal, request.params["object"])
     name = request.params["property"]
     if name not in definitions.of(portal, obj.type_id):
         raise not_found(f"Property {name} does not exist")
-    rules = [rule for rule in _rules(portal, obj.type_id) if rule["property"] == name]
+    return obj.type_id, name
+
+
+def _read_one(request: Request, portal: Portal) -> Response:
+    type_id, name = _property(request, portal)
+    for rule in _rules(portal, type_id):
+        if (rule["property"], rule["rule"]) == (name, request.params["rule"]) and rule["rule"] in _HOLDS:
+            return json_response(_printed([rule])[0]["propertyValidationRules"][0])
+    raise not_found(f"Property {name} has no rule {request.params['rule']}")
+
+
+def _set(request: Request, portal: Portal) -> Response:
+    """204; 400 for a rule that is not known or whose argument makes no sense."""
+    type_id, name = _property(request, portal)
+    kind, arguments = request.params["rule"], bodies.texts(request.document(), "ruleArguments")
+    if kind not in _HOLDS or len(arguments) != 1 or not _sensible(kind, arguments[0]):
+        raise invalid(f"Invalid rule {kind} with arguments {arguments}")
+    with portal.transaction() as connection:
+        text = (
+            "DELETE FROM validation WHERE type = ? AND json_extract(body, '$.property') = ?"
+            " AND json_extract(body, '$.rule') = ?"
+        )
+        connection.execute(text, (type_id, name, kind))
+        put(portal, type_id, {"rule": kind, "property": name, "arguments": arguments})
+    return no_content()
+
+
+def _sensible(kind: str, argument: str) -> bool:
+    """Whether callers may set it so. FORMAT's regular expressions come by files and the control plane alone."""
+    if kind in ("FORMAT", "ALPHANUMERIC"):
+        return argument == "NUMERIC_ONLY" and kind == "ALPHANUMERIC"
+    return (
+        re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]{1,10})?" if kind.endswith("NUMBER") else "[0-9]{1,9}", argument)
+        is not None
+    )
+
+
+def _read(request: Request, portal: Portal) -> Response:
+    type_id, name = _property(request, portal)
+    rules = [rule for rule in _rules(portal, type_id) if rule["property"] == name]
     printed = _printed(rules)
     return json_response({"results": printed[0]["propertyValidationRules"] if printed else []})

@@ -150,7 +150,7 @@ def test_another_portal_is_not_written_to(hs: Any) -> None:
 
 def test_a_wrong_client_secret_is_told_without_being_shown(hs: Any) -> None:
     found = told(hs, Misconfigured, hs.open(auth="oauth", access_token=None, client_secret="not-it").identity)
-    why = "invalid_grant: missing or invalid client id or client secret"
+    why = "invalid_client: missing or invalid client secret"
     fix = "Copy client_id and client_secret anew"
     assert found == f"hubspot.client_secret: HubSpot renews no token ({why}). {fix}"
     assert "not-it" not in found
