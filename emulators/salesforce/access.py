@@ -17,7 +17,9 @@ SELECT lower(f.f_field), max(f.f_permissionsread), max(f.f_permissionsedit)
 FROM o_fieldpermissions f JOIN o_permissionsetassignment a ON a.f_permissionsetid = f.f_parentid
 WHERE a.f_assigneeid = ? GROUP BY 1
 """
-PERMISSION_OBJECTS = frozenset({"permissionset", "permissionsetassignment", "fieldpermissions", "objectpermissions"})
+PERMISSION_OBJECTS = frozenset(
+    ["permissionset", "permissionsetassignment", "fieldpermissions", "objectpermissions", "profile", "user", "userrole", "group", "groupmember"]
+)
 
 
 class Access:
@@ -38,6 +40,8 @@ class Access:
             self._generation += 1
             self._known.clear()
             self._hidden = None
+        self._org.permissions.forget()
+        self._org.sharing.forget()
 
     def readable(self, user_id: str) -> Allows:
         """Whether the user may read a field."""
@@ -48,6 +52,13 @@ class Access:
         return self._rules(user_id)[1]
 
     def hidden_object(self, name: str) -> bool:
+        """Whether the object as a whole is hidden from everybody, or from the user for whom this thread acts."""
+        obj = self._org.schema.object(name)
+        if obj is not None and not self._org.permissions.of(self._org.acting_user).on(obj).read:
+            return True
+        return self.withheld(name)
+
+    def withheld(self, name: str) -> bool:
         """Whether the object as a whole is hidden from everybody."""
         return not self._hidden_fields().get((name.lower(), ""), (True, True))[0]
 

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 from emulators.salesforce import bulk_jobs as jobs
 from emulators.salesforce.bulk_csv import line
-from emulators.salesforce.bulk_jobs import QUERY, Job
+from emulators.salesforce.bulk_jobs import Job
 from emulators.salesforce.errors import ApiError
 from emulators.salesforce.org import Org
+from emulators.salesforce.query import records_of
 from emulators.salesforce.soql import Context, SoqlError, rows_for_bulk
 
 _FROM = re.compile(r"\bFROM\s+(\w+)(?![^()]*\))", re.IGNORECASE)
@@ -25,7 +26,7 @@ def context(org: Org, user: str, version: str, *, all_rows: bool) -> Context:
     return Context(
         schema=org.schema, visible=org.visible(user), now=org.clock.now(), timezone=org.timezone, user_id=user,
         all_rows=all_rows, version=version, fiscal_start_month=org.fiscal_start_month,
-        shown=lambda obj: not org.access.hidden_object(obj.name),
+        shown=org.shown(user), records=records_of(org, user),
     )  # fmt: skip
 
 
@@ -49,12 +50,12 @@ def work(org: Org, job: Job) -> None:
                 at += out.write(line(row, job.separator, job.newline).encode())
                 places.append(at)
     except (SoqlError, ApiError) as bad:
-        jobs.finish(org, job.id, QUERY, error=f"{bad.code}: {bad.message}")
+        jobs.finish(org, job.id, job.kind, error=f"{bad.code}: {bad.message}")
         return
     with (jobs.folder(org) / f"{job.id}.idx").open("wb") as index:
         places.tofile(index)
     took = int((time.monotonic() - begun) * 1000)
-    jobs.finish(org, job.id, QUERY, processed=len(places) - 1, milliseconds=took)
+    jobs.finish(org, job.id, job.kind, processed=len(places) - 1, milliseconds=took)
 
 
 def _rows(org: Org, job: Job) -> tuple[list[str], Iterator[list[str]]]:

@@ -230,7 +230,7 @@ def _attempt(org: Org, write: Write) -> Result:
         with org.save_point():
             return write()
     except (DmlError, ApiError) as bad:
-        return {"success": False, "errors": [as_dml_error(bad).as_result()]}
+        return {"success": False, "errors": as_dml_error(bad).as_results()}
 
 
 def _rolled_back() -> Result:

@@ -80,12 +80,10 @@ class Control(Plane):
         )
 
     def _rule(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        with self.org.transaction() as connection:
-            return {"id": rules.add(connection, self.org.object(str(body["object"])), body)}
+        return {"id": rules.add(self.org, self.org.object(str(body["object"])), body)}
 
     def _forget_rules(self) -> None:
-        with self.org.transaction() as connection:
-            rules.clear(connection)
+        self.org.rulebook.clear("e_rule")
 
     def _insert(self, body: Mapping[str, Any]) -> dict[str, Any]:
         return {"id": self.org.insert(str(body["object"]), body["values"], self.org.system())}

@@ -189,7 +189,7 @@ def _finish(connection: sqlite3.Connection, change: Change) -> None:
     _check_references(connection, change)
     _check_unique(connection, change)
     if not change.actor.system:
-        rules.check(connection, change.obj, change.row)
+        rules.check(change.org, change.obj, change.row)
 
 
 def _columns(obj: ObjectType) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emulators.salesforce import storage
+from emulators.salesforce.access import PERMISSION_OBJECTS
 from emulators.salesforce.schema import ObjectType
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def load_raw(org: Org, obj: ObjectType, rows: Iterable[Mapping[str, Any]]) -> in
                 connection.executemany(sql, batch)
                 count, batch = count + len(batch), []
         connection.executemany(sql, batch)
-    if obj.name.lower() in ("permissionset", "permissionsetassignment", "fieldpermissions"):
+    if obj.name.lower() in PERMISSION_OBJECTS:
         org.rights_changed()
     return count + len(batch)
 

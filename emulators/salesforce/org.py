@@ -23,17 +23,26 @@ from emulators.salesforce.access import Access
 from emulators.salesforce.errors import ApiError, DmlError
 from emulators.salesforce.ids import make_id, pod_of
 from emulators.salesforce.limits import Limits
+from emulators.salesforce.permissions import Permissions
+from emulators.salesforce.rules import Rulebook
 from emulators.salesforce.schema import FieldType, ObjectType, Schema
+from emulators.salesforce.sharing import Sharing
 
 Values = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who writes: a user under field-level security, or the system, which ignores it."""
+    """Who writes: a user under permissions, sharing and rules, or the system, which ignores them.
+
+    `allow_duplicates` is the Sforce-Duplicate-Rule-Header's (or SOAP's DuplicateRuleHeader's) allowSave; `version`
+    names the API version in the addresses that answers hold.
+    """
 
     user_id: str
     system: bool = False
+    allow_duplicates: bool = False
+    version: str = "67.0"
 
 
 class Org:
@@ -50,6 +59,9 @@ class Org:
         self.write_lock = threading.RLock()
         self._local = threading.local()
         self.access = Access(self)
+        self.permissions = Permissions(self)
+        self.sharing = Sharing(self)
+        self.rulebook = Rulebook(self)
         self.faults = Faults(seed)
         self.limits = Limits(clock)
 
@@ -135,6 +147,26 @@ class Org:
     def save_point(self) -> Any:
         """A part of a transaction that is undone when an exception leaves it (`with org.save_point(): ...`)."""
         return self.transaction()
+
+    @contextmanager
+    def acting(self, user_id: str) -> Iterator[None]:
+        """What this thread does inside is done for that user: objects that they may not read do not exist."""
+        before: str = getattr(self._local, "acting", "")
+        self._local.acting = user_id
+        try:
+            yield
+        finally:
+            self._local.acting = before
+
+    def shown(self, user_id: str) -> Callable[[ObjectType], bool]:
+        """Whether that user may read an object at all."""
+        rights = self.permissions.of(user_id)
+        return lambda obj: not self.access.withheld(obj.name) and rights.on(obj).read
+
+    @property
+    def acting_user(self) -> str:
+        """For whom this thread acts; empty for nobody in particular."""
+        return str(getattr(self._local, "acting", ""))
 
     def actor(self, user_id: str | None = None) -> Actor:
         """The integration user, or that user, under field-level security."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from itertools import islice
 from typing import Any
@@ -14,6 +14,8 @@ from emulators.salesforce import storage
 from emulators.salesforce.errors import ApiError
 from emulators.salesforce.org import Org
 from emulators.salesforce.router import JSON_TYPE, Request, Response, Router, json_response
+from emulators.salesforce.schema import ObjectType
+from emulators.salesforce.sharing import READ
 from emulators.salesforce.soql import Context, Result, ResultColumn, SoqlError, run
 
 PAGE_MAX, PAGE_MIN, CURSORS_PER_USER = 2000, 200, 10
@@ -51,8 +53,16 @@ def context(org: Org, user_id: str, version: str = "67.0", *, all_rows: bool = F
         all_rows=all_rows,
         version=version,
         fiscal_start_month=org.fiscal_start_month,
-        shown=lambda obj: not org.access.hidden_object(obj.name),
+        shown=org.shown(user_id),
+        records=records_of(org, user_id),
     )
+
+
+def records_of(org: Org, user_id: str) -> Callable[[ObjectType, str], str | None] | None:
+    """Which records sharing leaves to that user; None for users who see them all."""
+    if org.permissions.of(user_id).unrestricted:
+        return None
+    return lambda obj, alias: org.sharing.condition(obj, user_id, READ, alias)
 
 
 def first_page(request: Request, org: Org) -> Response:

@@ -27,6 +27,7 @@ class Request:
     path: str  # raw, without the query
     params: dict[str, str] = field(default_factory=dict)  # decoded {names} of the route's pattern
     query: dict[str, str] = field(default_factory=dict)  # decoded; the last of equal names
+    pairs: tuple[tuple[str, str], ...] = ()  # the query in order, with every one of equal names
     headers: dict[str, str] = field(default_factory=dict)  # by lower-case name
     body: bytes = b""  # already gunzipped
     user: str = ""  # the session's user id; empty on routes without a session
@@ -42,7 +43,8 @@ class Request:
         """Who acts in this call."""
         from emulators.salesforce.org import Actor
 
-        return Actor(self.user)
+        allowed = "allowsave=true" in self.headers.get("sforce-duplicate-rule-header", "").lower().replace(" ", "")
+        return Actor(self.user, allow_duplicates=allowed, version=self.version or "67.0")
 
     def json(self) -> Any:
         """The parsed body; 415 for another media type, JSON_PARSER_ERROR for text that is not JSON."""
@@ -76,7 +78,7 @@ def json_response(value: object, status: int = 200, headers: Mapping[str, str] |
 def error_response(error: ApiError | DmlError) -> Response:
     """The documented error body: an array with one item."""
     if isinstance(error, DmlError):
-        return json_response([error.as_error()], error.http)
+        return json_response(error.as_errors(), error.http)
     if error.http == 404:
         return json_response([{"errorCode": error.code, "message": error.message}], 404)
     return json_response([{"message": error.message, "errorCode": error.code}], error.http)
@@ -87,13 +89,19 @@ Handler = Callable[[Request, "Org"], Response]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One pattern with its handler; `session` says whether a bearer token is demanded."""
+    """One pattern with its handler; `session` says whether a bearer token is demanded, `since` the first version."""
 
     method: str
     pattern: re.Pattern[str]
     template: str
     handler: Handler
     session: bool
+    since: int = 0
+
+    def match(self, path: str) -> re.Match[str] | None:
+        """The match of a path, unless the version that it names is older than the resource."""
+        found = self.pattern.match(path)
+        return found if found is None or not self.since or float(found["version"]) >= self.since else None
 
 
 class Router:
@@ -102,9 +110,12 @@ class Router:
     def __init__(self) -> None:
         self._routes: list[Route] = []
 
-    def add(self, method: str, template: str, handler: Handler, *, session: bool = True) -> None:
-        """Register `/a/{name}/b`: `{version}` matches vNN.N, `{rest...}` slashes too; a last slash is tolerated."""
-        self._routes.append(Route(method, re.compile(_expression(template)), template, handler, session))
+    def add(self, method: str, template: str, handler: Handler, *, session: bool = True, since: int = 0) -> None:
+        """Register `/a/{name}/b`: `{version}` matches vNN.N, `{rest...}` slashes too; a last slash is tolerated.
+
+        Before API version `since` there is no such resource.
+        """
+        self._routes.append(Route(method, re.compile(_expression(template)), template, handler, session, since))
 
     def routes(self) -> Iterator[Route]:
         """Every route, the most special ones first."""
@@ -114,7 +125,7 @@ class Router:
         """The route and its decoded parameters; 404 for no path, 405 for a path without that method."""
         allowed: list[str] = []
         for route in self._routes:
-            match = route.pattern.match(path)
+            match = route.match(path)
             if match and route.method in (method, "GET" if method == "HEAD" else method):
                 return route, {name: unquote(value) for name, value in match.groupdict().items()}
             if match:

@@ -24,6 +24,8 @@ CREATE TABLE IF NOT EXISTS e_custom_field (object TEXT, name TEXT, body TEXT NOT
 CREATE TABLE IF NOT EXISTS e_hidden (object TEXT, field TEXT, readable INTEGER, editable INTEGER,
   PRIMARY KEY (object, field));
 CREATE TABLE IF NOT EXISTS e_rule (id INTEGER PRIMARY KEY, object TEXT NOT NULL, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS e_duplicate_rule (id INTEGER PRIMARY KEY, object TEXT NOT NULL, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS e_cleared (object TEXT, field TEXT, id TEXT, parent TEXT, PRIMARY KEY (object, field, id));
 CREATE TABLE IF NOT EXISTS e_session (token TEXT PRIMARY KEY, user_id TEXT, used_at TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS e_cursor (id TEXT PRIMARY KEY, user_id TEXT, created_at TEXT, total INTEGER) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS e_page (cursor TEXT, start INTEGER, size INTEGER, body BLOB, PRIMARY KEY (cursor, start));

@@ -236,7 +236,7 @@ def test_an_undone_transaction_takes_its_fields_and_rights_back(caller: Any, gra
         install()
     assert caller.org.object("Account").field("Score__c") is None
     assert not caller.org.visible(caller.org.user_id)(caller.org.object("Account"), SCORE)
-    assert caller.query("SELECT Id FROM PermissionSet") == []
+    assert caller.query("SELECT Id FROM PermissionSet WHERE IsOwnedByProfile = false") == []
     caller.org.add_custom_field("Account", SCORE)
     caller.make("Account", Name="x")
 

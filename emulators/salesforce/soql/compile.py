@@ -148,6 +148,9 @@ class Compiler:
         deleted = scope.entity.field("IsDeleted")
         if not self.context.all_rows and deleted is not None and not deleted.calculated:
             terms.append(f"{scope.root}.f_isdeleted IS NOT 1")
+        shared = self.context.records(scope.entity, scope.root) if self.context.records else None
+        if shared is not None:
+            terms.append(shared)
         if query.scope not in (None, "EVERYTHING"):
             terms.append(self._within_scope(query, scope))
         if query.where is not None:

@@ -30,6 +30,7 @@ class Context:
     fiscal_year_ends: bool = True  # a fiscal year is named by the calendar year in which it ends
 
     shown: Callable[[ObjectType], bool] = _every_object  # objects the user may read at all
+    records: Callable[[ObjectType, str], str | None] | None = None  # SQL over an alias: records the user may read
 
     def object(self, name: str) -> ObjectType | None:
         """The object of that name when the org has it and the user may read it."""
