@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import traceback
 from pathlib import Path
-from urllib.parse import parse_qs
+from urllib.parse import parse_qsl
 
 from emulators.loopback.http import Call, Response
 from emulators.loopback.server import Running
@@ -15,11 +15,14 @@ from emulators.salesforce import (
     composite,
     control,
     describe,
+    graph,
     metadata,
     oauth,
     query,
     replication,
     rest,
+    search,
+    tree,
     usage,
 )
 from emulators.salesforce.errors import ApiError, DmlError, not_found
@@ -81,11 +84,13 @@ class Emulator(Running):
         self.org.release()
 
     def _request(self, call: Call) -> Request:
-        values = {name: found[-1] for name, found in parse_qs(call.query, keep_blank_values=True).items()}
+        pairs = tuple(parse_qsl(call.query, keep_blank_values=True))
+        values = dict(pairs)
         method = values.get("_HttpMethod", call.method) if call.method == "POST" else call.method
         return Request(
-            method.upper(), call.path, query=values, headers=call.headers, body=call.body, base_url=self.url
-        )
+            method.upper(), call.path, query=values, pairs=pairs, headers=call.headers, body=call.body,
+            base_url=self.url,
+        )  # fmt: skip
 
     def _answer(self, request: Request) -> Response:
         _check_version(request.path)
@@ -106,11 +111,17 @@ class Emulator(Running):
         return response
 
 
+_MODULES = (
+    *(bulk, metadata, replication, usage, query, collections_),
+    *(search, describe, composite, graph, tree, rest),
+)
+
+
 def build_router(login: oauth.Login) -> Router:
     """Every route of the org; the more special ones come first."""
     router = Router()
     oauth.routes(router, login)
-    for module in (bulk, metadata, replication, usage, query, collections_, describe, composite, rest):
+    for module in _MODULES:
         module.routes(router)
     return router
 

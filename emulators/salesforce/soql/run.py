@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import overload
 
 from emulators.salesforce.schema import ObjectType
@@ -115,6 +115,27 @@ def prepare(connection: sqlite3.Connection, soql: str, context: Context) -> Prep
         return _prepare(connection, soql, context)
     except RecursionError:
         raise too_complicated() from None
+
+
+def records_among(
+    connection: sqlite3.Connection, soql: str, context: Context, ids: Sequence[str], most: int
+) -> list[Record]:
+    """The records of a query that are among those ids, at most so many; for searches. Raises SoqlError."""
+    query = parse(soql)
+    register(connection)
+    compiler = Compiler(soql, context)
+    entity = compiler.entity(query)
+    if is_aggregate(query) or query.counts_only:
+        raise malformed(soql, query.position, "aggregates are not supported in a search")
+    plan = compiler.rows(query, entity)
+    among = replace(
+        plan,
+        where=f"({plan.where}) AND t.f_id IN (SELECT value FROM json_each(:among))",
+        values={**plan.values, "among": json.dumps(list(ids))},
+        limit=most if plan.limit is None else min(plan.limit, most),
+    )
+    found = [row[0] for row in fetch(connection, among.ids_sql, among.values)]
+    return list(_records(connection, plan, found).values())
 
 
 def _prepare(connection: sqlite3.Connection, soql: str, context: Context) -> Prepared:
