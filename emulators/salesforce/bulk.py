@@ -204,12 +204,13 @@ def create_ingest(request: Request, org: Org) -> Response:
         raise ApiError("INVALIDJOB", f"InvalidJob : Unable to find object: {target}")
     if jobs.since_yesterday(org, INGEST) >= jobs.settings(org).batches_a_day:
         raise ApiError("EXCEEDEDQUOTA", "DailyBulkApiBatches Limit exceeded.")
-    external = _external_id(org, request, known.name, operation, str(body.get("externalIdFieldName") or ""))
+    external = external_id(org, request, known.name, operation, str(body.get("externalIdFieldName") or ""))
     job = _new(org, request, INGEST, body, state="Open", object=known.name, external_id=external)
     return json_response(_ingest(job))
 
 
-def _external_id(org: Org, request: Request, target: str, operation: str, name: str) -> str:
+def external_id(org: Org, request: Request, target: str, operation: str, name: str) -> str:
+    """The key field of an upsert, empty for other operations; 400 INVALIDJOB when it cannot be one."""
     if operation != "upsert":
         return ""
     obj = org.object(target)

@@ -11,7 +11,7 @@ from typing import Any
 
 from emulators.salesforce import bulk_jobs as jobs
 from emulators.salesforce.bulk_csv import BadUpload, Upload, read, table
-from emulators.salesforce.bulk_jobs import INGEST, Job, Settings
+from emulators.salesforce.bulk_jobs import Job, Settings
 from emulators.salesforce.dml import SeveralRecords
 from emulators.salesforce.errors import ApiError, DmlError
 from emulators.salesforce.ids import to18
@@ -57,21 +57,21 @@ def work(org: Org, job: Job) -> None:
         upload = upload_of(org, job)
         columns = _columns(org, job, upload)
     except BadUpload as bad:
-        jobs.finish(org, job.id, INGEST, error=str(bad))
+        jobs.finish(org, job.id, job.kind, error=str(bad))
         return
     except ApiError as bad:
-        jobs.finish(org, job.id, INGEST, error=f"InvalidBatch : {bad.message}")
+        jobs.finish(org, job.id, job.kind, error=f"InvalidBatch : {bad.message}")
         return
     rules = jobs.settings(org)
     locked = _locked(org, job, upload, columns, rules)
     first = _next_line(org, job)
     for start in range(first, len(upload.rows), rules.chunk):
-        if jobs.find(org, job.id, INGEST).state == "Aborted":
+        if jobs.find(org, job.id, job.kind).state == "Aborted":
             return
         _process(org, job, upload, columns, locked, range(start, min(start + rules.chunk, len(upload.rows))))
     failed = _count(org, job, "error IS NOT NULL")
     took = int((time.monotonic() - begun) * 1000)
-    jobs.finish(org, job.id, INGEST, processed=len(upload.rows), failed=failed, milliseconds=took)
+    jobs.finish(org, job.id, job.kind, processed=len(upload.rows), failed=failed, milliseconds=took)
 
 
 def _next_line(org: Org, job: Job) -> int:

@@ -124,6 +124,11 @@ def bearer(request: Request) -> str:
     return token.strip() if scheme.lower() in ("bearer", "oauth") else ""
 
 
+def session_of(request: Request) -> str:
+    """The token of a call, in the Authorization header or in Bulk API 1.0's X-SFDC-Session."""
+    return request.headers.get("x-sfdc-session", "").strip() or bearer(request)
+
+
 def routes(router: Router, login: Login) -> None:
     """The OAuth endpoints; none needs a session of the REST kind."""
 

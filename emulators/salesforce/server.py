@@ -11,6 +11,7 @@ from emulators.loopback.http import Call, Response
 from emulators.loopback.server import Running
 from emulators.salesforce import (
     bulk,
+    bulk1,
     collections_,
     composite,
     control,
@@ -73,7 +74,7 @@ class Emulator(Running):
 
     def expire(self, call: Call) -> None:
         """End the caller's session."""
-        self.login.revoke(oauth.bearer(self._request(call)))
+        self.login.revoke(oauth.session_of(self._request(call)))
 
     def pattern(self, path: str) -> str:
         """The path with ids and versions replaced."""
@@ -121,6 +122,7 @@ def build_router(login: oauth.Login) -> Router:
     """Every route of the org; the more special ones come first."""
     router = Router()
     oauth.routes(router, login)
+    bulk1.routes(router, login)
     for module in _MODULES:
         module.routes(router)
     return router
