@@ -86,7 +86,7 @@ def delete(request: Request, org: Org) -> Response:
             record_id = to18(text)
             if record_id is None:
                 raise DmlError("MALFORMED_ID", f"malformed id {text}")
-            org.delete(_owner_of(org, record_id), record_id, request.actor())
+            org.delete(owner_of(org, record_id), record_id, request.actor())
             return _done(record_id)
 
         return one
@@ -200,7 +200,7 @@ def _type(org: Org, record: dict[str, Any]) -> str:
     return obj.name
 
 
-def _owner_of(org: Org, record_id: str) -> str:
+def owner_of(org: Org, record_id: str) -> str:
     """The object that holds the record; some prefixes are shared by several objects."""
     named = [obj.name for obj in org.schema.objects.values() if obj.key_prefix == record_id[:3] and obj.deletable]
     if not named:
@@ -213,6 +213,11 @@ def _done(record_id: str) -> Result:
 
 
 def _run(org: Org, writes: list[Write], all_or_none: bool) -> Response:
+    return json_response(carried_out(org, writes, all_or_none))
+
+
+def carried_out(org: Org, writes: list[Write], all_or_none: bool) -> list[Result]:
+    """What came of each write, in order; with `all_or_none` one that fails takes all others back."""
     results: list[Result] = []
     try:
         with org.transaction():
@@ -222,7 +227,7 @@ def _run(org: Org, writes: list[Write], all_or_none: bool) -> Response:
                 raise _RolledBackError
     except _RolledBackError:
         results = [_rolled_back() if result["success"] else result for result in results]
-    return json_response(results)
+    return results
 
 
 def _attempt(org: Org, write: Write) -> Result:
