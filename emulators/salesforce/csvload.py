@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import csv
 import json
-import re
-import string
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from emulators.salesforce import catalog
+from emulators.salesforce.columns import converter
 from emulators.salesforce.errors import DmlError
+from emulators.salesforce.loading import CHUNK, Chunk, load_columns
 from emulators.salesforce.org import Org
 from emulators.salesforce.schema import FieldType, ObjectType, PicklistValue, Schema
-from emulators.salesforce.storage import has_column, table
-from emulators.salesforce.values import Stored, to_stored
+from emulators.salesforce.storage import has_column, in_bulk, indexed_afterwards, table
 
 csv.field_size_limit(1 << 27)
 
@@ -25,13 +25,8 @@ REPLACED = frozenset(
 )
 """Set-up tables of which every org has its own: a file of one replaces what the org was founded with."""
 
-_MEMOIZED = frozenset(
-    {"boolean", "picklist", "multipicklist", "date", "int", "double", "currency", "percent", "reference"}
-)
-_MEMO_LIMIT = 20_000
-_STORED_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z")
 _DELETIONS = "INSERT OR IGNORE INTO e_deleted SELECT ?, f_id, f_systemmodstamp, 0 FROM {} WHERE f_isdeleted = 1"
-Convert = Callable[[str], Stored]
+_LARGE = 1 << 18  # bytes of a file from which on its indexes are made afterwards
 
 
 class BadFile(ValueError):
@@ -67,12 +62,13 @@ def load_folder(org: Org, folder: str | Path) -> dict[str, int]:
     if not sheets:
         raise BadFile(f"{root}: holds no .csv file")
     counts: dict[str, int] = {}
-    with org.transaction() as connection:
+    with in_bulk(org.connection()), org.transaction() as connection:
         for sheet in sheets:
             if sheet.obj.name.lower() in REPLACED:
                 connection.execute(f"DELETE FROM {table(sheet.obj)}")
-            counts[sheet.obj.name] = org.load_raw(sheet.obj.name, _rows(sheet))
-            if sheet.obj.field("IsDeleted"):
+            with indexed_afterwards(connection, sheet.obj, large=sheet.path.stat().st_size > _LARGE):
+                counts[sheet.obj.name] = load_columns(org, sheet.obj, _chunks(sheet))
+            if any(field is not None and field.name == "IsDeleted" for field in sheet.fields):
                 connection.execute(_DELETIONS.format(table(sheet.obj)), (sheet.obj.name,))
     return counts
 
@@ -110,24 +106,42 @@ def _field(path: Path, obj: ObjectType, full: ObjectType | None, name: str) -> F
     return field
 
 
-def _rows(sheet: Sheet) -> Iterator[dict[str, Any]]:
-    used = [(at, field) for at, field in enumerate(sheet.fields) if field is not None]
-    names = [field.name for _, field in used]
-    converts = [_convert(field) for _, field in used]
-    places = [at for at, _ in used]
+def _chunks(sheet: Sheet) -> Iterator[Chunk]:
+    """The file's columns, so many rows at a time; when one does not fit, its line is looked for."""
+    used = [(at, field.name, converter(field)) for at, field in enumerate(sheet.fields) if field is not None]
+    width, done = len(sheet.fields), 0
+    with sheet.path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file, strict=True)
+        next(reader)
+        while True:
+            try:
+                rows = list(islice(reader, CHUNK))
+                cells = list(zip(*rows, strict=True))
+                if rows and len(cells) != width:
+                    raise ValueError(len(cells))
+                columns = {name: convert(cells[at]) for at, name, convert in used} if rows else {}
+            except (DmlError, csv.Error, ValueError):
+                _tell_misfit(sheet, done)
+                raise
+            if not rows:
+                return
+            yield columns, len(rows)
+            done += len(rows)
+
+
+def _tell_misfit(sheet: Sheet, done: int) -> None:
+    """BadFile for the first cell that does not fit, after so many sound rows."""
+    converts = [None if field is None else converter(field) for field in sheet.fields]
     width = len(sheet.fields)
     with sheet.path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, strict=True)
         try:
-            next(reader)
-            for cells in reader:
+            for cells in islice(reader, done + 1, None):
                 if len(cells) != width:
                     _refuse_width(sheet, reader.line_num, cells, width)
-                if len(places) != width:
-                    cells = [cells[at] for at in places]
-                yield {
-                    name: convert(cell) for name, convert, cell in zip(names, converts, cells, strict=True) if cell
-                }
+                for convert, cell in zip(converts, cells, strict=True):
+                    if convert is not None:
+                        convert((cell,))
         except (DmlError, csv.Error, UnicodeDecodeError) as bad:
             raise BadFile(_complaint(sheet, reader.line_num, bad)) from None
 
@@ -143,67 +157,6 @@ def _complaint(sheet: Sheet, line: int, bad: Exception) -> str:
         column = f", column {bad.fields[0]}" if bad.fields else ""
         return f"{sheet.path.name}, line {line}{column}: {bad.message}"
     return f"{sheet.path.name}, line {line}: {bad}"
-
-
-def _convert(field: FieldType) -> Convert:
-    """The field's conversion; few different values are remembered, ids and free text are not."""
-    if field.type in ("string", "textarea", "url", "phone", "email", "combobox"):
-        return _text_of(field)
-    if field.type == "id":
-        return lambda cell: cell if _right_id(cell) else to_stored(field, cell)
-    if field.type == "datetime":
-        return _instant_of(field)
-    if field.type not in _MEMOIZED:
-        return lambda cell: to_stored(field, cell)
-    memo: dict[str, Stored] = {}
-    linked = field.type == "reference"
-
-    def convert(cell: str) -> Stored:
-        if cell in memo:
-            return memo[cell]
-        value = cell if linked and _right_id(cell) else to_stored(field, cell)
-        if len(memo) < _MEMO_LIMIT:
-            memo[cell] = value
-        return value
-
-    return convert
-
-
-_CASES = str.maketrans({letter: "1" if letter.isupper() else "0" for letter in string.ascii_letters + string.digits})
-_CHECKS = {f"{bits:05b}"[::-1]: letter for bits, letter in enumerate(string.ascii_uppercase + "012345")}
-
-
-def _right_id(cell: str) -> bool:
-    """Whether this is an 18-character id with the right checksum; quick, for there are many."""
-    if len(cell) != 18 or not (cell.isascii() and cell.isalnum()):
-        return False
-    cases = cell[:15].translate(_CASES)
-    return _CHECKS[cases[:5]] + _CHECKS[cases[5:10]] + _CHECKS[cases[10:]] == cell[15:]
-
-
-def _instant_of(field: FieldType) -> Convert:
-    """Instants in the stored form stay as they are once their day is known to exist."""
-    days: set[str] = set()
-
-    def convert(cell: str) -> Stored:
-        if cell[:10] in days and _STORED_INSTANT.fullmatch(cell):
-            return cell
-        value = to_stored(field, cell)
-        if value == cell:
-            days.add(cell[:10])
-        return value
-
-    return convert
-
-
-def _text_of(field: FieldType) -> Convert:
-    """Text comes in as it is: a Data Loader export may hold what the API would not take today."""
-    longest = field.length or 1 << 30
-
-    def convert(cell: str) -> Stored:
-        return cell if len(cell) <= longest else to_stored(field, cell)
-
-    return convert
 
 
 # -- fields.json --------------------------------------------------------------------------------------------------

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,9 @@ from emulators.salesforce.schema import ObjectType
 if TYPE_CHECKING:
     from emulators.salesforce.org import Org
 
-_BATCH = 5000
+CHUNK = 5000  # rows that are converted and put in at once
+Columns = dict[str, list[Any]]  # stored values by field name
+Chunk = tuple[Columns, int]  # and how many rows: each column has so many values
 _FOUNDING = Path(__file__).with_name("catalog") / "founding"
 
 
@@ -48,54 +51,77 @@ def _fixed_id(org: Org, obj: ObjectType, name: object) -> str | None:
 
 def load_raw(org: Org, obj: ObjectType, rows: Iterable[Mapping[str, Any]]) -> int:
     """Put rows in as they are; existing ids are replaced. Returns how many."""
-    kept = [field for field in obj.fields.values() if storage.has_column(field)]
-    sql = (
-        f"INSERT OR REPLACE INTO {storage.table(obj)} ({', '.join(storage.column(field) for field in kept)}) "
-        f"VALUES ({', '.join('?' * len(kept))})"
-    )
-    names = [field.name for field in kept]
-    flags = [place for place, field in enumerate(kept) if field.type == "boolean"]
-    facts = Facts(org)
-    count, batch = 0, []
+    return load_columns(org, obj, _columns(obj, iter(rows)))
+
+
+def _columns(obj: ObjectType, rows: Iterator[Mapping[str, Any]]) -> Iterator[Chunk]:
+    names = [field.name for field in obj.fields.values() if storage.has_column(field)]
+    while batch := list(islice(rows, CHUNK)):
+        present = set().union(*batch)
+        yield (
+            {
+                name: [None if (value := row.get(name)) == "" else value for row in batch]
+                for name in names
+                if name in present
+            },
+            len(batch),
+        )
+
+
+def load_columns(org: Org, obj: ObjectType, chunks: Iterable[Chunk]) -> int:
+    """Put columns of rows in as they are; existing ids are replaced, what may be left out is filled in. -> rows."""
+    facts, count = Facts(org), 0
+    flags = {field.name for field in obj.fields.values() if field.type == "boolean"}
     with org.transaction() as connection:
-        for row in rows:
-            full = complete(facts, obj, row)
-            values = [None if (value := full.get(name)) == "" else value for name in names]
-            for place in flags:
-                values[place] = 1 if values[place] else 0
-            batch.append(values)
-            if len(batch) >= _BATCH:
-                connection.executemany(sql, batch)
-                count, batch = count + len(batch), []
-        connection.executemany(sql, batch)
+        for given, size in chunks:
+            columns = complete(facts, obj, given, size)
+            for name in flags.intersection(columns):
+                columns[name] = [1 if value else 0 for value in columns[name]]
+            places = ", ".join(storage.column(name) for name in columns)
+            sql = f"INSERT OR REPLACE INTO {storage.table(obj)} ({places}) VALUES ({', '.join('?' * len(columns))})"
+            connection.executemany(sql, zip(*columns.values(), strict=True))
+            count += size
     if obj.name.lower() in PERMISSION_OBJECTS:
         org.rights_changed()
-    return count + len(batch)
+    return count
 
 
-def complete(facts: Facts, obj: ObjectType, row: Mapping[str, Any]) -> dict[str, Any]:
-    """The row with what a loader may leave out: id, audit fields, owner, names and flags that the org derives."""
-    org, full = facts.org, dict(row)
-    if not full.get("Id"):
-        full["Id"] = facts.next_id(obj)
-    created = full.get("CreatedDate") or full.get("LastModifiedDate") or full.get("SystemModstamp") or facts.now
-    modified = full.get("LastModifiedDate") or created
-    filled: dict[str, Any] = {
-        "CreatedDate": created,
-        "LastModifiedDate": modified,
-        "SystemModstamp": max(str(modified), str(full.get("SystemModstamp") or "")),
-        "CreatedById": org.user_id,
-        "LastModifiedById": org.user_id,
-        "OwnerId": org.user_id,
-        "CurrencyIsoCode": facts.currency,
+def complete(facts: Facts, obj: ObjectType, given: Columns, size: int) -> Columns:
+    """The columns with what may be left out: ids, audit fields, owners, names and flags that the org derives."""
+    full = dict(given)
+    user = facts.org.user_id
+    nothing = [None] * size
+    full["Id"] = [value or facts.next_id(obj) for value in full.get("Id", nothing)]
+    created, modified, stamp = (full.get(name, nothing) for name in _AUDIT)
+    begun = _first(created, modified, stamp, [facts.now] * size)
+    touched = _first(modified, begun)
+    filled = {
+        "CreatedDate": begun,
+        "LastModifiedDate": touched,
+        "SystemModstamp": _first(stamp, touched),
+        **{name: [user] * size for name in ("CreatedById", "LastModifiedById", "OwnerId")},
+        "CurrencyIsoCode": [facts.currency] * size,
     }
-    for name, value in filled.items():
-        if not full.get(name) and name.lower() in obj.fields:
-            full[name] = value
+    for name, values in filled.items():
+        if name.lower() in obj.fields:
+            full[name] = _first(full.get(name, nothing), values)
     derive = _DERIVE.get(obj.name)
     if derive is not None:
-        derive(facts, full)
+        derive(facts, full, nothing)
     return full
+
+
+_AUDIT = ("CreatedDate", "LastModifiedDate", "SystemModstamp")
+
+
+def _first(values: Sequence[Any], *others: Sequence[Any]) -> list[Any]:
+    """Place by place, the first of the columns that has a value there."""
+    found = list(values)
+    for other in others:
+        if all(found):
+            break
+        found = [value or instead for value, instead in zip(found, other, strict=True)]
+    return found
 
 
 class Facts:
@@ -108,6 +134,7 @@ class Facts:
         self.currency = org.corporate_currency
         self.now = org.clock.stamp()
         self._ids: list[str] = []
+        self.periods = _Periods()
 
     def next_id(self, obj: ObjectType) -> str:
         """An unused id of the object that is loaded, from a block taken at once."""
@@ -133,46 +160,58 @@ class Facts:
         return self._closed
 
 
-def _opportunity(facts: Facts, row: dict[str, Any]) -> None:
-    if any(row.get(name) is None for name in ("IsClosed", "IsWon", "Probability", "ForecastCategory")):
-        closed, won, chance, category, label = facts.stages().get(
-            str(row.get("StageName")), (0, 0, 0.0, "Pipeline", "Pipeline")
-        )
-        for name, value in (
-            ("IsClosed", closed),
-            ("IsWon", won),
-            ("Probability", chance),
-            ("ForecastCategory", category),
-            ("ForecastCategoryName", label),
-        ):
-            if row.get(name) is None:
-                row[name] = value
-    if row.get("ExpectedRevenue") is None and row.get("Amount") is not None:
-        row["ExpectedRevenue"] = round(float(row["Amount"]) * float(row["Probability"]) / 100, 2)
-    close = row.get("CloseDate")
-    if close:
-        year, quarter = int(close[:4]), (int(close[5:7]) + 2) // 3
-        row.update(FiscalYear=year, FiscalQuarter=quarter, Fiscal=f"{year} {quarter}")
+_STAGED = ("IsClosed", "IsWon", "Probability", "ForecastCategory", "ForecastCategoryName")
+_UNKNOWN_STAGE = (0, 0, 0.0, "Pipeline", "Pipeline")
 
 
-def _name(facts: Facts, row: dict[str, Any]) -> None:
-    if not row.get("Name"):
-        row["Name"] = " ".join(str(part) for part in (row.get("FirstName"), row.get("LastName")) if part) or None
+def _opportunity(facts: Facts, full: Columns, nothing: list[Any]) -> None:
+    if any(None in full.get(name, nothing) for name in _STAGED[:4]):
+        _staged(facts, full, nothing)
+    amounts, expected = full.get("Amount", nothing), full.get("ExpectedRevenue", nothing)
+    full["ExpectedRevenue"] = [
+        round(float(amount) * float(chance) / 100, 2) if known is None and amount is not None else known
+        for known, amount, chance in zip(expected, amounts, full["Probability"], strict=True)
+    ]
+    periods = [facts.periods[close] if close else None for close in full.get("CloseDate", nothing)]
+    for at, name in enumerate(("FiscalYear", "FiscalQuarter", "Fiscal")):
+        known = full.get(name, nothing)
+        full[name] = [value if period is None else period[at] for value, period in zip(known, periods, strict=True)]
 
 
-def _task(facts: Facts, row: dict[str, Any]) -> None:
-    if row.get("IsClosed") is None:
-        row["IsClosed"] = row.get("Status") in facts.closed()
+def _staged(facts: Facts, full: Columns, nothing: list[Any]) -> None:
+    """What a stage says of rows that leave out any of the four flags and figures that come with it."""
+    known = [full.get(name, nothing) for name in _STAGED]
+    stages = facts.stages()
+    said = [stages.get(str(name), _UNKNOWN_STAGE) for name in full.get("StageName", nothing)]
+    lacking = [None in row for row in zip(*known[:4], strict=True)]
+    for at, name in enumerate(_STAGED):
+        full[name] = [
+            stage[at] if lacks and value is None else value
+            for value, stage, lacks in zip(known[at], said, lacking, strict=True)
+        ]
 
 
-def _event(facts: Facts, row: dict[str, Any]) -> None:
-    row["ActivityDateTime"] = row.get("ActivityDateTime") or row.get("StartDateTime")
-    row["StartDateTime"] = row.get("StartDateTime") or row.get("ActivityDateTime")
-    if row.get("StartDateTime") and not row.get("ActivityDate"):
-        row["ActivityDate"] = str(row["StartDateTime"])[:10]
+def _name(facts: Facts, full: Columns, nothing: list[Any]) -> None:
+    parts = zip(full.get("FirstName", nothing), full.get("LastName", nothing), strict=True)
+    names = [" ".join([str(part) for part in pair if part]) or None for pair in parts]
+    full["Name"] = _first(full.get("Name", nothing), names)
 
 
-_DERIVE = {
+def _task(facts: Facts, full: Columns, nothing: list[Any]) -> None:
+    closed = facts.closed()
+    flags = zip(full.get("IsClosed", nothing), full.get("Status", nothing), strict=True)
+    full["IsClosed"] = [status in closed if flag is None else flag for flag, status in flags]
+
+
+def _event(facts: Facts, full: Columns, nothing: list[Any]) -> None:
+    held, begun = full.get("ActivityDateTime", nothing), full.get("StartDateTime", nothing)
+    full["ActivityDateTime"], full["StartDateTime"] = _first(held, begun), _first(begun, held)
+    days = [str(begun)[:10] if begun else None for begun in full["StartDateTime"]]
+    full["ActivityDate"] = _first(full.get("ActivityDate", nothing), days)
+
+
+_Derive = Callable[[Facts, Columns, list[Any]], None]
+_DERIVE: dict[str, _Derive] = {
     "Opportunity": _opportunity,
     "Contact": _name,
     "Lead": _name,
@@ -180,3 +219,12 @@ _DERIVE = {
     "Task": _task,
     "Event": _event,
 }
+
+
+class _Periods(dict[str, tuple[int, int, str]]):
+    """Close date -> fiscal year and quarter, and both as text."""
+
+    def __missing__(self, close: str) -> tuple[int, int, str]:
+        year, quarter = int(close[:4]), (int(close[5:7]) + 2) // 3
+        found = self[close] = (year, quarter, f"{year} {quarter}")
+        return found

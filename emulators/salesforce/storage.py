@@ -105,6 +105,47 @@ def create_index(connection: sqlite3.Connection, obj: ObjectType, field: FieldTy
         connection.execute(f"CREATE INDEX IF NOT EXISTS {_index(obj, field)} ON {table(obj)} ({column(field)})")
 
 
+@contextlib.contextmanager
+def indexed_afterwards(connection: sqlite3.Connection, obj: ObjectType, *, large: bool) -> Iterator[None]:
+    """Inside, an empty table that takes in much has no indexes; they are made at the end, each by one sort."""
+    known: list[tuple[str, str]] = []
+    if large and connection.execute(f"SELECT 1 FROM {table(obj)} LIMIT 1").fetchone() is None:
+        text = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = ? AND sql NOT NULL"
+        known = [(name, sql) for name, sql in connection.execute(text, (table(obj),))]
+    for name, _ in known:
+        connection.execute(f"DROP INDEX {name}")
+    yield
+    for _, sql in known:  # in their order, by which SQLite chooses between equals
+        connection.execute(sql)
+
+
+@contextlib.contextmanager
+def in_bulk(connection: sqlite3.Connection) -> Iterator[None]:
+    """Inside, one large transaction writes each page once, not first into a log; it can still be undone.
+
+    Nothing changes when a transaction is open already or somebody else has the file open.
+    """
+    if connection.in_transaction or not _journal(connection, "DELETE"):
+        yield
+        return
+    connection.execute("PRAGMA synchronous=OFF")  # a load that the machine loses is made again
+    connection.execute("PRAGMA cache_size=-200000")
+    try:
+        yield
+    finally:
+        connection.execute("PRAGMA cache_size=-2000")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        _journal(connection, "WAL")
+
+
+def _journal(connection: sqlite3.Connection, mode: str) -> bool:
+    try:
+        connection.execute(f"PRAGMA journal_mode={mode}")
+    except sqlite3.OperationalError:  # locked
+        return False
+    return True
+
+
 def _index(obj: ObjectType, field: FieldType) -> str:
     return f"i_{obj.name.lower()}_{field.name.lower()}"
 
