@@ -1,4 +1,4 @@
-"""What the tests of other people's clients share: a running org or portal with a small world, and clients to run on it."""
+"""What the tests of other people's clients share: a running org or portal with a world, and clients to run on it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from emulators.world.hubspot import translate
 ROOT = Path(__file__).parents[2]
 INSTALLED = ROOT / ".clients"
 NODE_MODULES = INSTALLED / "node" / "node_modules"
-NOW = datetime(2026, 3, 31, 9, 0, tzinfo=UTC)
+NOW = datetime.now(UTC)  # clients sign tokens and ask for changes by the real time, so the CRMs live in it too
 START_SECONDS = 60
 SCRIPT_SECONDS = 240
 OLDEST_NODE = 22  # of which the newest jsforce and Salesforce CLI still run
@@ -34,7 +34,7 @@ OLDEST_NODE = 22  # of which the newest jsforce and Salesforce CLI still run
 
 @dataclass(frozen=True, slots=True)
 class Crm:
-    """A running emulator: the line it printed at its start, and what a client's process is told by the environment."""
+    """A running emulator: the line it printed at its start, and what the environment tells a client's process."""
 
     ready: Mapping[str, Any]
     folder: Path
@@ -73,7 +73,7 @@ class Client:
 
 
 class Clients:
-    """Finds installed clients; one that is absent skips the test with its reason, or fails it where all must be there."""
+    """Finds installed clients; an absent one skips the test with its reason, or fails it where all must be there."""
 
     def __init__(self, home: Path) -> None:
         self._home = home
@@ -130,16 +130,7 @@ def clients(tmp_path: Path) -> Clients:
 def _running(vendor: str, folder: Path, *options: str) -> Iterator[dict[str, Any]]:
     """An emulator as a process of its own, from its ready line to SIGTERM."""
     ready, log = folder / "ready.json", folder / "log.txt"
-    command = [
-        sys.executable,
-        "-m",
-        "emulators",
-        vendor,
-        "--db",
-        str(folder / "crm.db"),
-        "--now",
-        "2026-03-31T09:00:00Z",
-    ]
+    command = [sys.executable, "-m", "emulators", vendor, "--db", str(folder / "crm.db")]
     with log.open("wb") as out:
         program = subprocess.Popen(
             [*command, "--ready-file", str(ready), *options], cwd=ROOT, stdout=out, stderr=subprocess.STDOUT
@@ -147,7 +138,8 @@ def _running(vendor: str, folder: Path, *options: str) -> Iterator[dict[str, Any
         try:
             limit = time.monotonic() + START_SECONDS
             while not ready.exists():
-                assert program.poll() is None and time.monotonic() < limit, log.read_text(encoding="utf-8")
+                assert program.poll() is None, log.read_text(encoding="utf-8")
+                assert time.monotonic() < limit, log.read_text(encoding="utf-8")
                 time.sleep(0.05)
             yield json.loads(ready.read_text(encoding="utf-8"))
         finally:
@@ -167,7 +159,7 @@ def org(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crm]:
 
 @pytest.fixture(scope="module")
 def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crm]:
-    """A HubSpot portal with the tiny world, whose search is never late and which refuses no call for being too many."""
+    """A HubSpot portal with the tiny world; its search is never late, and no call is refused for being too many."""
     folder = tmp_path_factory.mktemp("portal")
     world = translate(generate(1, "tiny", NOW.date(), folder / "salesforce"), folder / "world")
     with _running("hubspot", folder, "--load", str(world), "--lag", "0", "--no-limits") as ready:
@@ -181,7 +173,7 @@ def _key_pair(folder: Path) -> tuple[str, Path]:
     made = (
         x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
     )
-    signed = made.not_valid_before(NOW).not_valid_after(NOW + timedelta(days=365)).sign(key, hashes.SHA256())
+    signed = made.not_valid_before(NOW - timedelta(days=1)).not_valid_after(NOW + timedelta(days=365)).sign(key, hashes.SHA256())
     certificate = folder / "jwt.pem"
     certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
     plain = serialization.NoEncryption()
