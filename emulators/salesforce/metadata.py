@@ -50,7 +50,10 @@ def _quick(request: Request, org: Org) -> deploys.Deployment:
 
 
 def _parts(request: Request) -> dict[str, bytes]:
-    """The parts of a multipart body by name; 400 when `json` or `file` is missing or unreadable."""
+    """The parts of a multipart body by name; 400 when `json` or `file` is missing or unreadable.
+
+    The vendor's page names the first part `json`; its own command line sends it as `entity_content`.
+    """
     _, _, rest = request.headers.get("content-type", "").partition("boundary=")
     boundary = rest.split(";")[0].strip().strip('"').encode()
     if request.content_type != "multipart/form-data" or not boundary:
@@ -62,6 +65,8 @@ def _parts(request: Request) -> dict[str, bytes]:
         for name in ("json", "file"):
             if f'name="{name}"'.encode() in head or f"name={name};".encode() in head:
                 found[name] = body
+        if b'name="entity_content"' in head:
+            found["json"] = body
     for name in ("json", "file"):
         if name not in found:
             raise ApiError("INVALID_MULTIPART_REQUEST", f"the part {name} is missing")
