@@ -29,6 +29,7 @@ from emulators.salesforce import (
 from emulators.salesforce.errors import ApiError, DmlError, not_found
 from emulators.salesforce.org import Org
 from emulators.salesforce.router import Request, Router, error_response, json_response
+from emulators.salesforce.soap import endpoint
 
 MAX_TARGET = 16_384  # bytes of path and query
 _RETIRED, _OLDEST, _LATEST = range(21, 31), rest.OLDEST, rest.LATEST
@@ -122,6 +123,7 @@ def build_router(login: oauth.Login) -> Router:
     """Every route of the org; the more special ones come first."""
     router = Router()
     oauth.routes(router, login)
+    endpoint.routes(router, login)
     bulk1.routes(router, login)
     for module in _MODULES:
         module.routes(router)

@@ -1,0 +1,1 @@
+"""The SOAP API of an org: the partner and the enterprise endpoint."""
