@@ -12,9 +12,12 @@ from emulators.salesforce.org import Org
 from emulators.salesforce.query import context
 from emulators.salesforce.router import Request, Response, Router, json_response
 from emulators.salesforce.schema import FieldType, ObjectType
+from emulators.salesforce.search import searchable
 from emulators.salesforce.soql import run
+from emulators.salesforce.soql.operands import groupable
 
 MASTER_RECORD_TYPE = "012000000000000AAA"
+ASSOCIATES_SINCE = 50
 _SOAP = {
     "id": "tns:ID",
     "reference": "tns:ID",
@@ -78,9 +81,12 @@ def describe(org: Org, obj: ObjectType, user: str, version: str) -> dict[str, An
         **_head(obj, version),
         "childRelationships": _children(org, obj),
         "compactLayoutable": obj.createable,
-        "fields": [_field(obj, field, edits(obj, field)) for field in obj.fields.values() if sees(obj, field)],
-        "hasSubtypes": False,
-        "isSubtype": False,
+        "fields": [
+            {**field_body(obj, field, edits(obj, field)), **_newer(version)}
+            for field in obj.fields.values()
+            if sees(obj, field)
+        ],
+        **_subtypes(version),
         "listviewable": None,
         "lookupLayoutable": None,
         "namedLayoutInfos": [],
@@ -136,6 +142,7 @@ def _head(obj: ObjectType, version: str) -> dict[str, Any]:
     url = f"/services/data/v{version}/sobjects/{obj.name}"
     return {
         "activateable": False,
+        **_associates(version),
         "createable": obj.createable,
         "custom": obj.custom,
         "customSetting": False,
@@ -152,12 +159,34 @@ def _head(obj: ObjectType, version: str) -> dict[str, Any]:
         "queryable": obj.queryable,
         "replicateable": obj.replicateable,
         "retrieveable": obj.queryable,
-        "searchable": obj.mergeable,
+        "searchable": searchable(obj),
         "triggerable": obj.createable,
         "undeletable": obj.deletable and "isdeleted" in obj.fields,
         "updateable": obj.updateable,
         "urls": {"rowTemplate": f"{url}/{{ID}}", "describe": f"{url}/describe", "sobject": url},
     }
+
+
+def _associates(version: str) -> dict[str, Any]:
+    """What the heads of version 50 and later have besides."""
+    if float(version) < ASSOCIATES_SINCE:
+        return {}
+    nothing = dict.fromkeys(("associateEntityType", "associateParentEntity"))
+    return {**nothing, "deepCloneable": False, "hasSubtypes": False, "isInterface": False, "isSubtype": False}
+
+
+def _newer(version: str) -> dict[str, Any]:
+    """What the fields of version 50 and later have besides."""
+    later = float(version) >= ASSOCIATES_SINCE
+    return {"aiPredictionField": False, "formulaTreatNullNumberAsZero": False} if later else {}
+
+
+def _subtypes(version: str) -> dict[str, Any]:
+    found: dict[str, Any] = {"hasSubtypes": False, "isSubtype": False}
+    if float(version) >= ASSOCIATES_SINCE:
+        names = ("defaultImplementation", "extendedBy", "extendsInterfaces", "implementedBy", "implementsInterfaces")
+        found |= dict.fromkeys(names)
+    return found
 
 
 def _children(org: Org, obj: ObjectType) -> list[dict[str, Any]]:
@@ -178,11 +207,12 @@ def _children(org: Org, obj: ObjectType) -> list[dict[str, Any]]:
     ]
 
 
-def _field(obj: ObjectType, field: FieldType, editable: bool) -> dict[str, Any]:
+def field_body(obj: ObjectType, field: FieldType, editable: bool) -> dict[str, Any]:
+    """One field of a describe."""
     text = field.type not in ("int", "double", "currency", "percent", "date", "datetime", "boolean", "address")
     several = len(field.reference_to) > 1
     return {
-        "aggregatable": field.groupable or field.type in ("currency", "double", "percent", "datetime"),
+        "aggregatable": groupable(field) or field.type in ("currency", "double", "percent", "datetime"),
         "autoNumber": False,
         "byteLength": field.length if field.type in ("id", "reference") else field.length * 3 if text else 0,
         "calculated": field.calculated,
@@ -205,7 +235,7 @@ def _field(obj: ObjectType, field: FieldType, editable: bool) -> dict[str, Any]:
         "extraTypeInfo": _extra(obj, field),
         "filterable": field.filterable,
         "filteredLookupInfo": None,
-        "groupable": field.groupable,
+        "groupable": groupable(field),
         "highScaleNumber": False,
         "htmlFormatted": False,
         "idLookup": field.id_lookup or field.external_id,

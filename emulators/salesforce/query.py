@@ -7,11 +7,12 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from emulators.loopback.clock import parse_instant, stored
 from emulators.salesforce import storage
 from emulators.salesforce.errors import ApiError
+from emulators.salesforce.explain import explain
 from emulators.salesforce.org import Org
 from emulators.salesforce.router import JSON_TYPE, Request, Response, Router, json_response
 from emulators.salesforce.schema import ObjectType
@@ -19,6 +20,7 @@ from emulators.salesforce.sharing import READ
 from emulators.salesforce.soql import Context, Result, ResultColumn, SoqlError, run
 
 PAGE_MAX, PAGE_MIN, CURSORS_PER_USER = 2000, 200, 10
+_T = TypeVar("_T")
 CURSOR_LIFE = timedelta(days=2)
 _BATCH = re.compile(r"batchsize\s*=\s*(\d+)", re.IGNORECASE)
 _APEX = {
@@ -68,28 +70,42 @@ def records_of(org: Org, user_id: str) -> Callable[[ObjectType, str], str | None
 def first_page(request: Request, org: Org) -> Response:
     """Run a query; `columns=true` answers its column metadata and `explain` its plan."""
     all_rows = "/queryall" in request.path.lower()
-    seen_by = context(org, request.user, request.version, all_rows=all_rows)
     soql = request.query.get("q") or request.query.get("explain")
     if not soql:
         raise ApiError("MALFORMED_QUERY", "A query string has to be specified")
+    if "explain" in request.query:
+        seen_by = context(org, request.user, request.version, all_rows=all_rows)
+        return json_response(_checked(lambda: explain(org.connection(), soql, seen_by)))
+    return answer(request, org, soql, all_rows=all_rows)
+
+
+def answer(request: Request, org: Org, soql: str, *, all_rows: bool = False) -> Response:
+    """The first page of a query's rows, with the address of the next."""
+    seen_by = context(org, request.user, request.version, all_rows=all_rows)
+    return _checked(lambda: _answer(request, org, soql, seen_by))
+
+
+def _checked(act: Callable[[], _T]) -> _T:
     try:
-        result = run(org.connection(), soql, seen_by)
-        if "explain" in request.query:
-            return json_response(_plan(result.entity.name, result.total))
-        if request.query.get("columns", "").lower() == "true":
-            return json_response(_columns(result))
-        records = iter(result.records)
-        size = page_size(request)
-        first = list(islice(records, size))
+        return act()
     except SoqlError as bad:
         raise ApiError(bad.code, bad.message) from None
+
+
+def _answer(request: Request, org: Org, soql: str, seen_by: Context) -> Response:
+    result = run(org.connection(), soql, seen_by)
+    if request.query.get("columns", "").lower() == "true":
+        return json_response(_columns(result))
+    records = iter(result.records)
+    size = page_size(request)
+    first = list(islice(records, size))
     _mark_seen(org, result)
-    if len(first) == size:
-        following = next(records, None)
-        if following is not None:
-            cursor = _keep(org, request.user, result.total, size, _chain(following, records))
-            return _page(result.total, json.dumps(first, ensure_ascii=False), _next(request, cursor, size))
-    return _page(result.total, json.dumps(first, ensure_ascii=False), None)
+    following = next(records, None) if len(first) == size else None
+    where = None
+    if following is not None:
+        cursor = _keep(org, request.user, result.total, size, _chain(following, records))
+        where = _next(request, cursor, size)
+    return _page(result.total, json.dumps(first, ensure_ascii=False), where)
 
 
 def next_page(request: Request, org: Org) -> Response:
@@ -166,19 +182,6 @@ def _page(total: int, records: str, following: str | None) -> Response:
     more = f'"done":false,"nextRecordsUrl":"{following}"' if following else '"done":true'
     body = f'{{"totalSize":{total},{more},"records":{records}}}'
     return Response(200, body.encode(), {"Content-Type": JSON_TYPE})
-
-
-def _plan(entity: str, total: int) -> dict[str, Any]:
-    plan = {
-        "cardinality": total,
-        "fields": [],
-        "leadingOperationType": "TableScan",
-        "notes": [],
-        "relativeCost": 1.0,
-        "sobjectCardinality": total,
-        "sobjectType": entity,
-    }
-    return {"plans": [plan], "sourceQuery": f"SELECT Id FROM {entity}"}
 
 
 def _columns(result: Result) -> dict[str, Any]:

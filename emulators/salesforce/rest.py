@@ -21,23 +21,22 @@ OLDEST, LATEST = 31, 67
 _SEASONS = ("Spring", "Summer", "Winter")
 _RESOURCES = (
     "tooling metadata composite query queryAll search sobjects limits jobs recent identity parameterizedSearch "
-    "actions analytics chatter connect theme tabs quickActions process support wave"
+    "actions analytics appMenu chatter connect theme tabs quickActions process support wave"
 )
 
 
 def routes(router: Router) -> None:
-    """Versions and records; replication's routes must already be there, being more special."""
+    """Versions and records; the more special routes must already be there."""
     data = "/services/data"
     router.add("GET", data, versions, session=False)
     router.add("GET", f"{data}/{{version}}", resources, session=False)
-    record, key = f"{data}/{{version}}/sobjects/{{object}}/{{record}}", "/{value...}"
+    record = f"{data}/{{version}}/sobjects/{{object}}/{{record}}"
     router.add("POST", f"{data}/{{version}}/sobjects/{{object}}", create)
     for template in (record, f"{data}/{{version}}/sobjects/{{object}}/Id/{{record}}"):
         router.add("GET", template, read)
         router.add("PATCH", template, update)
         router.add("DELETE", template, delete)
-    for method, handler in (("GET", read_by_key), ("PATCH", upsert), ("DELETE", delete_by_key)):
-        router.add(method, f"{data}/{{version}}/sobjects/{{object}}/{{field}}{key}", handler)
+    router.add("POST", f"{data}/{{version}}/sobjects/{{object}}/Id", create, since=37)
 
 
 def label(version: int) -> str:

@@ -17,9 +17,12 @@ from emulators.salesforce import (
     control,
     describe,
     graph,
+    layouts,
+    menus,
     metadata,
     oauth,
     query,
+    relationships,
     replication,
     rest,
     search,
@@ -115,7 +118,7 @@ class Emulator(Running):
 
 _MODULES = (
     *(bulk, metadata, replication, usage, query, collections_),
-    *(search, describe, composite, graph, tree, rest),
+    *(search, describe, layouts, menus, composite, graph, tree, relationships, rest),
 )
 
 
