@@ -18,7 +18,17 @@ FROM o_fieldpermissions f JOIN o_permissionsetassignment a ON a.f_permissionseti
 WHERE a.f_assigneeid = ? GROUP BY 1
 """
 PERMISSION_OBJECTS = frozenset(
-    ["permissionset", "permissionsetassignment", "fieldpermissions", "objectpermissions", "profile", "user", "userrole", "group", "groupmember"]
+    [
+        "permissionset",
+        "permissionsetassignment",
+        "fieldpermissions",
+        "objectpermissions",
+        "profile",
+        "user",
+        "userrole",
+        "group",
+        "groupmember",
+    ]
 )
 
 

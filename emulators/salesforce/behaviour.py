@@ -44,6 +44,14 @@ def after_delete(org: Org, obj: ObjectType, row: dict[str, Any]) -> None:
         _remove_partner_rows(org, row)
 
 
+def after_undelete(org: Org, obj: ObjectType, row: dict[str, Any]) -> None:
+    """Bring back what hung on the record that was just undeleted."""
+
+
+def after_merge(org: Org, obj: ObjectType, loser: Row, master_id: str) -> None:
+    """What else follows for a record that was merged into another."""
+
+
 def lookup(org: Org, object_name: str, where: str, *values: object) -> dict[str, Any] | None:
     """The first record that fulfils the condition; None also when the org lacks the object."""
     obj = org.schema.object(object_name)

@@ -8,7 +8,7 @@ from typing import Any
 
 from emulators.loopback.clock import stored
 from emulators.loopback.plane import Plane
-from emulators.salesforce import rules
+from emulators.salesforce import control_rules
 from emulators.salesforce.errors import ApiError, DmlError, not_found
 from emulators.salesforce.oauth import Login
 from emulators.salesforce.org import Org
@@ -29,16 +29,15 @@ class Control(Plane):
         self.org, self.login = org, login
         self.add("GET", "state", lambda body: self.state())
         self.add("POST", "locks", self._lock)
-        self.add("POST", "limits", self._limits)
         self.add("POST", "expire_tokens", lambda body: {"expired": self.login.revoke_all()})
         self.add("POST", "access", self._access)
-        self.add("POST", "rules", self._rule)
-        self.add("DELETE", "rules", lambda body: self._forget_rules())
         self.add("POST", "insert", self._insert)
         self.add("POST", "edit", self._edit)
         self.add("POST", "delete", self._delete)
         self.add("POST", "undelete", self._undelete)
         self.add("POST", "merge", self._merge)
+        self.add("POST", "empty_recycle_bin", self._empty)
+        control_rules.add_to(self, org)
 
     def refusal(self, bad: Exception) -> tuple[int, str] | None:
         """What the org's own rules refuse."""
@@ -63,12 +62,6 @@ class Control(Plane):
     def _lock(self, body: Mapping[str, Any]) -> None:
         self.org.faults.add([{"kind": "lock_row", "ids": body["ids"], "times": body.get("times", 0)}])
 
-    def _limits(self, body: Mapping[str, Any]) -> None:
-        if "daily_max" in body:
-            self.org.limits.daily_max = int(body["daily_max"])
-        if "used" in body:
-            self.org.limits.set_used(int(body["used"]))
-
     def _access(self, body: Mapping[str, Any]) -> None:
         obj = self.org.schema.object(str(body["object"]))
         name = str(body.get("field", ""))
@@ -78,12 +71,6 @@ class Control(Plane):
         self.org.access.hide(
             obj.name, name, readable=readable, editable=readable and bool(body.get("editable", True))
         )
-
-    def _rule(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        return {"id": rules.add(self.org, self.org.object(str(body["object"])), body)}
-
-    def _forget_rules(self) -> None:
-        self.org.rulebook.clear("e_rule")
 
     def _insert(self, body: Mapping[str, Any]) -> dict[str, Any]:
         return {"id": self.org.insert(str(body["object"]), body["values"], self.org.system())}
@@ -98,5 +85,11 @@ class Control(Plane):
     def _undelete(self, body: Mapping[str, Any]) -> None:
         self.org.undelete(str(body["object"]), str(body["id"]), self.org.system())
 
-    def _merge(self, body: Mapping[str, Any]) -> None:
-        self.org.merge(str(body["object"]), str(body["master"]), list(body["losers"]), self.org.system())
+    def _merge(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        losers, values = list(body["losers"]), body.get("values")
+        done = self.org.merge(str(body["object"]), str(body["master"]), losers, self.org.system(), values)
+        return {"id": done.id, "merged": list(done.merged), "related": list(done.related)}
+
+    def _empty(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        outcomes = self.org.empty_recycle_bin(list(body["ids"]), self.org.system())
+        return {"errors": [None if bad is None else str(bad) for bad in outcomes]}

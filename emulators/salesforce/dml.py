@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from emulators.salesforce import behaviour, rules, storage
+from emulators.salesforce import behaviour, duplicates, history, permissions, rules, sharing, storage
 from emulators.salesforce.errors import DmlError
 from emulators.salesforce.faults import record_error
 from emulators.salesforce.ids import to18
@@ -48,6 +48,7 @@ def insert(org: Org, obj: ObjectType, values: Mapping[str, Any], actor: Actor) -
     """Make a record."""
     if not obj.createable and not actor.system:
         raise DmlError("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", f"entity type cannot be inserted: {obj.label}")
+    permissions.refuse_create(org, obj, actor)
     with org.transaction() as connection:
         refuse_by_plan(org, obj, None)
         given = stored_values(org, obj, values, actor, creating=True)
@@ -60,7 +61,9 @@ def insert(org: Org, obj: ObjectType, values: Mapping[str, Any], actor: Actor) -
         stamp(org, obj, row, actor, creating=True, kept=frozenset(given))
         change = Change(org, obj, row, None, frozenset(given), actor)
         _finish(connection, change)
+        org.limits.store(obj.name, lambda: storage.stored_kb(connection, org.schema))
         _write_new(connection, obj, row)
+        history.remember(change)
         behaviour.after(change)
     return record_id
 
@@ -69,8 +72,10 @@ def update(org: Org, obj: ObjectType, record_id: str, values: Mapping[str, Any],
     """Change a record."""
     if not obj.updateable and not actor.system:
         raise DmlError("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", f"entity type cannot be updated: {obj.label}")
+    permissions.refuse_edit(org, obj, actor)
     with org.transaction() as connection:
         old = existing(org, obj, record_id)
+        refuse_record(org, obj, str(old["Id"]), actor, sharing.EDIT)
         refuse_by_plan(org, obj, str(old["Id"]))
         if obj.name == "Lead" and old.get("IsConverted") and not actor.system:
             raise DmlError("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead")
@@ -80,6 +85,7 @@ def update(org: Org, obj: ObjectType, record_id: str, values: Mapping[str, Any],
         change = Change(org, obj, row, old, frozenset(given), actor)
         _finish(connection, change)
         write_row(connection, obj, row, old)
+        history.remember(change)
         behaviour.after(change)
 
 
@@ -125,6 +131,21 @@ def existing(org: Org, obj: ObjectType, record_id: str) -> Row:
     if row.get("IsDeleted"):
         raise DmlError("ENTITY_IS_DELETED", "entity is deleted", http=404)
     return row
+
+
+def refuse_record(org: Org, obj: ObjectType, record_id: str, actor: Actor, access: str) -> None:
+    """Refuse what sharing does not let the user do: a record that they cannot see, or one that they can only read."""
+    if actor.system or org.sharing.allows(obj, actor.user_id, access, record_id):
+        return
+    if org.sharing.allows(obj, actor.user_id, sharing.READ, record_id):
+        raise permissions.no_access()
+    raise no_reference(record_id)
+
+
+def no_reference(record_id: str) -> DmlError:
+    """The refusal of a record that the user cannot see."""
+    text = f"insufficient access rights on cross-reference id: {record_id[:15]}"
+    return DmlError("INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY", text)
 
 
 def refuse_by_plan(org: Org, obj: ObjectType, record_id: str | None) -> None:
@@ -190,6 +211,7 @@ def _finish(connection: sqlite3.Connection, change: Change) -> None:
     _check_unique(connection, change)
     if not change.actor.system:
         rules.check(change.org, change.obj, change.row)
+        duplicates.check(connection, change)
 
 
 def _columns(obj: ObjectType) -> list[str]:
@@ -292,6 +314,18 @@ def _check_reference(connection: sqlite3.Connection, change: Change, field: Fiel
         raise DmlError("ENTITY_IS_DELETED", "entity is deleted", http=404)
     if field.name == "OwnerId" and parent.name == "User" and not row.get("IsActive"):
         raise DmlError("INACTIVE_OWNER_OR_USER", "owner or user is inactive.", [field.name])
+    _refuse_reference(change, field, parent, value)
+
+
+def _refuse_reference(change: Change, field: FieldType, parent: ObjectType, value: str) -> None:
+    """A look-up to a record that the user may not see; the record that a child belongs to must be theirs to edit."""
+    org, user = change.org, change.actor.user_id
+    belongs = permissions.BELONGS.get(change.obj.name.lower(), ("", ""))[1] == field.name.lower()
+    if not org.sharing.allows(parent, user, sharing.EDIT if belongs else sharing.READ, value):
+        raise no_reference(value)
+    given_away = field.name == "OwnerId" and change.old is not None
+    if given_away and not org.sharing.allows(change.obj, user, sharing.FULL, str(change.row["Id"])):
+        raise permissions.no_access()
 
 
 def _alive(obj: ObjectType) -> str:

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 from emulators.loopback.clock import Clock
 from emulators.loopback.faults import Faults
-from emulators.salesforce import dml, loading, removal, storage
+from emulators.salesforce import dml, loading, merging, recycle, removal, storage
 from emulators.salesforce.access import Access
 from emulators.salesforce.errors import ApiError, DmlError
 from emulators.salesforce.ids import make_id, pod_of
@@ -64,6 +64,8 @@ class Org:
         self.rulebook = Rulebook(self)
         self.faults = Faults(seed)
         self.limits = Limits(clock)
+        self.tracked: dict[str, list[str]] | None = None  # fields with a history, by object
+        self.next_sweep = clock.now()  # when the recycle bin is looked through again
 
     @classmethod
     def open(cls, path: str | Path, schema: Schema, clock: Clock | None = None, seed: int = 1) -> Org:
@@ -213,11 +215,25 @@ class Org:
 
     def undelete(self, object_name: str, record_id: str, actor: Actor) -> None:
         """Back from the recycle bin, same id. Raises DmlError."""
-        removal.undelete(self, self.object(object_name), record_id, actor)
+        recycle.undelete(self, self.object(object_name), record_id, actor)
 
-    def merge(self, object_name: str, master_id: str, losing_ids: Sequence[str], actor: Actor) -> None:
-        """Losers are deleted with MasterRecordId set, their children move to the master. Raises DmlError."""
-        removal.merge(self, self.object(object_name), master_id, losing_ids, actor)
+    def merge(
+        self,
+        object_name: str,
+        master_id: str,
+        losing_ids: Sequence[str],
+        actor: Actor,
+        values: Values | None = None,
+    ) -> merging.Merged:
+        """Losers are deleted with MasterRecordId set, their children move to the master, which takes `values`.
+
+        Raises DmlError.
+        """
+        return merging.merge(self, self.object(object_name), master_id, losing_ids, actor, values)
+
+    def empty_recycle_bin(self, record_ids: Sequence[str], actor: Actor) -> list[DmlError | None]:
+        """Deleted records leave the bin for good: one outcome a record, None for done. Raises DmlError."""
+        return recycle.empty(self, record_ids, actor)
 
     def load_raw(self, object_name: str, rows: Iterable[Values]) -> int:
         """Put rows in as they are, ids and audit fields kept; for loading files. Returns how many.

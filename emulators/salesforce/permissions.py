@@ -17,7 +17,27 @@ if TYPE_CHECKING:
 
 # Objects that permission sets speak of; custom ones join them.
 GRANTED = frozenset(
-    ["account", "contact", "lead", "opportunity", "campaign", "quote", "product2", "pricebook2", "case", "contract", "order", "asset", "partnermarketingbudget", "partnerfundallocation", "partnerfundrequest", "partnerfundclaim", "channelprogram", "channelprogramlevel", "channelprogrammember"]
+    [
+        "account",
+        "contact",
+        "lead",
+        "opportunity",
+        "campaign",
+        "quote",
+        "product2",
+        "pricebook2",
+        "case",
+        "contract",
+        "order",
+        "asset",
+        "partnermarketingbudget",
+        "partnerfundallocation",
+        "partnerfundrequest",
+        "partnerfundclaim",
+        "channelprogram",
+        "channelprogramlevel",
+        "channelprogrammember",
+    ]
 )
 # Objects that are as accessible as the record they belong to: child -> (parent, its look-up).
 BELONGS = {
@@ -44,7 +64,24 @@ BELONGS = {
     "pricebookentry": ("pricebook2", "pricebook2id"),
 }
 SETUP = frozenset(
-    ["permissionset", "permissionsetassignment", "fieldpermissions", "objectpermissions", "user", "userrole", "group", "groupmember", "recordtype", "currencytype", "datedconversionrate", "organization", "profile", "duplicaterule", "matchingrule", "matchingruleitem"]
+    [
+        "permissionset",
+        "permissionsetassignment",
+        "fieldpermissions",
+        "objectpermissions",
+        "user",
+        "userrole",
+        "group",
+        "groupmember",
+        "recordtype",
+        "currencytype",
+        "datedconversionrate",
+        "organization",
+        "profile",
+        "duplicaterule",
+        "matchingrule",
+        "matchingruleitem",
+    ]
 )
 _SETS = """
 SELECT s.f_id, max(s.f_permissionsviewalldata), max(s.f_permissionsmodifyalldata) FROM o_permissionset s
@@ -151,7 +188,8 @@ class Permissions:
         columns = ", ".join(f"max(f_permissions{name})" for name in _COLUMNS)
         marks = ", ".join("?" * len(sets))
         rows = connection.execute(
-            f"SELECT lower(f_sobjecttype), {columns} FROM o_objectpermissions WHERE f_parentid IN ({marks}) GROUP BY 1",
+            f"SELECT lower(f_sobjecttype), {columns} FROM o_objectpermissions "
+            f"WHERE f_parentid IN ({marks}) GROUP BY 1",
             tuple(row[0] for row in sets),
         )
         granted = {row[0]: Rights(*(bool(value) for value in tuple(row)[1:])) for row in rows}

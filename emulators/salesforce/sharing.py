@@ -66,7 +66,7 @@ class Sharing:
         self._keep({**kept, "defaults": {**kept["defaults"], obj.name.lower(): default}})
 
     def add_rule(self, obj: ObjectType, body: Mapping[str, Any]) -> None:
-        """A sharing rule `{from, to, access}`: records owned by those users, roles or groups are shared with those."""
+        """A sharing rule `{from, to, access}`: what those users, roles or groups own is shared with others."""
         if body["access"] not in ("Read", "Edit"):
             raise ValueError(f"access must be Read or Edit; got {body['access']}")
         rule = {"from": str(body["from"]), "to": str(body["to"]), "access": body["access"]}
@@ -88,6 +88,8 @@ class Sharing:
         mine = rights.on(obj)
         if rights.unrestricted or mine.modify_all or (access == READ and mine.view_all):
             return None
+        if not mine.read:
+            return "0"
         name = obj.name.lower()
         if name in BELONGS:
             return self._by_parent(obj, *BELONGS[name], user_id, READ if access == READ else EDIT, alias)

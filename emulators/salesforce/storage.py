@@ -34,6 +34,56 @@ CREATE INDEX IF NOT EXISTS e_deleted_at ON e_deleted (object, at);
 """
 
 
+# What counts towards data storage, whatever is in the record; setup and what the org writes by itself is free.
+_RECORD_KB, _SIZES_KB = 2, {"Campaign": 8, "CampaignMember": 1}
+_STORED = frozenset(
+    [
+        "Account",
+        "Contact",
+        "Lead",
+        "Opportunity",
+        "Campaign",
+        "CampaignMember",
+        "Task",
+        "Event",
+        "Quote",
+        "OpportunityLineItem",
+        "OpportunityContactRole",
+        "OpportunityTeamMember",
+        "Partner",
+        "Product2",
+        "PricebookEntry",
+        "PartnerMarketingBudget",
+        "PartnerFundAllocation",
+        "PartnerFundRequest",
+        "PartnerFundClaim",
+        "ChannelProgram",
+        "ChannelProgramLevel",
+        "ChannelProgramMember",
+        "CampaignInfluence",
+    ]
+)
+
+
+def record_kb(object_name: str) -> int:
+    """What a record of that object counts towards data storage, in kilobytes; 0 for what is free."""
+    stored = object_name in _STORED or object_name.endswith("__c")
+    return _SIZES_KB.get(object_name, _RECORD_KB) if stored else 0
+
+
+def stored_kb(connection: sqlite3.Connection, schema: Schema) -> int:
+    """The data storage that the org's records use, those in the recycle bin left out."""
+    binned = dict(
+        connection.execute("SELECT object, count(*) FROM e_deleted WHERE hard = 0 GROUP BY object").fetchall()
+    )
+    total = 0
+    for obj in schema.objects.values():
+        if record_kb(obj.name):
+            count = connection.execute(f"SELECT count(*) FROM {table(obj)}").fetchone()[0]  # walks the smallest index
+            total += max(count - binned.get(obj.name, 0), 0) * record_kb(obj.name)
+    return total
+
+
 def table(obj: ObjectType | str) -> str:
     """The table of an object."""
     return "o_" + (obj if isinstance(obj, str) else obj.name).lower()
@@ -103,47 +153,6 @@ def create_index(connection: sqlite3.Connection, obj: ObjectType, field: FieldTy
     keyed = field.unique or field.external_id or field.name in ("SystemModstamp", "Email", "Username")
     if keyed or (field.type == "reference" and not audit_user):
         connection.execute(f"CREATE INDEX IF NOT EXISTS {_index(obj, field)} ON {table(obj)} ({column(field)})")
-
-
-@contextlib.contextmanager
-def indexed_afterwards(connection: sqlite3.Connection, obj: ObjectType, *, large: bool) -> Iterator[None]:
-    """Inside, an empty table that takes in much has no indexes; they are made at the end, each by one sort."""
-    known: list[tuple[str, str]] = []
-    if large and connection.execute(f"SELECT 1 FROM {table(obj)} LIMIT 1").fetchone() is None:
-        text = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = ? AND sql NOT NULL"
-        known = [(name, sql) for name, sql in connection.execute(text, (table(obj),))]
-    for name, _ in known:
-        connection.execute(f"DROP INDEX {name}")
-    yield
-    for _, sql in known:  # in their order, by which SQLite chooses between equals
-        connection.execute(sql)
-
-
-@contextlib.contextmanager
-def in_bulk(connection: sqlite3.Connection) -> Iterator[None]:
-    """Inside, one large transaction writes each page once, not first into a log; it can still be undone.
-
-    Nothing changes when a transaction is open already or somebody else has the file open.
-    """
-    if connection.in_transaction or not _journal(connection, "DELETE"):
-        yield
-        return
-    connection.execute("PRAGMA synchronous=OFF")  # a load that the machine loses is made again
-    connection.execute("PRAGMA cache_size=-200000")
-    try:
-        yield
-    finally:
-        connection.execute("PRAGMA cache_size=-2000")
-        connection.execute("PRAGMA synchronous=NORMAL")
-        _journal(connection, "WAL")
-
-
-def _journal(connection: sqlite3.Connection, mode: str) -> bool:
-    try:
-        connection.execute(f"PRAGMA journal_mode={mode}")
-    except sqlite3.OperationalError:  # locked
-        return False
-    return True
 
 
 def _index(obj: ObjectType, field: FieldType) -> str:

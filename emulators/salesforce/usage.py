@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from emulators.salesforce import storage
+from emulators.salesforce import bulk_jobs, storage
 from emulators.salesforce.org import Org
 from emulators.salesforce.router import Request, Response, Router, json_response
 
 _OTHERS = {
     "ConcurrentAsyncGetReportInstances": 200,
     "DailyAsyncApexExecutions": 250_000,
-    "DailyBulkApiBatches": 15_000,
     "DailyBulkV2QueryFileStorageMB": 976_562,
-    "DailyBulkV2QueryJobs": 10_000,
     "DailyDurableStreamingApiEvents": 200_000,
     "DailyGenericStreamingApiEvents": 10_000,
     "DailyWorkflowEmails": 1_000,
-    "DataStorageMB": 10_240,
     "FileStorageMB": 10_240,
     "HourlyAsyncReportRuns": 1_200,
     "HourlyDashboardRefreshes": 200,
@@ -35,8 +32,22 @@ def routes(router: Router) -> None:
 def limits(request: Request, org: Org) -> Response:
     """Every allowance as Max and Remaining."""
     daily = {"Max": org.limits.daily_max, "Remaining": max(org.limits.daily_max - org.limits.used(), 0)}
-    rest = {name: {"Max": most, "Remaining": most} for name, most in _OTHERS.items()}
+    rest = {name: {"Max": most, "Remaining": left} for name, (most, left) in _rest(org).items()}
     return json_response(dict(sorted({"DailyApiRequests": daily, **rest}.items())))
+
+
+def _rest(org: Org) -> dict[str, tuple[int, int]]:
+    """The other allowances: what is granted, and what is left."""
+    settings = bulk_jobs.settings(org)
+    bulk_jobs.prepare(org)
+    storage_mb = org.limits.storage_mb
+    used = {
+        "DailyBulkApiBatches": (settings.batches_a_day, bulk_jobs.since_yesterday(org, bulk_jobs.INGEST)),
+        "DailyBulkV2QueryJobs": (settings.query_jobs_a_day, bulk_jobs.since_yesterday(org, bulk_jobs.QUERY)),
+        "DataStorageMB": (storage_mb, -(-storage.stored_kb(org.connection(), org.schema) // 1024)),
+    }
+    left = {name: (most, max(most - spent, 0)) for name, (most, spent) in used.items()}
+    return {**{name: (most, most) for name, most in _OTHERS.items()}, **left}
 
 
 def record_count(request: Request, org: Org) -> Response:
