@@ -22,6 +22,7 @@ from emulators.salesforce import (
     metadata,
     oauth,
     query,
+    recycle,
     relationships,
     replication,
     rest,
@@ -103,13 +104,16 @@ class Emulator(Running):
         request.version = request.params.get("version", "")
         if not route.session:
             request.user = self.login.user_of(oauth.bearer(request)) or ""
-            return route.handler(request, self.org)
+            with self.org.acting(request.user):
+                return route.handler(request, self.org)
         request.user = self.login.user_of(oauth.bearer(request)) or ""
         if not request.user:
             raise ApiError("INVALID_SESSION_ID", "Session expired or invalid", http=401)
         self.org.limits.spend()
+        recycle.sweep(self.org)
         try:
-            response = route.handler(request, self.org)
+            with self.org.limits.running(), self.org.acting(request.user):
+                response = route.handler(request, self.org)
         except (ApiError, DmlError) as bad:
             response = error_response(bad)
         response.headers["Sforce-Limit-Info"] = self.org.limits.usage()
