@@ -94,6 +94,7 @@ def _checked(act: Callable[[], _T]) -> _T:
 
 def _answer(request: Request, org: Org, soql: str, seen_by: Context) -> Response:
     result = run(org.connection(), soql, seen_by)
+    org.limits.check_query(result.total)
     if request.query.get("columns", "").lower() == "true":
         return json_response(_columns(result))
     records = iter(result.records)
