@@ -1,45 +1,36 @@
-"""Who may call: the token endpoint (client credentials, JWT bearer), session life, identity and revocation."""
+"""Who may call: the applications, sessions and their life, and what the identity endpoints tell of a user."""
 
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
-import json
-import secrets
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, unquote_plus
+from urllib.parse import urlsplit
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from emulators.loopback.clock import parse_instant, stored
-from emulators.salesforce import storage
+from emulators.loopback.secret import derived
 from emulators.salesforce.errors import ApiError
+from emulators.salesforce.ids import to18
+from emulators.salesforce.oauth_errors import OAuthError
+from emulators.salesforce.oauth_forms import form_of
 from emulators.salesforce.router import Request, Response, Router, json_response
 
 if TYPE_CHECKING:
     from emulators.salesforce.org import Org
 
-JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-LOGIN_HOSTS = ("https://login.salesforce.com", "https://test.salesforce.com")
-JWT_MAX_LIFE = timedelta(minutes=5)
-
-
-class OAuthError(Exception):
-    """The token endpoint refuses: `{"error", "error_description"}`."""
-
-    def __init__(self, error: str, description: str, http: int = 400) -> None:
-        super().__init__(f"{error}: {description}")
-        self.body = {"error": error, "error_description": description}
-        self.http = http
+PLATFORM_CLI, PLATFORM_CLI_CALLBACK = "PlatformCLI", "http://localhost:1717/OauthRedirect"
+_LOCAL = ("localhost", "127.0.0.1", "::1")
+_SESSION = "0Ak"  # key prefix of AuthSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +42,8 @@ class App:
     public_key: rsa.RSAPublicKey | None = None  # of the certificate registered for JWT bearer
     jwt_user: str | None = None  # the only username approved for JWT; None: any active user
     session_life: timedelta = timedelta(hours=2)
+    redirect_uris: tuple[str, ...] = ()  # where codes may be sent; none: any address of this machine
+    rotate: bool = False  # a refresh token is used up by its use, and a new one comes with the answer
 
 
 def read_public_key(path: Path) -> rsa.RSAPublicKey:
@@ -66,6 +59,27 @@ def read_public_key(path: Path) -> rsa.RSAPublicKey:
     return key
 
 
+@dataclass(frozen=True, slots=True)
+class Client:
+    """An application as the endpoints see it: the connected one, or the vendor's own command line."""
+
+    id: str
+    secret: str | None  # None: a public client, which proves itself by PKCE
+    redirect_uris: tuple[str, ...]
+
+    @property
+    def needs_proof(self) -> bool:
+        """Whether PKCE is demanded."""
+        return self.secret is None
+
+    def allows(self, address: str) -> bool:
+        """Whether codes may be sent to that address."""
+        if self.redirect_uris:
+            return address in self.redirect_uris
+        parts = urlsplit(address)
+        return parts.scheme in ("http", "https") and parts.hostname in _LOCAL and not parts.fragment
+
+
 class Login:
     """Gives out and checks session tokens; they slide: each use renews the life."""
 
@@ -78,13 +92,59 @@ class Login:
 
     def issue(self, user_id: str) -> str:
         """A new session token of that user."""
-        token = f"{self.org.org_id[:15]}!AQ{secrets.token_urlsafe(72).replace('-', '.')}"
+        place = f"session/{user_id}/{self.org.new_id(_SESSION)}"
+        token = f"{self.org.org_id[:15]}!AQ{derived(self.app.client_secret, place, 86).replace('-', '.')}"
         now = self.org.clock.now()
         with self._lock:
             self._sessions[token] = (user_id, now)
         with self.org.transaction() as connection:
             connection.execute("INSERT INTO e_session VALUES (?, ?, ?)", (token, user_id, stored(now)))
         return token
+
+    def keep(self) -> dict[str, str]:
+        """When each session was used last, as JSON values."""
+        with self._lock:
+            return {token: stored(used) for token, (_, used) in self._sessions.items()}
+
+    def recall(self, kept: Mapping[str, str]) -> None:
+        """What `keep` told."""
+        with self._lock:
+            for token, used in kept.items():
+                if token in self._sessions:
+                    self._sessions[token] = (self._sessions[token][0], parse_instant(used))
+
+    def client(self, client_id: str) -> Client:
+        """The application of that id; OAuthError for an unknown one."""
+        if hmac.compare_digest(client_id.encode(), self.app.client_id.encode()):
+            return Client(client_id, self.app.client_secret, self.app.redirect_uris)
+        if client_id == PLATFORM_CLI:
+            return Client(client_id, None, (PLATFORM_CLI_CALLBACK,))
+        raise OAuthError("invalid_client_id", "client identifier invalid")
+
+    def session(self, user_id: str, base_url: str, scope: str) -> dict[str, str]:
+        """A new session as the token endpoint tells it; the user is noted as logged in."""
+        issued = str(int(self.org.clock.now().timestamp() * 1000))
+        identity = f"{base_url}/id/{self.org.org_id}/{user_id}"
+        digest = hmac.digest(self.app.client_secret.encode(), (identity + issued).encode(), hashlib.sha256)
+        with self.org.transaction() as connection:
+            sql = "UPDATE o_user SET f_lastlogindate = ? WHERE f_id = ?"
+            connection.execute(sql, (self.org.clock.stamp(), user_id))
+        return {
+            "access_token": self.issue(user_id),
+            "signature": base64.b64encode(digest).decode(),
+            "scope": scope,
+            "instance_url": base_url,
+            "id": identity,
+            "token_type": "Bearer",
+            "issued_at": issued,
+        }
+
+    def used_at(self, token: str) -> tuple[str, datetime] | None:
+        """The user of a living session and when it was used last, without using it; None otherwise."""
+        with self._lock:
+            user_id, used = self._sessions.get(token, ("", self.org.clock.now()))
+        living = user_id and self.org.clock.now() - used < self.app.session_life
+        return (user_id, used) if living else None
 
     def user_of(self, token: str) -> str | None:
         """The user of a living session, whose life is renewed; None otherwise."""
@@ -131,136 +191,40 @@ def session_of(request: Request) -> str:
 
 def routes(router: Router, login: Login) -> None:
     """The OAuth endpoints; none needs a session of the REST kind."""
-
-    def token(request: Request, org: Org) -> Response:
-        try:
-            return json_response(_token(login, request), headers={"Cache-Control": "no-cache, no-store"})
-        except OAuthError as bad:
-            return json_response(bad.body, bad.http)
+    from emulators.salesforce import oauth_flows, oauth_pages
 
     def userinfo(request: Request, org: Org) -> Response:
-        user = login.user_of(bearer(request) or request.query.get("oauth_token", ""))
+        user = login.user_of(_token_of(request))
         if user is None:
-            return Response(403, b"Bad_OAuth_Token", {"Content-Type": "text/html;charset=UTF-8"})
+            return _forbidden("Bad_OAuth_Token")
         return json_response(_identity(org, user, request.base_url, userinfo=True))
 
     def identity(request: Request, org: Org) -> Response:
-        user = login.user_of(bearer(request) or request.query.get("oauth_token", ""))
+        token = _token_of(request)
+        user = login.user_of(token)
         if user is None:
-            return Response(403, b"Bad_OAuth_Token", {"Content-Type": "text/html;charset=UTF-8"})
+            return _forbidden("Bad_OAuth_Token" if token else "Missing_OAuth_Token")
+        if to18(request.params["org"]) != org.org_id:
+            return _forbidden("Wrong_Org")
+        wanted = to18(request.params["user"])
+        if wanted is None or org.get("User", wanted) is None:
+            return Response(404, b"Bad_Id", {"Content-Type": "text/html;charset=UTF-8"})
         return json_response(_identity(org, user, request.base_url, userinfo=False))
 
-    def revoke(request: Request, org: Org) -> Response:
-        given = _form(request).get("token", "") or request.query.get("token", "")
-        if not login.revoke(given):
-            return json_response({"error": "unsupported_token_type", "error_description": "this token type is not "
-                                  "supported"}, 400)  # fmt: skip
-        return Response(200)
-
-    router.add("POST", "/services/oauth2/token", token, session=False)
+    oauth_flows.routes(router, login)
+    oauth_pages.routes(router, login)
     router.add("GET", "/services/oauth2/userinfo", userinfo, session=False)
     router.add("POST", "/services/oauth2/userinfo", userinfo, session=False)
-    router.add("POST", "/services/oauth2/revoke", revoke, session=False)
-    router.add("GET", "/services/oauth2/revoke", revoke, session=False)
     router.add("GET", "/id/{org}/{user}", identity, session=False)
+    router.add("POST", "/id/{org}/{user}", identity, session=False)
 
 
-def _form(request: Request) -> dict[str, str]:
-    if request.content_type != "application/x-www-form-urlencoded":
-        return {}
-    return {name: values[-1] for name, values in parse_qs(request.body.decode("utf-8", "replace")).items()}
+def _token_of(request: Request) -> str:
+    return bearer(request) or request.query.get("oauth_token", "") or form_of(request).get("oauth_token", "")
 
 
-def _token(login: Login, request: Request) -> dict[str, str]:
-    form = _form(request)
-    grant = form.get("grant_type", "")
-    if grant == "client_credentials":
-        user_id = _client_credentials(login, request, form)
-    elif grant == JWT_GRANT:
-        user_id = _jwt(login, request, form.get("assertion", ""))
-    else:
-        raise OAuthError("unsupported_grant_type", "grant type not supported")
-    issued = str(int(login.org.clock.now().timestamp() * 1000))
-    identity = f"{request.base_url}/id/{login.org.org_id}/{user_id}"
-    digest = hmac.digest(login.app.client_secret.encode(), (identity + issued).encode(), hashlib.sha256)
-    return {
-        "access_token": login.issue(user_id),
-        "signature": base64.b64encode(digest).decode(),
-        "scope": "api",
-        "instance_url": request.base_url,
-        "id": identity,
-        "token_type": "Bearer",
-        "issued_at": issued,
-    }
-
-
-def _client_credentials(login: Login, request: Request, form: dict[str, str]) -> str:
-    client_id, secret = form.get("client_id", ""), form.get("client_secret", "")
-    scheme, _, coded = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "basic":
-        try:
-            client_id, _, secret = base64.b64decode(coded, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
-            raise OAuthError("invalid_client", "invalid client credentials", 401) from None
-        client_id, secret = unquote_plus(client_id), unquote_plus(secret)
-    if not hmac.compare_digest(client_id.encode(), login.app.client_id.encode()):
-        raise OAuthError("invalid_client_id", "client identifier invalid")
-    if not hmac.compare_digest(secret.encode(), login.app.client_secret.encode()):
-        raise OAuthError("invalid_client", "invalid client credentials", 401)
-    return _active(login.org, "f_id = ?", login.org.user_id)
-
-
-def _jwt(login: Login, request: Request, assertion: str) -> str:
-    claims = _verified(login.app, assertion)
-    if claims.get("iss") != login.app.client_id:
-        raise OAuthError("invalid_client_id", "client identifier invalid")
-    if str(claims.get("aud", "")).rstrip("/") not in (*LOGIN_HOSTS, request.base_url):
-        raise OAuthError("invalid_grant", "audience is invalid")
-    expires = _instant(claims.get("exp"), login.org.clock.now())
-    now = login.org.clock.now()
-    if expires is None or not now < expires <= now + JWT_MAX_LIFE:
-        raise OAuthError("invalid_grant", "invalid assertion")
-    subject = str(claims.get("sub") or claims.get("prn") or "")
-    approved = login.app.jwt_user is None or subject.lower() == login.app.jwt_user.lower()
-    if not approved or not subject:
-        raise OAuthError("invalid_grant", "user hasn't approved this consumer")
-    return _active(login.org, "f_username = ?", subject)
-
-
-def _verified(app: App, assertion: str) -> dict[str, Any]:
-    """The claims of a JWT whose RS256 signature is that of the registered key."""
-    try:
-        head, body, signature = assertion.split(".")
-        header, claims = json.loads(_unbase64(head)), json.loads(_unbase64(body))
-        if app.public_key is None or header.get("alg") != "RS256" or not isinstance(claims, dict):
-            raise ValueError("not a JWT of ours")
-        app.public_key.verify(_unbase64(signature), f"{head}.{body}".encode(), padding.PKCS1v15(), hashes.SHA256())
-    except (ValueError, InvalidSignature, AttributeError):
-        raise OAuthError("invalid_grant", "invalid assertion") from None
-    return claims
-
-
-def _unbase64(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-
-
-def _instant(value: object, now: datetime) -> datetime | None:
-    try:
-        return datetime.fromtimestamp(float(str(value)), now.tzinfo)
-    except (ValueError, OverflowError, OSError):
-        return None
-
-
-def _active(org: Org, where: str, value: str) -> str:
-    obj = org.schema.objects["user"]
-    user = next(storage.rows(org.connection(), obj, where, value), None)
-    if user is None:
-        raise OAuthError("invalid_grant", "user hasn't approved this consumer")
-    if not user["IsActive"]:
-        raise OAuthError("inactive_user", "user is inactive")
-    with org.transaction() as connection:
-        connection.execute("UPDATE o_user SET f_lastlogindate = ? WHERE f_id = ?", (org.clock.stamp(), user["Id"]))
-    return str(user["Id"])
+def _forbidden(text: str) -> Response:
+    return Response(403, text.encode(), {"Content-Type": "text/html;charset=UTF-8"})
 
 
 def _identity(org: Org, user_id: str, base_url: str, *, userinfo: bool) -> dict[str, Any]:

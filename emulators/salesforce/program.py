@@ -11,13 +11,14 @@ from pathlib import Path
 
 from emulators.loopback.clock import Clock, parse_instant, stored
 from emulators.loopback.program import add_options, run
-from emulators.salesforce import catalog, oauth
+from emulators.salesforce import catalog, oauth, passwords
 from emulators.salesforce.org import Org
 from emulators.salesforce.server import Emulator
 from emulators.salesforce.storage import kept_state
 
 _EPILOG = """\
-Prints one line of JSON with url, ca_file, client_id, client_secret, control_token, org_id and user_id.
+Prints one line of JSON with url, ca_file, client_id, client_secret, username, password, security_token,
+control_token, org_id and user_id.
 The client id and secret are generated unless given by options or by EMULATOR_CLIENT_ID, EMULATOR_CLIENT_SECRET.
 The file given by --db keeps records, custom fields, permissions, sessions and bulk jobs; start again on it to go on.
 """
@@ -40,6 +41,11 @@ def parser() -> argparse.ArgumentParser:
     add("--seed", type=int, default=1, metavar="N", help="of ids, faults and the world (default 1)")
     add("--client-id", metavar="ID", help="of the one connected application")
     add("--client-secret", metavar="TEXT", help="its secret")
+    add("--redirect-uri", action="append", default=[], metavar="URL", help="where codes may be sent (default: any "
+        "address of this machine)")  # fmt: skip
+    add("--rotate-refresh-tokens", action="store_true", help="a refresh token is used up by its use")
+    add("--password", metavar="TEXT", help="of the integration user (default: EMULATOR_PASSWORD, or generated)")
+    add("--security-token", metavar="TEXT", help="that may follow the password (default: generated)")
     add("--jwt-cert", type=Path, metavar="FILE", help="PEM certificate or public key registered for JWT bearer")
     add("--jwt-user", metavar="NAME", help="the only username approved for JWT (default: any active user)")
     add("--session-seconds", type=float, default=7200, metavar="N", help="life of an idle session (default 7200)")
@@ -66,6 +72,8 @@ def build(options: argparse.Namespace, folder: Path) -> tuple[Emulator, dict[str
         public_key=oauth.read_public_key(options.jwt_cert) if options.jwt_cert else None,
         jwt_user=options.jwt_user,
         session_life=timedelta(seconds=options.session_seconds),
+        redirect_uris=tuple(options.redirect_uri),
+        rotate=options.rotate_refresh_tokens,
     )
     ca_folder = None if options.http else options.ca_folder or database.absolute().parent
     token = options.control_token or secrets.token_urlsafe(24)
@@ -75,12 +83,22 @@ def build(options: argparse.Namespace, folder: Path) -> tuple[Emulator, dict[str
         "ca_file": str(emulator.ca_file or ""),
         "client_id": app.client_id,
         "client_secret": app.client_secret,
+        **_login(org, options),
         "control_token": token,
         "org_id": org.org_id,
         "user_id": org.user_id,
         "now": stored(clock.now()),
     }
     return emulator, line
+
+
+def _login(org: Org, options: argparse.Namespace) -> dict[str, str]:
+    """The integration user's name, password and security token, set anew at every start."""
+    password = options.password or os.environ.get("EMULATOR_PASSWORD") or passwords.generate()
+    token = options.security_token or passwords.generate()
+    passwords.put(org, org.user_id, password, token)
+    user = org.get("User", org.user_id) or {}
+    return {"username": str(user.get("Username")), "password": password, "security_token": token}
 
 
 def _without(given: str, database: Path) -> list[str]:
