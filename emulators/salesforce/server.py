@@ -21,6 +21,7 @@ from emulators.salesforce import (
     menus,
     metadata,
     oauth,
+    password_calls,
     query,
     recycle,
     relationships,
@@ -122,7 +123,7 @@ class Emulator(Running):
 
 _MODULES = (
     *(bulk, metadata, replication, usage, query, collections_),
-    *(search, describe, layouts, menus, composite, graph, tree, relationships, rest),
+    *(search, describe, layouts, menus, composite, graph, tree, password_calls, relationships, rest),
 )
 
 
