@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
-from urllib.parse import urlsplit
 
 from emulators.hubspot import changes, definitions
 from emulators.hubspot.changes import Kind
 from emulators.hubspot.errors import invalid, not_found
 from emulators.hubspot.portal import Portal, shown
+from emulators.loopback.outgoing import on_this_machine
 
 CLASSIC = ("contact", "company", "deal", "ticket", "product", "line_item")
 MOST, CONCURRENT = 1000, 10
@@ -102,17 +101,9 @@ def clear(portal: Portal) -> None:
 
 def demand_loopback(url: str) -> None:
     """400 unless the address leads to this machine: an emulator must never call anybody else."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or not _loopback(parts.hostname):
+    if not on_this_machine(url):
         text = f"The emulator posts webhooks to this machine only (127.0.0.1, ::1, localhost), not to {url!r}"
         raise invalid(f"{text}; use a public_url of the control plane for the address that is signed")
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def wire(portal: Portal) -> Wire:
