@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from emulators.loopback.clock import parse_instant, stored
-from emulators.salesforce import loading, storage
+from emulators.salesforce import loading, permissions, storage
 from emulators.salesforce.access import PERMISSION_OBJECTS
 from emulators.salesforce.errors import DmlError
 from emulators.salesforce.schema import ObjectType
@@ -365,6 +365,10 @@ def _one_assignment(change: Change) -> None:
         raise DmlError("DUPLICATE_VALUE", text)
 
 
+def _object_permissions(change: Change) -> None:
+    permissions.check_row(change.row)
+
+
 _BEFORE: dict[str, Callable[[Change], None]] = {
     "Opportunity": _opportunity,
     "Task": _task,
@@ -378,6 +382,7 @@ _BEFORE: dict[str, Callable[[Change], None]] = {
     "CampaignMember": _one_member,
     "Quote": _quote,
     "PermissionSetAssignment": _one_assignment,
+    "ObjectPermissions": _object_permissions,
 }
 _AFTER: dict[str, Callable[[Change], None]] = {
     "Opportunity": _opportunity_history,

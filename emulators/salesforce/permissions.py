@@ -6,6 +6,7 @@ The vendor's pages: ObjectPermissions; PermissionSet (a profile owns one, `IsOwn
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -226,7 +227,7 @@ NEEDS = (
 )  # fmt: skip
 
 
-def check_row(row: dict[str, object]) -> None:
+def check_row(row: Mapping[str, object]) -> None:
     """Refuse a row of ObjectPermissions whose rights lack what they depend on."""
     for right, needed in NEEDS:
         if row.get(f"Permissions{right}") and not row.get(f"Permissions{needed}"):
