@@ -65,7 +65,7 @@ class Portal:
         self.rng = random.Random(f"portal/{seed}")
         self.faults = Faults(seed)
         self._local = threading.local()
-        self._writing = threading.RLock()
+        self.write_lock = threading.RLock()
         self._depth = 0
         self._next_id = _FIRST_ID
         self._kept_id = 0
@@ -102,7 +102,7 @@ class Portal:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """One writer at a time; an exception undoes all of it. Inside another transaction it is part of that."""
-        with self._writing:
+        with self.write_lock:
             connection = self.connection
             if self._depth:
                 yield from self._inner(connection)
@@ -138,13 +138,18 @@ class Portal:
 
     def new_id(self) -> str:
         """The next id: twelve ascending digits."""
-        with self._writing:
+        with self.write_lock:
             self._next_id += self.rng.randint(1, 9)
             return str(self._next_id)
 
+    @property
+    def last_id(self) -> int:
+        """The last id that was given."""
+        return self._next_id
+
     def id_taken(self, number: int) -> None:
         """A record was loaded with its own id: later ones come after it."""
-        with self._writing:
+        with self.write_lock:
             self._next_id = max(self._next_id, number)
 
     def now(self) -> datetime:

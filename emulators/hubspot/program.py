@@ -13,8 +13,9 @@ from emulators.hubspot import search_index
 from emulators.hubspot.portal import FEATURES, Portal, Settings, Tier
 from emulators.hubspot.server import Emulator
 from emulators.hubspot.tokens import App
+from emulators.loopback.bulk_load import in_bulk
 from emulators.loopback.clock import Clock, parse_instant, stored
-from emulators.loopback.program import add_options, run
+from emulators.loopback.program import add_options, page_address, run
 from emulators.loopback.server import Running
 
 _EPILOG = """\
@@ -102,6 +103,7 @@ def build(options: argparse.Namespace, folder: Path) -> tuple[Running, dict[str,
         "user_id": portal.settings.user_id,
         "control_token": token,
         "now": stored(clock.now()),
+        "page": page_address(emulator.url, token),
     }
     return emulator, line
 
@@ -154,6 +156,6 @@ def _fill(portal: Portal, folder: Path | None) -> None:
         raise ValueError(text)
     from emulators.hubspot.loading import load_folder
 
-    with portal.transaction():
+    with in_bulk(portal.connection), portal.transaction():
         load_folder(portal, folder)
         portal.put_state("filled", str(folder))

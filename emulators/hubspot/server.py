@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import random
 import re
 import secrets
 import traceback
 import uuid
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from importlib import import_module
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 from urllib.parse import parse_qs
 
-from emulators.hubspot import account, control, definitions, jobs, later, tokens, webhook_calls, webhook_control
+from emulators.hubspot import account, control, definitions, jobs, kept, later, tokens, webhook_calls, webhook_control
+from emulators.hubspot.browsing import Browsing
 from emulators.hubspot.errors import HubError
 from emulators.hubspot.limits import Limits
 from emulators.hubspot.portal import Portal
 from emulators.hubspot.presenting import named_object
 from emulators.hubspot.router import Request, Response, Route, Router, json_response
 from emulators.hubspot.webhook_delivery import Deliveries
+from emulators.loopback.clock import Clock
 from emulators.loopback.http import Call
 from emulators.loopback.server import Running
 
@@ -48,6 +52,8 @@ class Emulator(Running):
     `retired` names API versions that answer no more, as "v3" or "2026-03".
     """
 
+    crm = "hubspot"
+
     def __init__(
         self,
         portal: Portal,
@@ -58,16 +64,54 @@ class Emulator(Running):
         control_token: str = "",
         retired: Iterable[str] = (),
     ) -> None:
-        self.portal, self.app = portal, app
-        self.tokens = tokens.Tokens(portal, app)
+        self.app = app
+        plane = self._hold(portal, control_token or secrets.token_hex(16), retired)
+        super().__init__(plane, port=port, ca_folder=ca_folder)
+
+    def _hold(self, portal: Portal, control_token: str, retired: Iterable[str]) -> control.Control:
+        """Everything that hangs on the portal; done again when a saved state takes its place."""
+        self.portal = portal
+        self.tokens = tokens.Tokens(portal, self.app)
         self.limits = Limits(portal)
+        self.correlations = random.Random(f"correlations/{portal.seed}")
         account.count_by(portal, self.limits.usage)
         self.router = build_router(self.tokens, retired)
-        plane = control.Control(portal, self.tokens, self.limits, self.router, control_token or secrets.token_hex(16))
-        self.deliveries = Deliveries(portal, app.client_secret)
+        plane = control.Control(portal, self.tokens, self.limits, self.router, control_token)
+        self.deliveries = Deliveries(portal, self.app.client_secret)
         webhook_control.add(plane, self.deliveries)
         plane.clock_moved = self.deliveries.wake
-        super().__init__(plane, port=port, ca_folder=ca_folder)
+        return plane
+
+    @property
+    def file(self) -> Path:
+        """The portal's file."""
+        return self.portal.path
+
+    def writing(self) -> AbstractContextManager[object]:
+        """While inside, nobody else writes."""
+        return self.portal.write_lock
+
+    def remembered(self) -> dict[str, Any]:
+        """Seed and chance, limits, retired versions and the application."""
+        return kept.memory(self)
+
+    def try_open(self, path: Path, memory: dict[str, Any]) -> None:
+        """Open another file as a portal and close it again."""
+        kept.open_portal(path, memory, Clock()).release()
+
+    def reopen(self, memory: dict[str, Any]) -> control.Control:
+        """A portal on the file as it is now; its application stays."""
+        self.deliveries.stop()
+        self.portal.release()
+        portal = kept.open_portal(self.portal.path, memory, self.portal.clock)
+        plane = self._hold(portal, self.plane.token, memory["retired"])
+        kept.recall(self, memory)
+        self.deliveries.resume()
+        return plane
+
+    def browsing(self) -> Browsing:
+        """What the page shows."""
+        return Browsing(self.portal, self.limits)
 
     def start(self) -> Self:
         """Answer calls, and deliver the webhooks that an earlier run left behind."""
@@ -81,7 +125,7 @@ class Emulator(Running):
 
     def respond(self, call: Call) -> Response:
         """One call to the portal, without faults."""
-        correlation = str(uuid.uuid4())
+        correlation = self._correlation()
         request = self._request(call, correlation)
         headers: dict[str, str] = {}
         try:
@@ -98,7 +142,7 @@ class Emulator(Running):
     def planned(self, status: int) -> Response:
         """A refusal by plan."""
         category, message = _PLANNED.get(status, ("", "internal error"))
-        correlation = str(uuid.uuid4())
+        correlation = self._correlation()
         response = json_response(HubError(status, category, message).body(correlation), status)
         response.headers["X-HubSpot-Correlation-Id"] = correlation
         if status == 477:
@@ -108,7 +152,7 @@ class Emulator(Running):
     def unreadable(self) -> Response:
         """A body that is too large, cut or badly zipped."""
         bad = HubError(400, "VALIDATION_ERROR", "Invalid input JSON on line 1, column 1: the body cannot be read")
-        return json_response(bad.body(str(uuid.uuid4())), 400)
+        return json_response(bad.body(self._correlation()), 400)
 
     def expire(self, call: Call) -> None:
         """The caller's access token ends now."""
@@ -121,6 +165,10 @@ class Emulator(Running):
     def release(self) -> None:
         """Close the thread's connection to the file."""
         self.portal.release()
+
+    def _correlation(self) -> str:
+        """The next correlation id, of the portal's own chance."""
+        return str(uuid.UUID(int=self.correlations.getrandbits(128), version=4))
 
     def _request(self, call: Call, correlation: str) -> Request:
         return Request(

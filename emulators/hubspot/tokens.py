@@ -12,6 +12,7 @@ from emulators.hubspot.errors import HubError
 from emulators.hubspot.portal import Portal, epoch_ms
 from emulators.hubspot.router import Handler, Request, Response, Router, json_response, no_content
 from emulators.loopback.clock import parse_instant, stored
+from emulators.loopback.secret import derived
 
 DDL = """
 CREATE TABLE IF NOT EXISTS token (
@@ -124,9 +125,11 @@ class Tokens:
 
     def issued(self, kind: str) -> str:
         """A new token of that kind; access tokens live 1,800 seconds."""
-        token = secrets.token_urlsafe(48)
         expires = stored(self.portal.now() + LIFE) if kind == "oauth" else ""
         with self.portal.transaction() as connection:
+            number = int(self.portal.state("tokens_issued") or 0) + 1
+            token = derived(self.app.client_secret, f"{kind}/{number}", 64)
+            self.portal.put_state("tokens_issued", number)
             connection.execute("INSERT INTO token (token, kind, expires) VALUES (?,?,?)", (token, kind, expires))
         return token
 

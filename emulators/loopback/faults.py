@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 import threading
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
@@ -101,10 +101,34 @@ class Faults:
         with self._lock:
             self._rules = [*self._rules, *rules]
 
+    def remove(self, place: int, kind: str) -> bool:
+        """End the rule at that place of the plan, if it is of that kind; whether it was."""
+        with self._lock:
+            if not 0 <= place < len(self._rules) or self._rules[place].kind != kind:
+                return False
+            self._rules = [*self._rules[:place], *self._rules[place + 1 :]]
+            return True
+
     def describe(self) -> list[dict[str, Any]]:
         """The plan with its counters."""
         with self._lock:
-            return [{name: value for name, value in asdict(rule).items() if name != "random"} for rule in self._rules]
+            return [_told(rule) for rule in self._rules]
+
+    def keep(self) -> list[dict[str, Any]]:
+        """The plan with its counters and where each rule's chance stands, as JSON values."""
+        with self._lock:
+            return [{**_told(rule), "random": rule.random.getstate()} for rule in self._rules]
+
+    def restore(self, kept: list[dict[str, Any]]) -> None:
+        """The plan that `keep` told."""
+        rules = []
+        for body in kept:
+            values = {**body, "kind": Kind(body["kind"]), "ids": tuple(body["ids"]), "random": random.Random()}
+            version, numbers, rest = body["random"]
+            values["random"].setstate((version, tuple(numbers), rest))
+            rules.append(Rule(**values))
+        with self._lock:
+            self._rules = rules
 
     def of_call(self, method: str, target: str) -> Rule | None:
         """The first rule that strikes this call."""
@@ -126,3 +150,7 @@ class Faults:
                 if re.search(rule.path, object_name) and rule.strikes():
                     return rule
         return None
+
+
+def _told(rule: Rule) -> dict[str, Any]:
+    return {each.name: getattr(rule, each.name) for each in fields(rule) if each.name != "random"}

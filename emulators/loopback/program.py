@@ -10,6 +10,7 @@ import threading
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from urllib.parse import quote
 
 from emulators.loopback import tls
 from emulators.loopback.server import Running
@@ -45,6 +46,11 @@ def run(name: str, options: Namespace, build: Build) -> int:
             _announce(options.ready_file, line)
             stopped.wait()
     return 0
+
+
+def page_address(url: str, token: str) -> str:
+    """The address that lets a browser in."""
+    return f"{url}/?token={quote(token, safe='')}"
 
 
 def _announce(ready_file: Path | None, line: Mapping[str, object]) -> None:

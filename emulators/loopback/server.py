@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 import time
 from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import unquote
 
 from emulators.loopback import tls
 from emulators.loopback.calls import Answered
-from emulators.loopback.clock import stored
+from emulators.loopback.clock import parse_instant, stored
 from emulators.loopback.faults import Kind, Rule
 from emulators.loopback.http import Call, Response, Server
 from emulators.loopback.plane import PREFIX, Plane
 
+if TYPE_CHECKING:
+    from emulators.loopback.page import Page
+    from emulators.loopback.page.shown import Crm
+
+_PATIENCE = 5.0  # seconds for which a restore waits for calls that are being answered
+_BYTES = "application/octet-stream"
 _HTML = b"<html><head><title>Error</title></head><body><h1>Down for maintenance</h1></body></html>"
 
 
 class Running(ABC):
     """One running CRM: `url`, `ca_file`, `start()`, `stop()`; usable as a context manager in tests."""
+
+    crm: str  # "salesforce" or "hubspot"
 
     def __init__(self, plane: Plane, *, port: int = 0, ca_folder: Path | None = None) -> None:
         self.plane = plane
@@ -31,6 +41,8 @@ class Running(ABC):
         scheme = "http" if context is None else "https"
         self.url = f"{scheme}://127.0.0.1:{self._server.server_address[1]}"
         self._thread: threading.Thread | None = None
+        self._page: Page | None = None
+        self._steer(plane)
 
     @abstractmethod
     def respond(self, call: Call) -> Response:
@@ -55,6 +67,101 @@ class Running(ABC):
     @abstractmethod
     def release(self) -> None:
         """Close what the current thread holds open."""
+
+    @property
+    @abstractmethod
+    def file(self) -> Path:
+        """The SQLite file."""
+
+    @abstractmethod
+    def writing(self) -> AbstractContextManager[object]:
+        """While inside, nobody else writes to the file."""
+
+    @abstractmethod
+    def remembered(self) -> dict[str, Any]:
+        """What the CRM keeps in memory only, as JSON values."""
+
+    @abstractmethod
+    def try_open(self, path: Path, memory: dict[str, Any]) -> None:
+        """Open another file with what was in memory, and close it again; an exception when it cannot be."""
+
+    @abstractmethod
+    def reopen(self, memory: dict[str, Any]) -> Plane:
+        """Begin anew on the file, which is another now; the control plane from now on."""
+
+    @abstractmethod
+    def browsing(self) -> Crm:
+        """What the page in a browser shows."""
+
+    def memory(self) -> dict[str, Any]:
+        """What the file does not hold."""
+        clock = self.plane.clock
+        found = {"now": clock.now().isoformat(), "frozen": clock.frozen, "faults": self.plane.faults.keep()}
+        return {**found, **self.remembered()}
+
+    def recall(self, memory: dict[str, Any]) -> None:
+        """Clock and faults as they were saved."""
+        self.plane.clock.set(parse_instant(memory["now"]))
+        self.plane.clock.freeze(memory["frozen"])
+        self.plane.faults.restore(memory["faults"])
+
+    def save(self, target: Path) -> None:
+        """Write the whole state to a file while calls go on."""
+        from emulators.loopback import state
+
+        state.save(self, target)
+
+    def snapshot(self) -> bytes:
+        """The whole state as bytes."""
+        with tempfile.TemporaryDirectory(prefix=".state-", dir=self.file.absolute().parent) as folder:
+            self.save(Path(folder) / "state")
+            return (Path(folder) / "state").read_bytes()
+
+    def download(self) -> Response:
+        """The whole state as a file that a browser keeps."""
+        name = f"{self.crm}-{stored(self.now())[:19].replace(':', '')}.state"
+        headers = {"Content-Type": _BYTES, "Content-Disposition": f'attachment; filename="{name}"'}
+        return Response(200, self.snapshot(), headers)
+
+    def restore(self, body: bytes) -> None:
+        """Put a saved state in place of the present one; ValueError, and nothing changed, when it cannot be."""
+        from emulators.loopback import state
+
+        with state.as_file(body, self.file.absolute().parent) as given:
+            unpacked, tried = given.with_name("unpacked.db"), given.with_name("tried.db")
+            memory = state.unpack(given, self.crm, unpacked)
+            try:
+                state.overwrite(unpacked, tried)
+                self.try_open(tried, memory)
+            except Exception as bad:
+                raise ValueError(f"the saved state is not taken: {type(bad).__name__}: {bad}") from None
+            with self.plane.gate.alone(_PATIENCE):
+                with self.writing():
+                    state.overwrite(unpacked, self.file)
+                self._exchange(memory)
+
+    def _exchange(self, memory: dict[str, Any]) -> None:
+        before, plane = self.plane, self.reopen(memory)
+        plane.succeed(before)
+        self.plane = plane
+        if self._page is not None:
+            self._page.plane, self._page.crm = plane, self.browsing()
+        self._steer(plane)
+        self.recall(memory)
+
+    def _steer(self, plane: Plane) -> None:
+        plane.add("GET", "snapshot", lambda body: Response(200, self.snapshot(), {"Content-Type": _BYTES}))
+        plane.add_raw("restore", self.restore)
+
+    def _browser(self, call: Call) -> Response | None:
+        """The page's answer to a browser; None when the call is not one."""
+        if call.path != "/" and not call.path.startswith(PREFIX + "/page"):
+            return None
+        if self._page is None:
+            from emulators.loopback.page import Page
+
+            self._page = Page(self.plane, self.browsing(), self)
+        return self._page.answer(call) if self._page.takes(call) else None
 
     def now(self) -> datetime:
         """The emulated time."""
@@ -83,11 +190,14 @@ class Running(ABC):
 
     def handle(self, call: Call) -> tuple[Response | None, bool]:
         """The answer (None: close without one) and whether only half of it is sent; the call is logged."""
+        seen = self._browser(call)
+        if seen is not None:
+            return seen, False
         if call.path.startswith(PREFIX + "/"):
             return self.plane.answer(call), False
         started = time.perf_counter()
         rule = self.plane.faults.of_call(call.method, unquote(call.target))
-        response = self._faulty(rule, call) if rule else self.respond(call)
+        response = self._faulty(rule, call) if rule else self._answered(call)
         self.plane.calls.add(
             Answered(
                 method=call.method,
@@ -102,19 +212,23 @@ class Running(ABC):
         )
         return response, rule is not None and rule.kind is Kind.TRUNCATE
 
+    def _answered(self, call: Call) -> Response:
+        with self.plane.gate.shared():
+            return self.respond(call)
+
     def _faulty(self, rule: Rule, call: Call) -> Response | None:
         """The answer that the plan has for this call."""
         if rule.kind is Kind.DROP:
             return None
         if rule.kind is Kind.DROP_AFTER:
-            self.respond(call)
+            self._answered(call)
             return None
         if rule.kind in (Kind.SLOW, Kind.TRUNCATE, Kind.EXPIRE_TOKEN):
             if rule.kind is Kind.SLOW:
                 time.sleep(rule.seconds)
             elif rule.kind is Kind.EXPIRE_TOKEN:
                 self.expire(call)
-            return self.respond(call)
+            return self._answered(call)
         if rule.kind is Kind.HTML_ERROR:
             return Response(503, _HTML, {"Content-Type": "text/html; charset=UTF-8"})
         return self.planned(int(rule.kind))

@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from emulators.loopback.clock import Clock, parse_instant, stored
-from emulators.loopback.program import add_options, run
+from emulators.loopback.program import add_options, page_address, run
 from emulators.salesforce import catalog, oauth, passwords
 from emulators.salesforce.org import Org
 from emulators.salesforce.server import Emulator
@@ -88,6 +88,7 @@ def build(options: argparse.Namespace, folder: Path) -> tuple[Emulator, dict[str
         "org_id": org.org_id,
         "user_id": org.user_id,
         "now": stored(clock.now()),
+        "page": page_address(emulator.url, token),
     }
     return emulator, line
 

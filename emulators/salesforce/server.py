@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import secrets
 import traceback
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl
 
+from emulators.loopback.clock import Clock
 from emulators.loopback.http import Call, Response
 from emulators.loopback.server import Running
 from emulators.salesforce import (
@@ -17,6 +20,7 @@ from emulators.salesforce import (
     control,
     describe,
     graph,
+    kept,
     layouts,
     menus,
     metadata,
@@ -31,6 +35,7 @@ from emulators.salesforce import (
     tree,
     usage,
 )
+from emulators.salesforce.browsing import Browsing
 from emulators.salesforce.errors import ApiError, DmlError, not_found
 from emulators.salesforce.org import Org
 from emulators.salesforce.router import Request, Router, error_response, json_response
@@ -43,14 +48,48 @@ _RETIRED, _OLDEST, _LATEST = range(21, 31), rest.OLDEST, rest.LATEST
 class Emulator(Running):
     """One running org: `url`, `ca_file`, `start()`, `stop()`; usable as a context manager in tests."""
 
+    crm = "salesforce"
+
     def __init__(
         self, org: Org, app: oauth.App, *, port: int = 0, ca_folder: Path | None = None, control_token: str = ""
     ) -> None:
+        self._hold(org, app, control_token or secrets.token_urlsafe(24))
+        super().__init__(self.control, port=port, ca_folder=ca_folder)
+
+    def _hold(self, org: Org, app: oauth.App, control_token: str) -> None:
+        """Everything that hangs on the org; done again when a saved state takes its place."""
         self.org = org
         self.login = oauth.Login(org, app)
-        self.control = control.Control(org, self.login, control_token or secrets.token_urlsafe(24))
+        self.control = control.Control(org, self.login, control_token)
         self.router = build_router(self.login)
-        super().__init__(self.control, port=port, ca_folder=ca_folder)
+
+    @property
+    def file(self) -> Path:
+        """The org's file."""
+        return self.org.path
+
+    def writing(self) -> AbstractContextManager[object]:
+        """While inside, nobody else writes."""
+        return self.org.write_lock
+
+    def remembered(self) -> dict[str, Any]:
+        """Seed, limits, sessions' last use and the application."""
+        return kept.memory(self.org, self.login)
+
+    def try_open(self, path: Path, memory: dict[str, Any]) -> None:
+        """Open another file as an org and close it again."""
+        kept.open_org(path, memory, Clock()).release()
+
+    def reopen(self, memory: dict[str, Any]) -> control.Control:
+        """An org on the file as it is now; its application stays."""
+        self.org.release()
+        self._hold(kept.open_org(self.org.path, memory, self.org.clock), self.login.app, self.control.token)
+        self.login.recall(memory["sessions"])
+        return self.control
+
+    def browsing(self) -> Browsing:
+        """What the page shows."""
+        return Browsing(self.org)
 
     def respond(self, call: Call) -> Response:
         """One call to the org, without faults."""
