@@ -96,6 +96,9 @@ class Emulator(Running):
         if len(call.target) > MAX_TARGET:
             text = "The length of the URI exceeds the 16,384 byte limit"
             return json_response([{"message": text, "errorCode": "URI_TOO_LONG"}], 414)
+        if len(call.target) + sum(len(name) + len(value) for name, value in call.headers.items()) > MAX_TARGET:
+            text = "The combined length of the URI and headers exceeds the 16,384 byte limit"
+            return json_response([{"message": text, "errorCode": "REQUEST_HEADER_FIELDS_TOO_LARGE"}], 431)
         try:
             response = self._answer(self._request(call))
         except (ApiError, DmlError) as bad:
