@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from emulators.hubspot import (
@@ -36,7 +36,6 @@ class Control(Plane):
     def __init__(self, portal: Portal, tokens: Tokens, limits: Limits, router: Router, token: str) -> None:
         super().__init__(token, portal.clock, portal.faults)
         self.portal, self.tokens, self.limits, self.router = portal, tokens, limits, router
-        self.clock_moved: Callable[[], None] = lambda: None  # what waits for the clock is woken by this
         self.add("GET", "state", lambda body: self.state())
         self.add("POST", "limits", self._limits)
         self.add("POST", "lag", self._lag)
@@ -76,11 +75,6 @@ class Control(Plane):
             "faults": portal.faults.describe(),
             "objects": [each.name for each in definitions.object_types(portal)],
         }
-
-    def _clock(self, body: Body) -> dict[str, Any]:
-        found = super()._clock(body)
-        self.clock_moved()
-        return found
 
     def _limits(self, body: Body) -> dict[str, Any]:
         """Any of burst, oauth_burst, daily, search, window, second, enabled, used."""

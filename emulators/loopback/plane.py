@@ -36,6 +36,7 @@ class Plane:
         self.token, self.clock, self.faults = token, clock, faults
         self.calls, self.gate = Calls(), Gate()
         self._acts: dict[tuple[str, str], Callable[[Any], Any]] = {}
+        self.clock_moved: Callable[[], None] = lambda: None  # what waits for the clock is woken by this
         self._raw: dict[str, Callable[[bytes], Any]] = {}
         self.add("GET", "calls", lambda body: self.calls.describe())
         self.add("POST", "reset_calls", lambda body: self.calls.reset())
@@ -106,6 +107,7 @@ class Plane:
             self.clock.advance(float(body["advance"]))
         if "frozen" in body:
             self.clock.freeze(bool(body["frozen"]))
+        self.clock_moved()
         return {"now": stored(self.clock.now()), "frozen": self.clock.frozen}
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from emulators.loopback.clock import parse_instant, stored
-from emulators.salesforce import loading, permissions, storage
+from emulators.salesforce import loading, outbound, permissions, storage
 from emulators.salesforce.access import PERMISSION_OBJECTS
 from emulators.salesforce.errors import DmlError
 from emulators.salesforce.schema import ObjectType
@@ -34,6 +34,7 @@ def after(change: Change) -> None:
     follow = _AFTER.get(change.obj.name)
     if follow is not None:
         follow(change)
+    outbound.take(change)
 
 
 def after_delete(org: Org, obj: ObjectType, row: dict[str, Any]) -> None:

@@ -95,6 +95,15 @@ class Rulebook:
             connection.execute(f"UPDATE {table} SET body = ? WHERE id = ?", (body, rule_id))
             self._changed()
 
+    def change(self, table: str, rule_id: int, body: Mapping[str, Any] | None) -> None:
+        """Another body for a rule; None removes it."""
+        with self._org.transaction() as connection:
+            if body is None:
+                connection.execute(f"DELETE FROM {table} WHERE id = ?", (rule_id,))
+            else:
+                connection.execute(f"UPDATE {table} SET body = ? WHERE id = ?", (json.dumps(dict(body)), rule_id))
+            self._changed()
+
     def clear(self, table: str) -> None:
         """Forget all rules of that table."""
         with self._org.transaction() as connection:
@@ -120,13 +129,14 @@ def add(org: Org, obj: ObjectType, body: Mapping[str, Any]) -> int:
     unknown = sorted(set(body) - _KEYS)
     if unknown or "message" not in body:
         raise ValueError(f"a rule has the keys {', '.join(sorted(_KEYS))}; got {', '.join(sorted(body))}")
-    _check_condition(obj, {name: value for name, value in body.items() if name in _CONDITION | {"all", "any"}})
+    check_condition(obj, {name: value for name, value in body.items() if name in _CONDITION | {"all", "any"}})
     if body.get("error_field") and obj.field(str(body["error_field"])) is None:
         raise ValueError(f"{obj.name} has no field {body['error_field']}")
     return org.rulebook.keep("e_rule", obj, body)
 
 
-def _check_condition(obj: ObjectType, condition: Mapping[str, Any]) -> None:
+def check_condition(obj: ObjectType, condition: Mapping[str, Any]) -> None:
+    """ValueError names what is wrong with a condition `{field, op, value?}` or `{all}` or `{any}` of conditions."""
     if not {"field", "all", "any"} & set(condition):
         raise ValueError("a condition needs a field, or all or any with a list of conditions")
     if "field" in condition:
@@ -136,12 +146,12 @@ def _check_condition(obj: ObjectType, condition: Mapping[str, Any]) -> None:
             raise ValueError(f"{obj.name} has no field {condition['field']}")
     for name in ("all", "any"):
         for inner in condition.get(name, ()):
-            _check_condition(obj, inner)
+            check_condition(obj, inner)
 
 
 def check(org: Org, obj: ObjectType, row: Mapping[str, Any]) -> None:
     """Refuse the record with the text of every active rule whose condition holds for it as it would be stored."""
-    broken = [rule for rule in org.rulebook.of("e_rule", obj) if rule.get("active", True) and _holds(obj, rule, row)]
+    broken = [rule for rule in org.rulebook.of("e_rule", obj) if rule.get("active", True) and holds(obj, rule, row)]
     errors = [_error(obj, rule) for rule in broken]
     if errors:
         first = errors[0]
@@ -153,11 +163,12 @@ def _error(obj: ObjectType, rule: Mapping[str, Any]) -> DmlError:
     return DmlError("FIELD_CUSTOM_VALIDATION_EXCEPTION", rule["message"], [field.name] if field else [])
 
 
-def _holds(obj: ObjectType, condition: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
-    tests = [_holds(obj, inner, row) for inner in condition.get("all", ())]
+def holds(obj: ObjectType, condition: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
+    """Whether a record, values in storage form, meets a condition."""
+    tests = [holds(obj, inner, row) for inner in condition.get("all", ())]
     if "field" in condition:
         field = obj.field(condition["field"])
         tests.append(field is not None and _OPS[condition["op"]](row.get(field.name), condition.get("value")))
     if "any" in condition:
-        tests.append(any(_holds(obj, inner, row) for inner in condition["any"]))
+        tests.append(any(holds(obj, inner, row) for inner in condition["any"]))
     return all(tests)

@@ -6,7 +6,7 @@ import secrets
 import traceback
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import parse_qsl
 
 from emulators.loopback.clock import Clock
@@ -25,6 +25,7 @@ from emulators.salesforce import (
     menus,
     metadata,
     oauth,
+    outbound_control,
     password_calls,
     query,
     recycle,
@@ -38,6 +39,7 @@ from emulators.salesforce import (
 from emulators.salesforce.browsing import Browsing
 from emulators.salesforce.errors import ApiError, DmlError, not_found
 from emulators.salesforce.org import Org
+from emulators.salesforce.outbound_delivery import Deliveries
 from emulators.salesforce.router import Request, Router, error_response, json_response
 from emulators.salesforce.soap import endpoint
 
@@ -62,6 +64,9 @@ class Emulator(Running):
         self.login = oauth.Login(org, app)
         self.control = control.Control(org, self.login, control_token)
         self.router = build_router(self.login)
+        self.deliveries = Deliveries(self.login, lambda: self.url)
+        outbound_control.add(self.control, self.deliveries)
+        self.control.clock_moved = self.deliveries.wake
 
     @property
     def file(self) -> Path:
@@ -82,14 +87,26 @@ class Emulator(Running):
 
     def reopen(self, memory: dict[str, Any]) -> control.Control:
         """An org on the file as it is now; its application stays."""
+        self.deliveries.stop()
         self.org.release()
         self._hold(kept.open_org(self.org.path, memory, self.org.clock), self.login.app, self.control.token)
         self.login.recall(memory["sessions"])
+        self.deliveries.resume()
         return self.control
 
     def browsing(self) -> Browsing:
         """What the page shows."""
         return Browsing(self.org)
+
+    def start(self) -> Self:
+        """Answer calls, and send the outbound messages that an earlier run left behind."""
+        self.deliveries.resume()
+        return super().start()
+
+    def stop(self) -> None:
+        """Answer no more calls, send nothing more and close the file."""
+        self.deliveries.stop()
+        super().stop()
 
     def respond(self, call: Call) -> Response:
         """One call to the org, without faults."""

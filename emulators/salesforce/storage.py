@@ -26,6 +26,11 @@ CREATE TABLE IF NOT EXISTS e_hidden (object TEXT, field TEXT, readable INTEGER, 
 CREATE TABLE IF NOT EXISTS e_rule (id INTEGER PRIMARY KEY, object TEXT NOT NULL, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS e_duplicate_rule (id INTEGER PRIMARY KEY, object TEXT NOT NULL, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS e_cleared (object TEXT, field TEXT, id TEXT, parent TEXT, PRIMARY KEY (object, field, id));
+CREATE TABLE IF NOT EXISTS e_outbound_message (id INTEGER PRIMARY KEY, object TEXT NOT NULL, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS e_notification (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL,
+  message INTEGER NOT NULL, object TEXT NOT NULL, record TEXT NOT NULL, user_id TEXT NOT NULL, made TEXT NOT NULL,
+  due TEXT NOT NULL, attempt INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS e_notification_due ON e_notification (due, seq);
 CREATE TABLE IF NOT EXISTS e_session (token TEXT PRIMARY KEY, user_id TEXT, used_at TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS e_cursor (id TEXT PRIMARY KEY, user_id TEXT, created_at TEXT, total INTEGER) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS e_page (cursor TEXT, start INTEGER, size INTEGER, body BLOB, PRIMARY KEY (cursor, start));
