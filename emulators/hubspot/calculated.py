@@ -119,7 +119,7 @@ def _text(number: Decimal | None) -> str | None:
 def _exchange(portal: Portal, record: Record) -> None:
     """A deal takes the rate of the day on which its currency was set, and keeps it."""
     values = record.properties
-    if not portal.settings.has("multicurrency") or len(currencies.codes(portal)) == 1:
+    if not portal.settings.has("multicurrency") or not currencies.several(portal):
         return
     code = values.setdefault("deal_currency_code", portal.settings.currency)
     if "hs_exchange_rate" not in values:
@@ -168,7 +168,7 @@ def _walk(record: Record, name: str) -> bool:
     """Note when the present stage was entered and the last one left. Whether the record came from another stage."""
     values = record.properties
     stage, now = values.get(name, ""), record.modified
-    before = next((key[len(_ENTERED) :] for key in values if _open(values, key)), "")
+    before = _stage_before(values)
     if stage == before:
         return False
     if before:
@@ -195,9 +195,14 @@ _ENTERED = "hs_v2_date_entered_"
 _CURRENT = "hs_v2_date_entered_current_stage"
 
 
-def _open(values: dict[str, str], key: str) -> bool:
-    """Whether that is the entry into a stage which was not left since."""
-    return key.startswith(_ENTERED) and key != _CURRENT and f"hs_v2_date_exited_{key[len(_ENTERED) :]}" not in values
+def _stage_before(values: dict[str, str]) -> str:
+    """The stage that was entered and not left since; none: empty."""
+    for key in values:
+        if key[:3] == "hs_" and key.startswith(_ENTERED) and key != _CURRENT:
+            stage = key[len(_ENTERED) :]
+            if f"hs_v2_date_exited_{stage}" not in values:
+                return stage
+    return ""
 
 
 def _bool(value: bool) -> str:

@@ -53,6 +53,11 @@ def codes(portal: Portal) -> tuple[str, ...]:
     return (home, *(code for (code,) in rows if code != home))
 
 
+def several(portal: Portal) -> bool:
+    """Whether the portal has a currency besides the company's."""
+    return portal.connection.execute("SELECT 1 FROM exchange_rate LIMIT 1").fetchone() is not None
+
+
 def rate(portal: Portal, currency: str, at: str) -> str | None:
     """Company-currency units for one unit at an instant (kept text); None when nothing was set by then."""
     if currency == portal.settings.currency:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from importlib import import_module
-from itertools import islice
+from itertools import compress, islice
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from emulators.hubspot.definitions import Definition, ObjectType
 from emulators.hubspot.errors import HubError
 from emulators.hubspot.portal import Portal
 from emulators.hubspot.records import Record
+from emulators.hubspot.remembered import Remembered, instant, quickly
+from emulators.loopback.bulk_load import in_bulk, indexed_afterwards
 
 # file -> module with load(portal, path); in the order in which one needs the other
 _BEFORE = {
@@ -37,15 +40,19 @@ _AFTER = {
 _NOT_RECORDS = {*_BEFORE, *_AFTER, "ids.csv"}
 _CHUNK = 2000
 _CURRENCIES = frozenset({"deal_currency_code", "hs_currency"})
+_PLAIN_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 _CALCULATED = frozenset({"0-2", "0-3", "0-27"})  # objects with formulas
+
+
+_Keep = Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """One column of a record file: how a cell becomes what is kept."""
+    """One column of a record file: how a cell becomes what is kept; None: every text as it is."""
 
     name: str
-    kept: Callable[[str], str]
+    kept: _Keep | None
 
 
 def load_folder(portal: Portal, folder: Path) -> dict[str, int]:
@@ -53,12 +60,13 @@ def load_folder(portal: Portal, folder: Path) -> dict[str, int]:
     if not folder.is_dir():
         raise ValueError(f"{folder} is not a folder; a portal is loaded from a folder of CSV and JSON files")
     counts: dict[str, int] = {}
-    with portal.transaction():
+    with in_bulk(portal.connection), portal.transaction():
         for name, module in _BEFORE.items():
             _one(portal, folder / name, module, counts)
-        for path in sorted(folder.glob("*.csv")):
-            if path.name not in _NOT_RECORDS:
-                counts[path.name] = load_records(portal, path)
+        with indexed_afterwards(portal.connection, "record"):
+            for path in sorted(folder.glob("*.csv")):
+                if path.name not in _NOT_RECORDS:
+                    counts[path.name] = load_records(portal, path)
         for name, module in _AFTER.items():
             _one(portal, folder / name, module, counts)
     return counts
@@ -87,7 +95,7 @@ def load_records(portal: Portal, path: Path) -> int:
         rows = csv.reader(file)
         columns = _columns(portal, obj, path, next(rows, []))
         try:
-            return _insert(portal, obj, _read(portal, obj, path, rows, columns))
+            return _insert(portal, obj, _read(portal, obj, path, rows, columns), {each.name for each in columns})
         except (csv.Error, UnicodeError) as bad:
             raise ValueError(f"{path}, after line {rows.line_num}: {bad}") from None
         except sqlite3.IntegrityError:
@@ -95,15 +103,16 @@ def load_records(portal: Portal, path: Path) -> int:
             raise ValueError(f"{path}, line {rows.line_num} or before: {told}") from None
 
 
-def _insert(portal: Portal, obj: ObjectType, found: Iterator[Record]) -> int:
-    unique = writing.unique_names(portal, obj)
+def _insert(portal: Portal, obj: ObjectType, found: Iterator[list[Record]], columns: Set[str]) -> int:
+    unique = [name for name in writing.unique_names(portal, obj) if name in columns]
     count = highest = 0
     with portal.transaction() as connection:
-        while chunk := list(islice(found, _CHUNK)):
+        for chunk in found:
             rows = [records.row(each) for each in chunk]
             connection.executemany("INSERT INTO record VALUES (?,?,?,?,?,?)", rows)
             connection.executemany("INSERT OR IGNORE INTO unique_value VALUES (?,?,?,?)", _unique(chunk, unique))
-            connection.executemany("INSERT OR REPLACE INTO merged VALUES (?,?,?)", _merged(chunk))
+            if "hs_merged_object_ids" in columns:
+                connection.executemany("INSERT OR REPLACE INTO merged VALUES (?,?,?)", _merged(chunk))
             count, highest = count + len(chunk), max(highest, max(row[1] for row in rows))
     portal.id_taken(highest)
     return count
@@ -128,7 +137,7 @@ def _columns(portal: Portal, obj: ObjectType, path: Path, header: Sequence[str])
     found: list[_Column] = []
     for name in header:
         if name == "archived_at" or name in (obj.created, obj.modified):
-            found.append(_Column(name, _remembered(_instant)))
+            found.append(_Column(name, quickly(instant)))
         elif name == "hs_object_id":
             found.append(_Column(name, _number))
         elif name in known:
@@ -140,12 +149,12 @@ def _columns(portal: Portal, obj: ObjectType, path: Path, header: Sequence[str])
     return found
 
 
-def _keeper(portal: Portal, definition: Definition) -> Callable[[str], str]:
+def _keeper(portal: Portal, definition: Definition) -> _Keep | None:
     """Text of any length is taken as it is; other values are checked once each."""
     if definition.type in ("string", "json") and definition.name != "email":
-        return str
+        return None
     if definition.name in _CURRENCIES:  # of records, they outlive those of the portal
-        return str
+        return None
 
     def kept(text: str) -> str:
         found = values.stored(definition, text, portal)
@@ -153,28 +162,10 @@ def _keeper(portal: Portal, definition: Definition) -> Callable[[str], str]:
             return found
         raise ValueError(f"{definition.name}: {found.message}")
 
-    return _remembered(kept)
-
-
-def _remembered(kept: Callable[[str], str]) -> Callable[[str], str]:
-    seen: dict[str, str] = {}
-
-    def remembered(text: str) -> str:
-        found = seen.get(text)
-        if found is None:
-            if len(seen) > 100_000:
-                seen.clear()
-            found = seen[text] = kept(text)
-        return found
-
-    return remembered
-
-
-def _instant(text: str) -> str:
-    at = values.instant(text)
-    if at is None:
-        raise ValueError(f"{text!r} is no instant; write it as 2026-03-31T09:00:00.000Z")
-    return values.kept_instant(at)
+    if definition.type == "number":
+        plain = _PLAIN_NUMBER.fullmatch
+        return lambda text: text if plain(text) else kept(text)
+    return quickly(kept) if definition.type == "datetime" else Remembered(kept).__getitem__
 
 
 def _number(text: str) -> str:
@@ -183,32 +174,78 @@ def _number(text: str) -> str:
     return text
 
 
-def _read(portal: Portal, obj: ObjectType, path: Path, rows: Any, columns: Sequence[_Column]) -> Iterator[Record]:
-    names, keepers, width = [each.name for each in columns], [each.kept for each in columns], len(columns)
+def _read(
+    portal: Portal, obj: ObjectType, path: Path, rows: Any, columns: Sequence[_Column]
+) -> Iterator[list[Record]]:
+    """The file's records, so many at a time; when one does not fit, its line is looked for."""
     refresh = calculated.refresh if obj.type_id in _CALCULATED else None
-    now = portal.now_text()
+    place = next((at for at, each in enumerate(columns) if each.name == "hs_object_id"), None)
     seen: set[str] = set()
-    for row in rows:
-        if len(row) != width:
-            raise ValueError(f"{path}, line {rows.line_num}: {len(row)} values under {width} columns")
+    done = 0
+    while True:
         try:
-            kept = {name: keep(text) for name, keep, text in zip(names, keepers, row, strict=True) if text}
-        except ValueError as bad:
-            raise ValueError(f"{path}, line {rows.line_num}: {bad}") from None
+            chunk = list(islice(rows, _CHUNK))
+            if not chunk:
+                return
+            cells = _kept(chunk, columns)
+            ids = [text or portal.new_id() for text in (cells[place] if place is not None else [""] * len(chunk))]
+            fresh = set(ids)
+            if len(fresh) < len(ids) or not seen.isdisjoint(fresh):
+                raise ValueError("an id comes twice")
+        except (ValueError, csv.Error):
+            _tell_misfit(path, columns, done, seen)
+            raise
+        seen |= fresh
+        done += len(chunk)
+        yield _records(portal, obj, [each.name for each in columns], zip(*cells, strict=True), ids, refresh)
+
+
+def _kept(chunk: Sequence[Sequence[str]], columns: Sequence[_Column]) -> list[Sequence[str]]:
+    """The chunk's columns as they are kept; ValueError when a row is too short or long, or a cell does not fit."""
+    if any(len(row) != len(columns) for row in chunk):
+        raise ValueError("a row of another length")
+    return [
+        cells if each.kept is None else [each.kept(text) if text else "" for text in cells]
+        for each, cells in zip(columns, zip(*chunk, strict=True), strict=True)
+    ]
+
+
+def _records(
+    portal: Portal,
+    obj: ObjectType,
+    names: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    ids: Sequence[str],
+    refresh: Callable[[Portal, str, Record], None] | None,
+) -> list[Record]:
+    now, found = portal.now_text(), []
+    for row, record_id in zip(rows, ids, strict=True):
+        kept = dict(compress(zip(names, row, strict=True), row))
+        kept.pop("hs_object_id", None)
         created = kept.pop(obj.created, now)
-        record_id = kept.pop("hs_object_id", "") or portal.new_id()
-        if record_id in seen:
-            raise ValueError(f"{path}, line {rows.line_num}: the id {record_id} stands on an earlier line too")
-        seen.add(record_id)
-        record = Record(
-            obj.type_id,
-            record_id,
-            kept,
-            created,
-            kept.pop(obj.modified, created),
-            kept.pop("archived_at", None),
-        )
+        modified = kept.pop(obj.modified, created)
+        record = Record(obj.type_id, record_id, kept, created, modified, kept.pop("archived_at", None))
         kept["hs_object_source"] = "IMPORT"
         if refresh is not None:
             refresh(portal, obj.type_id, record)
-        yield record
+        found.append(record)
+    return found
+
+
+def _tell_misfit(path: Path, columns: Sequence[_Column], done: int, seen: Set[str]) -> None:
+    """ValueError for the first cell that does not fit, or id that came before, after so many sound rows."""
+    width, known = len(columns), set(seen)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = csv.reader(file)
+        for row in islice(rows, done + 1, None):
+            if len(row) != width:
+                raise ValueError(f"{path}, line {rows.line_num}: {len(row)} values under {width} columns")
+            for each, text in zip(columns, row, strict=True):
+                try:
+                    kept = each.kept(text) if text and each.kept is not None else text
+                except ValueError as bad:
+                    raise ValueError(f"{path}, line {rows.line_num}: {bad}") from None
+                if each.name == "hs_object_id" and kept:
+                    if kept in known:
+                        raise ValueError(f"{path}, line {rows.line_num}: the id {kept} stands on an earlier line too")
+                    known.add(kept)

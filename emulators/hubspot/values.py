@@ -80,6 +80,8 @@ def refusal(portal: Portal, problems: Sequence[Problem]) -> HubError:
 def instant(text: str) -> datetime | None:
     """Epoch milliseconds, an ISO instant or a date -> aware UTC instant; None for other text."""
     try:
+        if len(text) == 24 and text[10] == "T" and text[23] == "Z":  # as instants are kept: most of them
+            return datetime.fromisoformat(text)
         if _EPOCH.match(text):
             whole, ms = divmod(int(text), 1000)
             return datetime.fromtimestamp(whole, UTC).replace(microsecond=ms * 1000)
@@ -93,7 +95,7 @@ def instant(text: str) -> datetime | None:
 
 def kept_instant(at: datetime) -> str:
     """An instant as it is kept: UTC, milliseconds, `Z`."""
-    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+    return at.isoformat(timespec="milliseconds")[:23] + "Z"
 
 
 _READ_ONLY = '"{}" is a read only property; its value cannot be set.'

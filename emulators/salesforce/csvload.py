@@ -10,13 +10,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from emulators.loopback.bulk_load import in_bulk, indexed_afterwards
 from emulators.salesforce import catalog
 from emulators.salesforce.columns import converter
 from emulators.salesforce.errors import DmlError
 from emulators.salesforce.loading import CHUNK, Chunk, load_columns
 from emulators.salesforce.org import Org
 from emulators.salesforce.schema import FieldType, ObjectType, PicklistValue, Schema
-from emulators.salesforce.storage import has_column, in_bulk, indexed_afterwards, table
+from emulators.salesforce.storage import has_column, table
 
 csv.field_size_limit(1 << 27)
 
@@ -66,7 +67,7 @@ def load_folder(org: Org, folder: str | Path) -> dict[str, int]:
         for sheet in sheets:
             if sheet.obj.name.lower() in REPLACED:
                 connection.execute(f"DELETE FROM {table(sheet.obj)}")
-            with indexed_afterwards(connection, sheet.obj, large=sheet.path.stat().st_size > _LARGE):
+            with indexed_afterwards(connection, table(sheet.obj), large=sheet.path.stat().st_size > _LARGE):
                 counts[sheet.obj.name] = load_columns(org, sheet.obj, _chunks(sheet))
             if any(field is not None and field.name == "IsDeleted" for field in sheet.fields):
                 connection.execute(_DELETIONS.format(table(sheet.obj)), (sheet.obj.name,))
