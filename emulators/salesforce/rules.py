@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from emulators.salesforce import metadata_formulas as formulas
 from emulators.salesforce.errors import DmlError
 from emulators.salesforce.schema import ObjectType
 
@@ -151,11 +152,24 @@ def check_condition(obj: ObjectType, condition: Mapping[str, Any]) -> None:
 
 def check(org: Org, obj: ObjectType, row: Mapping[str, Any]) -> None:
     """Refuse the record with the text of every active rule whose condition holds for it as it would be stored."""
-    broken = [rule for rule in org.rulebook.of("e_rule", obj) if rule.get("active", True) and holds(obj, rule, row)]
+    broken = [
+        rule for rule in org.rulebook.of("e_rule", obj) if rule.get("active", True) and _broken(org, obj, rule, row)
+    ]
     errors = [_error(obj, rule) for rule in broken]
     if errors:
         first = errors[0]
         raise DmlError(first.status_code, first.message, first.fields, others=errors[1:])
+
+
+def _broken(org: Org, obj: ObjectType, rule: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
+    """Deployed rules have a formula, the control plane's a condition."""
+    if "formula" not in rule:
+        return holds(obj, rule, row)
+    today = org.clock.now().astimezone(org.timezone).date().isoformat()
+    try:
+        return formulas.holds(rule["formula"], obj, row, today)
+    except formulas.BadFormula:  # a field that it names is gone
+        return False
 
 
 def _error(obj: ObjectType, rule: Mapping[str, Any]) -> DmlError:
