@@ -114,6 +114,7 @@ def _to_core(shape: PolicyShape) -> core.Policy:
         tasks=core.TaskRules(
             **{**dict(shape.tasks), "due_business_days": tuple(sorted(shape.tasks.due_business_days.items()))}
         ),
+        attribution=core.Attribution(**dict(shape.attribution)),
         limits=core.Limits(**dict(shape.limits)),
     )
 

@@ -246,6 +246,39 @@ class TasksShape(_Shape):
     override_notice_days: Days
 
 
+Folded = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, min_length=1, max_length=80)]
+
+
+class AttributionShape(_Shape):
+    """Who sourced and who influenced."""
+
+    grace_days: Days
+    window_days: Annotated[Days, Field(ge=1)]
+    extension_days: Days
+    lookback_days: Days
+    prior_activity: Literal["anyone", "partners", "none"]
+    referral_roles: tuple[LinkRole, ...]
+    strong: tuple[Folded, ...]
+    weak: tuple[Folded, ...]
+    min_strong: Annotated[Count, Field(ge=1)]
+    min_weak_days: Annotated[Count, Field(ge=1)]
+    late_stages: tuple[Folded, ...]
+    split: Literal["equal", "points"]
+    strong_points: Annotated[Count, Field(ge=1, le=100)]
+    weak_points: Annotated[Count, Field(ge=1, le=100)]
+    business: Literal["new", "all"]
+    sourced_lock_days: Days
+    influence_lock_days: Annotated[Days, Field(le=5)]
+    won_days: Annotated[Days, Field(ge=1)]
+
+    @model_validator(mode="after")
+    def _each_kind_once(self) -> AttributionShape:
+        both = sorted(set(self.strong) & set(self.weak))
+        if both:
+            raise ValueError(f"{', '.join(both)}: is both strong and weak. Leave it in one list.")
+        return self
+
+
 class LimitsShape(_Shape):
     """What `apply` refuses."""
 
@@ -269,6 +302,7 @@ class PolicyShape(_Shape):
     levers: LeversShape
     ownership: OwnershipShape
     tasks: TasksShape
+    attribution: AttributionShape
     limits: LimitsShape
 
     @field_validator("timezone")

@@ -155,6 +155,30 @@ class TaskRules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attribution:
+    """Who sourced and who influenced an opportunity, from dated evidence alone."""
+
+    grace_days: int  # a registration may come so long after the opportunity was opened
+    window_days: int  # a registration without an end of its own holds so long
+    extension_days: int  # an end of its own may stand at most so long after that
+    lookback_days: int  # of other people's activity on the account before a registration
+    prior_activity: str  # whose activity speaks against it: "anyone", "partners" or "none"
+    referral_roles: tuple[str, ...]  # partner roles on an opportunity that stand for an accepted referral
+    strong: tuple[str, ...]  # kinds of touch, lower case, of which one is enough
+    weak: tuple[str, ...]  # kinds of touch, lower case, that count by the day
+    min_strong: int
+    min_weak_days: int
+    late_stages: tuple[str, ...]  # from the first of these on nobody influences any more; lower case
+    split: str  # of the influence among partners: "equal" or "points"
+    strong_points: int
+    weak_points: int
+    business: str  # "new": renewals give no credit; "all"
+    sourced_lock_days: int  # after the opportunity was opened
+    influence_lock_days: int  # after it was closed
+    won_days: int  # the trailing days whose won amounts stand on partner records
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What `apply` refuses unless it is told the plan's fingerprint with --force."""
 
@@ -180,4 +204,5 @@ class Policy:
     levers: Levers
     ownership: Ownership
     tasks: TaskRules
+    attribution: Attribution
     limits: Limits

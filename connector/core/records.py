@@ -134,6 +134,7 @@ OPPORTUNITIES = Table(
         _text("type", "kind of business", ("new", "expansion", "renewal")),
         _text("product", "product family"),
         _text("segment", "size class of the deal, when the CRM keeps one on the deal"),
+        _text("credit_dispute", "a person's word about who brought the deal", ("open", "reassess")),
         _MODIFIED,
     ),
 )
@@ -148,6 +149,7 @@ PARTNER_LINKS = Table(
         _text("role", "what the partner does on the deal", LINK_ROLES),
         _text("via", "which rule of the mapping made the link"),
         Column("recorded_at", Kind.INSTANT, "when the link was recorded"),
+        Column("share", Kind.NUMBER, "percent of the influence on the deal that was agreed in writing"),
         _MODIFIED,
     ),
 )

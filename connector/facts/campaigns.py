@@ -9,16 +9,16 @@ from ibis import _
 from ibis.expr import types as ir
 
 from connector.facts.money import converted
-from connector.facts.relations import STAGES, moment, rows
+from connector.facts.relations import STAGES, moment, rows, survivor
 
 NOT_MATURED = "NOT_MATURED"
 SPEND_UNKNOWN = "SPEND_UNKNOWN"
 ZERO_SPEND = "ZERO_SPEND"
 
 
-def owned() -> ir.Table:
-    """The wanted partners' campaigns: of the partner named there, else of the only partner who asked money for it."""
-    campaigns, wanted, requests = rows("campaigns"), rows("wanted"), rows("fund_requests")
+def _named() -> ir.Table:
+    """Campaigns with `named`: the partner named there, else the only one who asked money for it."""
+    campaigns, requests = rows("campaigns"), rows("fund_requests")
     asked = requests.filter(requests.campaign_id.notnull(), requests.partner_id.notnull())
     single = (
         asked.group_by("campaign_id")
@@ -27,9 +27,20 @@ def owned() -> ir.Table:
         .select(asked_for=_.campaign_id, asker=_.asker)
     )
     joined = campaigns.left_join(single, campaigns.id == single.asked_for)
-    named = joined.mutate(named=ibis.coalesce(joined.partner_id, joined.asker)).drop(
+    return joined.mutate(named=ibis.coalesce(joined.partner_id, joined.asker)).drop(
         "partner_id", "asked_for", "asker"
     )
+
+
+def campaign_partners() -> ir.Table:
+    """`campaign_id`, `partner_id`: every campaign with the partner whose it is, as that partner is called now."""
+    named = _named()
+    return survivor(named.filter(named.named.notnull()).select(campaign_id=_.id, partner_id=_.named), "partner_id")
+
+
+def owned() -> ir.Table:
+    """The wanted partners' campaigns."""
+    named, wanted = _named(), rows("wanted")
     known = wanted.select("partner_id", known=wanted.id)
     ours = named.join(known, named.named == known.known)
     return ours.select(*STAGES["owned"])

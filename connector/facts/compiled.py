@@ -5,10 +5,10 @@ from __future__ import annotations
 import ibis
 from ibis.expr import types as ir
 
-from connector.facts import campaigns, links, partners
+from connector.facts import campaigns, credits, evidence, links, partners, sourcing
 from connector.facts.money import dated_rates
 from connector.facts.relations import rows
-from connector.facts.statements import Shape, Statements
+from connector.facts.statements import CreditShape, CreditStatements, Shape, Statements
 
 
 def compiled(wanted: Shape) -> Statements:
@@ -37,6 +37,43 @@ def compiled(wanted: Shape) -> Statements:
     }
     shared = dict(_compiled({"rates": dated_rates(), "direct": partners.direct_wins(wanted.corporate)}))
     return Statements(_compiled(stages), _compiled(answers), **shared)
+
+
+def compiled_credits(wanted: CreditShape) -> CreditStatements:
+    """The SQL of the stages that lead to credits (DuckDB's dialect)."""
+    rules = wanted.rules
+    stages = {
+        "partner_people": evidence.partner_people(),
+        "credited_deals": evidence.credited_deals(rules.business),
+        "traces": evidence.traces(),
+        "evidence": evidence.evidence(
+            strong=rules.strong,
+            weak=rules.weak,
+            late_stages=rules.late_stages,
+            lock_days=rules.influence_lock_days,
+        ),
+        "claims": sourcing.claims(
+            referral_roles=rules.referral_roles,
+            window_days=rules.window_days,
+            extension_days=rules.extension_days,
+        ),
+        "standing": sourcing.standing(),
+        "candidates": sourcing.candidates(
+            grace_days=rules.grace_days,
+            lock_days=rules.sourced_lock_days,
+            lookback_days=rules.lookback_days,
+            prior_activity=rules.prior_activity,
+        ),
+        "found": credits.found(
+            min_strong=rules.min_strong,
+            min_weak_days=rules.min_weak_days,
+            strong_points=rules.strong_points,
+            weak_points=rules.weak_points,
+        ),
+        "settled": credits.settled(),
+        "credits": credits.credits(split=rules.split, corporate=wanted.corporate),
+    }
+    return CreditStatements(_compiled(stages), dict(_compiled({"rates": dated_rates()}))["rates"])
 
 
 def _by_partner(relation: ir.Table) -> ir.Table:

@@ -66,7 +66,7 @@ def compute(
     questions = kept_statements(tables, form)
     few = partner_ids is not None and len(partner_ids) <= MOST_PARTNERS
     if not few:
-        _set_moments(tables, spans)
+        set_moments(tables, spans)
     pool = _direct_deals(tables, questions, spans, anew=partner_ids is None)
     if partner_ids is not None and few:
         answers = _desk(tables, form, questions).ask(partner_ids, spans)
@@ -75,7 +75,8 @@ def compute(
     return _records(answers, pool, _Day(policy, spans, ready))
 
 
-def _set_moments(tables: Tables, spans: Windows) -> None:
+def set_moments(tables: Tables, spans: Windows) -> None:
+    """Set the moments of a computation, and the calendar of its year."""
     for name, literal in moments(spans).items():
         tables.run(f"SET VARIABLE {name} = {literal}")
     year = f"{spans.zone} {spans.today.year}"
@@ -95,7 +96,7 @@ def _direct_deals(tables: Tables, questions: Statements, spans: Windows, *, anew
         return kept[1]
     tables.run("CREATE TABLE IF NOT EXISTS direct_of (digest VARCHAR)")
     if anew or tables.query("SELECT digest FROM direct_of").column("digest").to_pylist() != [digest]:
-        _set_moments(tables, spans)
+        set_moments(tables, spans)
         tables.run(f"CREATE OR REPLACE TEMP TABLE rates AS {questions.rates}")
         tables.run("DELETE FROM direct_of")
         tables.run(f"CREATE OR REPLACE TABLE direct AS {questions.direct}")

@@ -2,33 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
+from typing import TypeVar
 
 from connector.core.codec import from_json, to_json
 from connector.facts.sources import Tables
-from connector.facts.statements import Shape, Statements, statements
+from connector.facts.statements import (
+    CreditShape,
+    CreditStatements,
+    Shape,
+    Statements,
+    credit_statements,
+    statements,
+)
+
+F = TypeVar("F")
+S = TypeVar("S")
 
 
 def kept_statements(tables: Tables, form: Shape) -> Statements:
     """As `statements`, from what an earlier process of the same program left in the mirror where there is such."""
-    known: dict[Shape, Statements] = tables.kept.setdefault("statements", {})
+    return _kept(tables, "compiled", form, Statements, statements)
+
+
+def kept_credit_statements(tables: Tables, form: CreditShape) -> CreditStatements:
+    """As `credit_statements`, likewise."""
+    return _kept(tables, "compiled_credits", form, CreditStatements, credit_statements)
+
+
+def _kept(tables: Tables, name: str, form: F, kind: type[S], make: Callable[[F], S]) -> S:
+    known: dict[F, S] = tables.kept.setdefault(name, {})
     if form not in known:
-        known[form] = _from_mirror(tables, form)
+        known[form] = _from_mirror(tables, name, form, kind, make)
     return known[form]
 
 
-def _from_mirror(tables: Tables, form: Shape) -> Statements:
+def _from_mirror(tables: Tables, name: str, form: F, kind: type[S], make: Callable[[F], S]) -> S:
     digest = sha256(f"{_program()} {to_json(form)}".encode()).hexdigest()
-    tables.run("CREATE TABLE IF NOT EXISTS compiled (digest VARCHAR, body VARCHAR)")
-    found = tables.query("SELECT body FROM compiled WHERE digest = ?", [digest]).column("body").to_pylist()
+    tables.run(f"CREATE TABLE IF NOT EXISTS {name} (digest VARCHAR, body VARCHAR)")
+    found = tables.query(f"SELECT body FROM {name} WHERE digest = ?", [digest]).column("body").to_pylist()
     if found:
-        return from_json(Statements, str(found[0]))
-    made = statements(form)
-    tables.run("DELETE FROM compiled")
-    tables.run("INSERT INTO compiled VALUES (?, ?)", [digest, to_json(made)])
+        return from_json(kind, str(found[0]))
+    made = make(form)
+    tables.run(f"DELETE FROM {name}")
+    tables.run(f"INSERT INTO {name} VALUES (?, ?)", [digest, to_json(made)])
     return made
 
 

@@ -25,7 +25,19 @@ _TYPES = {
 }
 
 INSTANTS = ("as_of", "quotes_start", "quotes_end", "meetings_start", "meetings_end")
-DAYS = ("today", "won_start", "footprint_start", "matured_by")
+DAYS = ("today", "won_start", "footprint_start", "matured_by", "credit_from")
+
+_PART = {
+    "opportunity_id": "string",
+    "partner_id": "string",
+    "role": "string",
+    "reason": "string",
+    "points": "int64",
+    "agreed": "int64",
+    "pieces": "int64",
+    "evidence_ids": "array<string>",
+}
+"""One partner's part in one opportunity."""
 
 STAGES: dict[str, dict[str, str]] = {
     "calendar": {"day": "date", "midnight": "timestamp('UTC')"},
@@ -57,6 +69,71 @@ STAGES: dict[str, dict[str, str]] = {
     },
     "mix": {"partner_id": "string", "segment": "string", "product": "string", "weight": "int64"},
     "direct": {"segment": "string", "product": "string", "units": "int64"},
+    # opportunities whose credit is asked for
+    "scope": {"opportunity_id": "string"},
+    "partner_people": {"contact_id": "string", "partner_id": "string"},
+    "traces": {
+        "id": "string",
+        "related_id": "string",
+        "partner_id": "string",
+        "kind": "string",
+        "occurred_at": "timestamp('UTC')",
+        "recorded_at": "timestamp('UTC')",
+    },
+    "credited_deals": {
+        "opportunity_id": "string",
+        "account_id": "string",
+        "created_at": "timestamp('UTC')",
+        "closes_at": "timestamp('UTC')",
+        "close_date": "date",
+        "is_closed": "boolean",
+        "is_won": "boolean",
+        "amount": "decimal(20, 4)",
+        "currency": "string",
+        "dispute": "string",
+    },
+    "evidence": {
+        "opportunity_id": "string",
+        "partner_id": "string",
+        "occurred_at": "timestamp('UTC')",
+        "strong": "boolean",
+        "kind": "string",
+        "day": "date",
+        "source_id": "string",
+    },
+    "candidates": {
+        "opportunity_id": "string",
+        "partner_id": "string",
+        "source_id": "string",
+        "kind": "string",
+        "submitted_at": "timestamp('UTC')",
+        "code": "string",
+    },
+    "claims": {
+        "claim": "string",
+        "opportunity_id": "string",
+        "customer": "string",
+        "partner_id": "string",
+        "kind": "string",
+        "submitted_at": "timestamp('UTC')",
+        "approved_at": "timestamp('UTC')",
+        "holds_until": "date",
+        "created_at": "timestamp('UTC')",
+    },
+    "standing": {"opportunity_id": "string", "partner_id": "string"},
+    "found": _PART,
+    "kept": _PART,
+    "locks": {"opportunity_id": "string", "sourced_final": "boolean", "final_close": "date"},
+    "settled": _PART,
+    "credits": {
+        **_PART,
+        "is_won": "boolean",
+        "is_closed": "boolean",
+        "close_date": "date",
+        "created_at": "timestamp('UTC')",
+        "amount": "decimal(20, 2)",
+        "lacking": "string",
+    },
     "owned": {
         "partner_id": "string",
         "id": "string",

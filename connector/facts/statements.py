@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 
-from connector.core.policy import Policy
+from connector.core.policy import Attribution, Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,22 @@ def shape(policy: Policy, *, proxy: bool) -> Shape:
 
 
 @dataclass(frozen=True, slots=True)
+class CreditShape:
+    """Everything that changes the text of the relations about credit."""
+
+    rules: Attribution
+    corporate: str
+
+
+@dataclass(frozen=True, slots=True)
+class CreditStatements:
+    """SQL: `stages` fill temporary tables in this order; the last one is `credits`."""
+
+    stages: tuple[tuple[str, str], ...]
+    rates: str
+
+
+@dataclass(frozen=True, slots=True)
 class Statements:
     """SQL: `stages` fill temporary tables in this order; `answers` are read, in the order of partner ids.
 
@@ -56,3 +72,11 @@ def statements(wanted: Shape) -> Statements:
     from connector.facts.compiled import compiled  # the library that compiles takes most of a second to import
 
     return compiled(wanted)
+
+
+@lru_cache(maxsize=16)
+def credit_statements(wanted: CreditShape) -> CreditStatements:
+    """The SQL of every stage (DuckDB's dialect)."""
+    from connector.facts.compiled import compiled_credits
+
+    return compiled_credits(wanted)

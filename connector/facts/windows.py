@@ -27,6 +27,7 @@ class Windows:
     won: Window  # of the close date
     footprint: Window  # of the close date
     matured_by: date  # the last end date of a campaign that is old enough
+    credit_from: date  # the first close date whose won amounts stand on partner records
 
 
 def windows(policy: Policy, as_of: datetime) -> Windows:
@@ -50,6 +51,7 @@ def windows(policy: Policy, as_of: datetime) -> Windows:
         won=Window(ago(policy.levers.strategic.window_days), today),
         footprint=Window(ago(policy.market_fit.observed_window_days), today),
         matured_by=ago(policy.track_record.maturity_days),
+        credit_from=ago(policy.attribution.won_days),
     )
 
 
@@ -72,8 +74,10 @@ def moments(spans: Windows) -> dict[str, str]:
         "won_start": spans.won.start,
         "footprint_start": spans.footprint.start,
         "matured_by": spans.matured_by,
+        "credit_from": spans.credit_from,
     }
     literals = {name: f"TIMESTAMPTZ '{value.isoformat()}'" for name, value in instants.items()}
+    literals["zone"] = f"'{spans.zone}'"  # an IANA name, checked by the policy
     return {**literals, **{name: f"DATE '{value.isoformat()}'" for name, value in days.items()}}
 
 

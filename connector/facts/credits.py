@@ -1,0 +1,203 @@
+"""Who sourced and who influenced which opportunity, and how much of its amount is credited to whom?
+
+A partner is credited with sourcing the whole amount or none; the influence on an opportunity is parted among the
+others. Both are told apart and never added up: what was sourced, what was influenced and what was touched are three
+figures (docs/attribution.md).
+"""
+
+from __future__ import annotations
+
+import ibis
+from ibis import _
+from ibis.expr import types as ir
+
+from connector.facts.money import converted
+from connector.facts.relations import evidence, moment, rows, survivor, yes
+from connector.facts.sourcing import HELD
+
+SOURCED, INFLUENCED, DISPUTED = "sourced", "influenced", "disputed"
+FIRST_CLAIM, SAME_MOMENT = "FIRST_CLAIM", "SAME_MOMENT"
+ENOUGH, AGREED = "ENOUGH_EVIDENCE", "AGREED_SHARE"
+AMOUNT_MISSING, FX_RATE_MISSING, OVER_AGREED = "AMOUNT_MISSING", "FX_RATE_MISSING", "SHARES_OVER_100"
+
+_WHOLE = 1_000_000
+"""An agreed share of 100 percent, in steps that keep four decimals of a percent."""
+
+_MOST_CENTS = 9_000_000_000_000
+"""An amount above it is no amount: its product with a share would not be exact."""
+
+_PART = ("opportunity_id", "partner_id", "role", "reason", "points", "agreed", "pieces", "evidence_ids")
+
+
+def _sourced() -> ir.Table:
+    """The earliest claim that holds; of several partners at one moment none is credited."""
+    held = rows("candidates").filter(_.code == HELD)
+    first = held.group_by("opportunity_id").agg(at=held.submitted_at.min())
+    earliest = held.join(first, [held.opportunity_id == first.opportunity_id, held.submitted_at == first["at"]])
+    per = earliest.group_by("opportunity_id", "partner_id").agg(
+        pieces=earliest.source_id.nunique(), evidence_ids=evidence(earliest.source_id)
+    )
+    several = per.count().over(ibis.window(group_by="opportunity_id")) > 1
+    return per.select(
+        "opportunity_id", "partner_id", "pieces", "evidence_ids",
+        role=several.ifelse(DISPUTED, SOURCED),
+        reason=several.ifelse(SAME_MOMENT, FIRST_CLAIM),
+        points=ibis.literal(0).cast("int64"),
+        agreed=ibis.null("int64"),
+    ).select(*_PART)  # fmt: skip
+
+
+def _agreed() -> ir.Table:
+    """`opportunity_id`, `partner_id`, `agreed`: shares of the influence that were agreed in writing, in steps."""
+    links = rows("partner_links").filter(_.share > 0)
+    named = survivor(links.select("opportunity_id", "partner_id", "share"), "partner_id")
+    steps = (named.share * (_WHOLE // 100)).round().cast("int64")
+    return named.mutate(steps=steps).group_by("opportunity_id", "partner_id").agg(agreed=_.steps.max())
+
+
+def _influenced(*, min_strong: int, min_weak_days: int, strong_points: int, weak_points: int) -> ir.Table:
+    """Partners with enough evidence, and those with a share agreed in writing."""
+    known = rows("evidence")
+    per = known.group_by("opportunity_id", "partner_id").agg(
+        strong_count=known.strong.ifelse(known.source_id, None).nunique(),
+        weak_days=known.strong.ifelse(None, known.day).nunique(),
+        pieces=known.source_id.nunique(),
+        evidence_ids=evidence(known.source_id),
+    )
+    agreed = _agreed().semi_join(rows("credited_deals"), "opportunity_id")
+    agreed = agreed.semi_join(rows("partners").select(partner_id=_.id), "partner_id")
+    joined = per.outer_join(agreed, ["opportunity_id", "partner_id"])
+    enough = yes((joined.strong_count >= min_strong) | (joined.weak_days >= min_weak_days))
+    points = ibis.coalesce(joined.strong_count * strong_points + joined.weak_days * weak_points, 0).cast("int64")
+    kept = joined.mutate(
+        opportunity_id=ibis.coalesce(joined.opportunity_id, joined.opportunity_id_right),
+        partner_id=ibis.coalesce(joined.partner_id, joined.partner_id_right),
+        points=points,
+        role=ibis.literal(INFLUENCED),
+        reason=joined.agreed.notnull().ifelse(AGREED, ENOUGH),
+        pieces=ibis.coalesce(joined.pieces, 0),
+        counted=enough | joined.agreed.notnull(),
+    )
+    return kept.filter(kept.counted).select(*_PART)
+
+
+def found(*, min_strong: int, min_weak_days: int, strong_points: int, weak_points: int) -> ir.Table:
+    """What the evidence says: one row a (opportunity, partner, role), before locks."""
+    influenced = _influenced(
+        min_strong=min_strong, min_weak_days=min_weak_days, strong_points=strong_points, weak_points=weak_points
+    )
+    return _sourced().union(influenced, distinct=False)
+
+
+def settled() -> ir.Table:
+    """What is in force: what was found, or what was kept where the lock has passed; nobody has both roles.
+
+    `kept` holds the last version's parts, `locks` when each side of it became final. A person's word ("reassess")
+    opens both.
+    """
+    deals, locks = rows("credited_deals"), rows("locks")
+    joined = deals.left_join(locks, "opportunity_id")
+    again = ibis.coalesce(joined.dispute, "") == "reassess"
+    closed_alike = joined.is_closed & (joined.final_close == joined.close_date)
+    state = joined.select(
+        "opportunity_id",
+        sourcing_locked=yes(joined.sourced_final) & ~again,
+        influence_locked=yes(closed_alike) & ~again,
+    )
+    new = rows("found").join(state, "opportunity_id")
+    old = rows("kept").join(state, "opportunity_id")
+
+    def locked(table: ir.Table) -> ir.BooleanValue:
+        return (table.role == INFLUENCED).ifelse(table.influence_locked, table.sourcing_locked)
+
+    every = new.filter(~locked(new)).select(*_PART).union(old.filter(locked(old)).select(*_PART), distinct=False)
+    sources = every.filter(every.role != INFLUENCED).select(o=_.opportunity_id, p=_.partner_id)
+    joined = every.left_join(sources, [every.opportunity_id == sources.o, every.partner_id == sources.p])
+    return joined.filter((joined.role != INFLUENCED) | joined.o.isnull()).select(*_PART)
+
+
+def credits(*, split: str, corporate: str) -> ir.Table:
+    """One row a (opportunity, partner, role): `amount` in cents that add up, in the corporate currency.
+
+    A sourced amount is the whole; influenced amounts add up to the whole, or to the agreed shares of it. Closed
+    opportunities convert at their close date, open ones at as_of. An empty `amount` has its reason in `lacking`.
+    """
+    deals, parts = rows("credited_deals"), rows("settled")
+    joined = parts.join(deals, "opportunity_id")
+    priced = converted(joined, "amount", ibis.coalesce(joined.close_date, moment("today")), corporate)
+    whole_cents = (priced.value * 100).round().cast("decimal(20, 0)")
+    sane = whole_cents.abs() <= _MOST_CENTS
+    sized = priced.mutate(cents=ibis.ifelse(sane, whole_cents.cast("int64"), ibis.null("int64")))
+    shared = _parted(_weighed(sized, split))
+    signed = shared.share * (shared.cents < 0).ifelse(-1, 1)
+    amount = (shared.role == DISPUTED).ifelse(ibis.literal(0).cast("int64"), signed)
+    lacking = ibis.cases(
+        (shared.unconverted, FX_RATE_MISSING), (shared.cents.isnull(), AMOUNT_MISSING), (shared.over, OVER_AGREED),
+        else_="",
+    )  # fmt: skip
+    return shared.select(
+        *_PART, "is_won", "is_closed", "close_date", "created_at",
+        amount=ibis.ifelse(lacking == "", (amount.cast("decimal(20, 4)") / 100).cast("decimal(20, 2)"), None),
+        lacking=lacking,
+    )  # fmt: skip
+
+
+def _weighed(table: ir.Table, split: str) -> ir.Table:
+    """With each part's `weight`, and the `weights` of its opportunity and role together of a `whole`."""
+    pool = ibis.window(group_by=["opportunity_id", "role"])
+    by_agreement = table.agreed.max().over(pool).notnull()
+    alone = ibis.greatest(table.points, 1) if split == "points" else ibis.literal(1).cast("int64")
+    weight = by_agreement.ifelse(ibis.coalesce(table.agreed, 0), alone)
+    weighed = table.mutate(by_agreement=by_agreement, weight=ibis.least(weight, _WHOLE))
+    weights = weighed.weight.sum().over(pool).cast("int64")
+    summed = weighed.mutate(weights=weights)
+    return summed.mutate(
+        over=summed.by_agreement & (summed.weights > _WHOLE),
+        whole=summed.by_agreement.ifelse(ibis.greatest(summed.weights, _WHOLE), summed.weights),
+    )
+
+
+def _parted(table: ir.Table) -> ir.Table:
+    """With `share`, the part's cents without sign: rounded down, the rest going to the largest remainders."""
+    size = table.cents.abs()
+    product, goal = size * table.weight, size * table.weights
+    cut = table.mutate(
+        rest=product % table.whole, base=_exactly(product, table.whole), goal=_exactly(goal, table.whole)
+    )
+    pool = ibis.window(group_by=["opportunity_id", "role"])
+    order = ibis.window(group_by=["opportunity_id", "role"], order_by=[ibis.desc("rest"), "partner_id"])
+    ranked = cut.mutate(place=ibis.row_number().over(order))
+    left = ranked.goal - ranked.base.sum().over(pool).cast("int64")
+    return ranked.mutate(share=ranked.base + (ranked.place < left).ifelse(1, 0))
+
+
+def _exactly(product: ir.IntegerValue, whole: ir.IntegerValue) -> ir.IntegerValue:
+    """The whole quotient: what is divided is a multiple, so that rounding mends what the division loses."""
+    return ((product - product % whole) / whole).round().cast("int64")
+
+
+def sums(won_from: str = "credit_from") -> ir.Table:
+    """One row a partner: what it sourced, influenced and touched, won since then, and its open sourced pipeline.
+
+    `unknown` counts credited opportunities of the window without an amount.
+    """
+    every = rows("credits")
+    won = every.is_won & (every.close_date >= moment(won_from)) & (every.close_date <= moment("today"))
+    sourced, influenced = every.role == SOURCED, every.role == INFLUENCED
+    lost = every.amount.isnull() & (won | ~every.is_closed)
+
+    def worth(which: ir.BooleanValue) -> ir.Value:
+        return which.ifelse(every.amount, None).sum()
+
+    def counted(which: ir.BooleanValue) -> ir.Value:
+        return which.ifelse(every.opportunity_id, None).nunique()
+
+    return every.group_by("partner_id").agg(
+        sourced_won=worth(won & sourced),
+        sourced_count=counted(won & sourced),
+        influenced_won=worth(won & influenced),
+        influenced_count=counted(won & influenced),
+        sourced_open=worth(sourced & ~every.is_closed),
+        open_count=counted(sourced & ~every.is_closed),
+        unknown=counted((sourced | influenced) & lost),
+    )

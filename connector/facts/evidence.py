@@ -1,0 +1,180 @@
+"""Which dated traces did partners leave on the opportunities in question, and what is each worth as evidence?
+
+"Do they influence the deal?" is answered by what was recorded before the close, never by what somebody remembers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ibis
+import ibis.expr.datatypes as dt
+from ibis import _
+from ibis.expr import types as ir
+
+from connector.facts.campaigns import campaign_partners
+from connector.facts.relations import moment, rows, survivor, yes
+
+
+@ibis.udf.scalar.builtin(name="timezone", signature=(("string", dt.Timestamp("UTC")), dt.timestamp))
+def _clock(zone, at):  # type: ignore[no-untyped-def]
+    """What the clocks of a time zone show at an instant."""
+
+
+@ibis.udf.scalar.builtin(name="getvariable", signature=(("string",), "string"))
+def _word(variable):  # type: ignore[no-untyped-def]
+    """A word of this computation."""
+
+
+def local_day(at: Any) -> Any:
+    """The tenant's day in which an instant lies."""
+    return _clock(_word("zone"), at).date()
+
+
+def credited_deals(business: str) -> ir.Table:
+    """The opportunities in `scope` that can give credit; `closes_at` is the first instant after the closing day."""
+    deals = survivor(rows("opportunities").semi_join(rows("scope"), [("id", "opportunity_id")]), "account_id")
+    if business == "new":
+        deals = deals.filter(ibis.coalesce(deals["type"], "new") != "renewal")
+    closed = yes(deals.is_closed)
+    days = rows("calendar").select(after=_.day, midnight=_.midnight)
+    ends = deals.mutate(ends_on=ibis.ifelse(closed, deals.close_date, ibis.null("date")))
+    joined = ends.left_join(days, ends.ends_on + ibis.interval(days=1) == days.after.cast("timestamp"))
+    return joined.filter(joined.created_at.notnull(), joined.created_at <= moment("as_of")).select(
+        opportunity_id=joined.id,
+        account_id=joined.account_id,
+        created_at=joined.created_at,
+        closes_at=joined.midnight,
+        close_date=joined.ends_on,
+        is_closed=yes(joined.is_closed),
+        is_won=yes(joined.is_won),
+        amount=joined.amount,
+        currency=joined.currency,
+        dispute=joined.credit_dispute,
+    )
+
+
+def partner_people() -> ir.Table:
+    """`contact_id`, `partner_id`: people who work for a partner, under every id that they ever had."""
+    contacts = survivor(rows("contacts").select("account_id", contact_id=_.id), "account_id")
+    staff = contacts.semi_join(rows("partners"), [("account_id", "id")]).select(
+        "contact_id", partner_id=contacts.account_id
+    )
+    merged = rows("aliases").filter(_.family == "contact").select("survivor", former=_.id)
+    former = staff.join(merged, staff.contact_id == merged.survivor).select(
+        contact_id=merged.former, partner_id=staff.partner_id
+    )
+    return staff.union(former, distinct=True)
+
+
+def _traces() -> ir.Table:
+    """Touches and held customer meetings: `id`, `related_id`, `partner_id` (empty: our own), `kind`, two instants."""
+    people = rows("partner_people")
+    touches = rows("touches")
+    told = touches.left_join(people, "contact_id").select(
+        id=touches.id,
+        related_id=touches.related_id,
+        partner_id=ibis.coalesce(touches.partner_id.nullif(""), people.partner_id),
+        kind=ibis.coalesce(touches["type"], "").strip().lower(),
+        occurred_at=touches.occurred_at,
+        recorded_at=touches.recorded_at,
+    )
+    events = rows("meetings")
+    held = events.filter(ibis.coalesce(events.outcome, "held").isin(["held", ""]), ~yes(events.internal))
+    met = held.left_join(people, "contact_id").select(
+        id=held.id,
+        related_id=held.related_id,
+        partner_id=people.partner_id,
+        kind=ibis.literal("meeting"),
+        occurred_at=held.starts_at,
+        recorded_at=held.created_at,
+    )
+    return survivor(told.union(met, distinct=False), "partner_id")
+
+
+def traces() -> ir.Table:
+    """What was done at customers up to as_of and when it was written down; what has no instant proves nothing."""
+    every = _traces()
+    return every.filter(
+        every.related_id.notnull(), every.occurred_at <= moment("as_of"), every.recorded_at <= moment("as_of")
+    )
+
+
+def _answers() -> ir.Table:
+    """Answers of a customer's people to a partner's campaign, on every opportunity of that customer."""
+    members, contacts = rows("campaign_members"), rows("contacts").select(person=_.id, company=_.account_id)
+    campaigns, deals = campaign_partners(), rows("credited_deals")
+    answered = members.filter(yes(members.responded), members.responded_on.notnull())
+    days = rows("calendar")
+    dated = answered.join(days, answered.responded_on == days.day).select(
+        "id", "campaign_id", "contact_id", answered_at=days.midnight
+    )
+    named = survivor(dated.join(contacts, dated.contact_id == contacts.person), "company")
+    ours = named.join(campaigns, "campaign_id")
+    return ours.join(deals, ours.company == deals.account_id).select(
+        id=ours.id,
+        opportunity_id=deals.opportunity_id,
+        partner_id=ours.partner_id,
+        kind=ibis.literal("campaign response"),
+        occurred_at=ours.answered_at,
+        recorded_at=ours.answered_at,
+    )
+
+
+def _links() -> ir.Table:
+    links = rows("partner_links")
+    dated = links.filter(links.recorded_at.notnull(), ibis.coalesce(links.via, "") != "registration")
+    return survivor(
+        dated.select(
+            "id",
+            "opportunity_id",
+            "partner_id",
+            kind=ibis.literal("link"),
+            occurred_at=dated.recorded_at,
+            recorded_at=dated.recorded_at,
+        ),
+        "partner_id",
+    )
+
+
+def late_since(late_stages: tuple[str, ...]) -> ir.Table:
+    """`opportunity_id`, `late_at`: since when nobody can influence it any more."""
+    history = rows("stage_history")
+    entered = history.filter(ibis.coalesce(history.stage, "").strip().lower().isin(late_stages))
+    return entered.group_by("opportunity_id").agg(late_at=entered["at"].min())
+
+
+def evidence(*, strong: tuple[str, ...], weak: tuple[str, ...], late_stages: tuple[str, ...], lock_days: int) -> Any:
+    """One row a piece of evidence on an opportunity: `partner_id`, `strong`, `day`, `source_id`.
+
+    It lies between the opening of the opportunity and its close, was written down by then (and the days of the lock),
+    and came before the late stages.
+    """
+    deals, known = rows("credited_deals"), rows("traces")
+    there = known.filter(known.partner_id.notnull()).select(
+        "id", "partner_id", "kind", "occurred_at", "recorded_at", opportunity_id=known.related_id
+    )
+    order = ("id", "opportunity_id", "partner_id", "kind", "occurred_at", "recorded_at")
+    every = ibis.union(*(table.select(*order) for table in (there, _answers(), _links())), distinct=False)
+    worth = every.filter(every.kind.isin((*strong, *weak))).semi_join(rows("partners"), [("partner_id", "id")])
+    late = late_since(late_stages)
+    joined = worth.join(deals, "opportunity_id").left_join(late, "opportunity_id")
+    before_end = joined.closes_at.isnull() | (joined.occurred_at < joined.closes_at)
+    told_in_time = joined.closes_at.isnull() | (joined.recorded_at < joined.closes_at + ibis.interval(days=lock_days))
+    early = joined.late_at.isnull() | (joined.occurred_at < joined.late_at)
+    return joined.filter(
+        joined.occurred_at >= joined.created_at,
+        joined.occurred_at <= moment("as_of"),
+        joined.recorded_at <= moment("as_of"),
+        before_end,
+        told_in_time,
+        early,
+    ).select(
+        "opportunity_id",
+        "partner_id",
+        "occurred_at",
+        strong=joined.kind.isin(strong),
+        kind=joined.kind,
+        day=local_day(joined.occurred_at),
+        source_id=joined.id,
+    )
