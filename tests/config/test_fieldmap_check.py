@@ -72,7 +72,7 @@ def test_a_mapping_that_fits_has_no_finding_and_its_coverage_is_told() -> None:
     assert (found.findings, found.ok, found.reads) == ((), True, 2)
     covered = {coverage.table: coverage for coverage in found.coverage}
     assert covered["partner_links"] == Coverage(
-        "partner_links", ("field",), 3, 7, ("role", "via", "recorded_at", "modified_at")
+        "partner_links", ("field",), 3, 8, ("role", "via", "recorded_at", "share", "modified_at")
     )
     assert covered["quotes"].sources == ()
     assert covered["quotes"].filled == 0

@@ -79,7 +79,8 @@ class Bench:
         """(partner, role, reason, amount, what is lacking), in order."""
         credit(self.mirror, self.policy, given.pop("as_of", AS_OF), **given)
         rows = self.mirror.query(
-            "SELECT partner_id, role, reason, amount, lacking FROM credits ORDER BY opportunity_id, role DESC, partner_id"
+            "SELECT partner_id, role, reason, amount, lacking FROM credits"
+            " ORDER BY opportunity_id, role DESC, partner_id"
         ).to_pylist()
         return [(r["partner_id"], r["role"], r["reason"], r["amount"], r["lacking"]) for r in rows]
 
