@@ -25,6 +25,7 @@ _OPERATIONS: dict[str, Callable[[SoapCall], str]] = {
     "query": reading.run,
     "queryAll": reading.run_all,
     "queryMore": reading.more,
+    "search": reading.find,
     "retrieve": reading.retrieve,
     "getUpdated": reading.updated,
     "getDeleted": reading.deleted,

@@ -1,11 +1,11 @@
-"""query, queryAll, queryMore, retrieve, getUpdated and getDeleted."""
+"""query, queryAll, queryMore, search, retrieve, getUpdated and getDeleted."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from emulators.salesforce import query, replication
+from emulators.salesforce import query, replication, search
 from emulators.salesforce.errors import ApiError
 from emulators.salesforce.ids import to18
 from emulators.salesforce.rest import select, visible_names
@@ -45,6 +45,14 @@ def _page(call: SoapCall, answer: Response) -> str:
     body = json.loads(answer.body)
     locator = body.get("nextRecordsUrl", "").rpartition("/")[2] or None
     return Rows(call.dialect, call.org.schema).result("result", body["records"], body["totalSize"], locator)
+
+
+def find(call: SoapCall) -> str:
+    """What a SOSL statement finds."""
+    found = search.search(call.org, call.user, call.text("searchString"), call.version)
+    rows = Rows(call.dialect, call.org.schema)
+    records = "".join(f"<searchRecords>{rows.row('record', each)}</searchRecords>" for each in found)
+    return f"<result>{records}</result>"
 
 
 def retrieve(call: SoapCall) -> str:

@@ -47,7 +47,8 @@ class Soap:
         kind = {"u": "partner", "c": "enterprise"}[letter]
         token = escape(self.session if session is None else session)
         text = (
-            '<?xml version="1.0" encoding="utf-8"?><env:Envelope xmlns:env="http://schemas.xmlsoap.org/soap/envelope/" '
+            '<?xml version="1.0" encoding="utf-8"?>'
+            '<env:Envelope xmlns:env="http://schemas.xmlsoap.org/soap/envelope/" '
             f'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:urn="urn:{kind}.soap.sforce.com" '
             f'xmlns:ens="urn:sobject.{kind}.soap.sforce.com"><env:Header><urn:SessionHeader><urn:sessionId>{token}'
             f"</urn:sessionId></urn:SessionHeader>{header}</env:Header><env:Body><urn:{name}>{inner}</urn:{name}>"
@@ -66,24 +67,29 @@ class Soap:
         assert [node.tag for node in body.children] == [f"{name}Response"]
         return body.children[0].children
 
-    def query(self, soql: str, **options: str) -> Node:
+    def plain(self, node: Node) -> object:
+        """An element as text, or as (name, value) pairs; None for nil."""
+        if node.nil:
+            return None
+        return [(child.tag, self.plain(child)) for child in node.children] if node.children else node.text
+
+    def fault(self, answer: requests.Response) -> tuple[int, str, str]:
+        """Status, faultcode and faultstring of a refusal."""
+        body = parse(answer.content).first("Body")
+        found = body.first("Fault") if body else None
+        assert found is not None, answer.text
+        return answer.status_code, found.get("faultcode"), found.get("faultstring")
+
+    def make(self, kind: str, **values: str) -> str:
+        """A new record; its id."""
+        inner = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in values.items())
+        result = self.call("create", f"<urn:sObjects><ens:type>{kind}</ens:type>{inner}</urn:sObjects>")[0]
+        assert result.get("success") == "true", self.plain(result)
+        return result.get("id")
+
+    def query(self, soql: str, header: str = "", letter: str = "u", name: str = "query") -> Node:
         """The QueryResult."""
-        return self.call("query", f"<urn:queryString>{escape(soql)}</urn:queryString>", **options)[0]
-
-
-def inner(node: Node) -> object:
-    """An element as text, or as (name, value) pairs; None for nil."""
-    if node.nil:
-        return None
-    return [(child.tag, inner(child)) for child in node.children] if node.children else node.text
-
-
-def fault(answer: requests.Response) -> tuple[int, str, str]:
-    """Status, faultcode and faultstring."""
-    body = parse(answer.content).first("Body")
-    found = body.first("Fault") if body else None
-    assert found is not None, answer.text
-    return answer.status_code, found.get("faultcode"), found.get("faultstring")
+        return self.call(name, f"<urn:queryString>{escape(soql)}</urn:queryString>", header, letter)[0]
 
 
 @pytest.fixture(scope="module")
@@ -100,9 +106,3 @@ def soap(tmp_path_factory: pytest.TempPathFactory, founded: Path) -> Iterator[So
     yield found
     found.http.close()
     emulator.stop()
-
-
-@pytest.fixture(scope="session")
-def told() -> object:
-    """`inner` and `fault`, for files that cannot import this one."""
-    return inner, fault
