@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from emulators.loopback.clock import parse_instant, stored
-from emulators.salesforce import loading, outbound, permissions, storage
+from emulators.salesforce import loading, outbound, permissions, person_accounts, storage
 from emulators.salesforce.access import PERMISSION_OBJECTS
 from emulators.salesforce.errors import DmlError
 from emulators.salesforce.schema import ObjectType
@@ -43,14 +43,6 @@ def after_delete(org: Org, obj: ObjectType, row: dict[str, Any]) -> None:
         org.rights_changed()
     if obj.name in ("Partner", "OpportunityPartner", "AccountPartner"):
         _remove_partner_rows(org, row)
-
-
-def after_undelete(org: Org, obj: ObjectType, row: dict[str, Any]) -> None:
-    """Bring back what hung on the record that was just undeleted."""
-
-
-def after_merge(org: Org, obj: ObjectType, loser: Row, master_id: str) -> None:
-    """What else follows for a record that was merged into another."""
 
 
 def lookup(org: Org, object_name: str, where: str, *values: object) -> dict[str, Any] | None:
@@ -370,11 +362,27 @@ def _object_permissions(change: Change) -> None:
     permissions.check_row(change.row)
 
 
+def _contact(change: Change) -> None:
+    person_accounts.refuse_contact(change)
+    _person_name(change)
+
+
+def _dated_rates(change: Change) -> None:
+    """A rate holds until the next one of its currency starts, the last one for ever."""
+    connection = change.org.connection()
+    sql = "SELECT f_id, f_startdate FROM o_datedconversionrate WHERE f_isocode = ? ORDER BY f_startdate"
+    rates = connection.execute(sql, (change.row.get("IsoCode"),)).fetchall()
+    for place, (rate_id, _) in enumerate(rates):
+        end = rates[place + 1][1] if place + 1 < len(rates) else "9999-12-31"
+        connection.execute("UPDATE o_datedconversionrate SET f_nextstartdate = ? WHERE f_id = ?", (end, rate_id))
+
+
 _BEFORE: dict[str, Callable[[Change], None]] = {
+    "Account": person_accounts.before,
     "Opportunity": _opportunity,
     "Task": _task,
     "Event": _event,
-    "Contact": _person_name,
+    "Contact": _contact,
     "Lead": _person_name,
     "User": _person_name,
     "Partner": _partner,
@@ -386,6 +394,8 @@ _BEFORE: dict[str, Callable[[Change], None]] = {
     "ObjectPermissions": _object_permissions,
 }
 _AFTER: dict[str, Callable[[Change], None]] = {
+    "Account": person_accounts.after,
+    "DatedConversionRate": _dated_rates,
     "Opportunity": _opportunity_history,
     "Partner": _partner_rows,
     "PartnerFundClaim": _claim_totals,

@@ -56,7 +56,7 @@ def load_folder(org: Org, folder: str | Path) -> dict[str, int]:
     declared = root / "fields.json"
     if declared.is_file():
         declare(org, json.loads(declared.read_text(encoding="utf-8")), declared)
-    everything = catalog.load()
+    everything = catalog.load(having=catalog.EXTRAS)
     found = (_sheet(org, path, everything) for path in sorted(root.glob("*.csv")))
     sheets = [sheet for sheet in found if sheet is not None]
     sheets.sort(key=lambda sheet: sheet.obj.name.lower() not in REPLACED)  # later files may be completed from them

@@ -312,6 +312,9 @@ def _check_reference(connection: sqlite3.Connection, change: Change, field: Fiel
         raise DmlError("INVALID_CROSS_REFERENCE_KEY", text, [field.name] if field.name == "RecordTypeId" else [])
     if row.get("IsDeleted"):
         raise DmlError("ENTITY_IS_DELETED", "entity is deleted", http=404)
+    if field.name == "RecordTypeId" and (row.get("SobjectType") != change.obj.name or not row.get("IsActive")):
+        text = f"Record Type ID: this ID value isn't valid for the user: {value}"
+        raise DmlError("INVALID_CROSS_REFERENCE_KEY", text, [field.name])
     if field.name == "OwnerId" and parent.name == "User" and not row.get("IsActive"):
         raise DmlError("INACTIVE_OWNER_OR_USER", "owner or user is inactive.", [field.name])
     _refuse_reference(change, field, parent, value)

@@ -26,6 +26,7 @@ def memory(org: Org, login: Login) -> dict[str, Any]:
 
 def open_org(path: Path, kept: dict[str, Any], clock: Clock) -> Org:
     """The org in that file with what was in memory; custom objects come back with it."""
-    org = Org.open(path, catalog.load(kept_state(path, "without") or ()), clock, kept["seed"])
+    schema = catalog.load(kept_state(path, "without") or (), kept_state(path, "having") or ())
+    org = Org.open(path, schema, clock, kept["seed"])
     org.limits.restore(kept["limits"])
     return org

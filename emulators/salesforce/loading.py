@@ -28,8 +28,15 @@ def found_org(org: Org) -> None:
         for path in sorted(_FOUNDING.glob("*.json")):
             for group in json.loads(path.read_text(encoding="utf-8")):
                 obj = org.schema.object(group["object"])
-                if obj is not None:
+                if obj is not None and _needed(org, group.get("needs", "")):
                     load_raw(org, obj, [_named(org, obj, row, names) for row in group["rows"]])
+
+
+def _needed(org: Org, path: str) -> bool:
+    """Whether the org has the field without which these rows make no sense."""
+    name, _, field = path.partition(".")
+    obj = org.schema.object(name)
+    return not path or (obj is not None and obj.field(field) is not None)
 
 
 def _named(org: Org, obj: ObjectType, row: Mapping[str, Any], names: dict[str, str]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from emulators.salesforce import behaviour, dml, permissions, removal, sharing, storage
+from emulators.salesforce import dml, permissions, removal, sharing, storage
 from emulators.salesforce.errors import DmlError
 from emulators.salesforce.ids import to18
 from emulators.salesforce.schema import FieldType, ObjectType
@@ -87,13 +87,15 @@ def _absorb(
     """Move the loser's children and put it into the bin; the ids that moved."""
     source, target = str(loser["Id"]), str(master["Id"])
     moved: list[str] = []
+    if loser.get("IsPersonAccount") and obj.name == "Account":
+        contacts = [dml.existing(org, org.object("Contact"), str(row["PersonContactId"])) for row in (master, loser)]
+        moved += _absorb(org, connection, org.object("Contact"), contacts[0], contacts[1], actor)
     for child, field in removal.referring(org, obj):
         if not child.name.endswith(("Share", "History")):
             _drop_twins(org, connection, child, field, source, target, actor)
             moved += _move(org, connection, child, field, source, target, actor)
     removal.mark_deleted(org, connection, obj, source, actor)
     connection.execute(f"UPDATE {storage.table(obj)} SET f_masterrecordid = ? WHERE f_id = ?", (target, source))
-    behaviour.after_merge(org, obj, loser, target)
     return moved
 
 

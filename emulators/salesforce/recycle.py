@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from emulators.loopback.clock import stored
-from emulators.salesforce import behaviour, permissions, removal, sharing, storage
+from emulators.salesforce import permissions, removal, sharing, storage
 from emulators.salesforce.errors import DmlError
 from emulators.salesforce.ids import to18
 from emulators.salesforce.schema import ObjectType
@@ -41,7 +41,6 @@ def undelete(org: Org, obj: ObjectType, record_id: str, actor: Actor) -> None:
             connection.execute(
                 f"UPDATE {storage.table(obj)} SET f_masterrecordid = NULL WHERE f_id = ?", (record_id,)
             )
-        behaviour.after_undelete(org, obj, row)
 
 
 def empty(org: Org, record_ids: Sequence[str], actor: Actor) -> list[DmlError | None]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from emulators.salesforce import behaviour, dml, permissions, sharing, storage
+from emulators.salesforce import behaviour, dml, permissions, person_accounts, sharing, storage
 from emulators.salesforce.errors import DmlError
 from emulators.salesforce.schema import FieldType, ObjectType
 
@@ -20,7 +20,7 @@ def delete(org: Org, obj: ObjectType, record_id: str, actor: Actor) -> None:
     with org.transaction() as connection:
         row = dml.existing(org, obj, record_id)
         dml.refuse_record(org, obj, str(row["Id"]), actor, sharing.FULL)
-        refuse_removal(org, obj, row, actor)
+        person_accounts.refuse_removal(obj, row)
         dml.refuse_by_plan(org, obj, str(row["Id"]))
         _bin(org, connection, obj, [str(row["Id"])], actor)
         behaviour.after_delete(org, obj, row)
@@ -34,7 +34,7 @@ def hard_delete(org: Org, obj: ObjectType, record_id: str, actor: Actor) -> None
         if row is None:
             raise DmlError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", http=404)
         dml.refuse_record(org, obj, record_id, actor, sharing.FULL)
-        refuse_removal(org, obj, row, actor)
+        person_accounts.refuse_removal(obj, row)
         dml.refuse_by_plan(org, obj, record_id)
         _bin(org, connection, obj, [record_id], actor)
         purge(org, connection, obj, record_id)
@@ -84,12 +84,6 @@ def _bin(org: Org, connection: sqlite3.Connection, obj: ObjectType, ids: Sequenc
             _bin(org, connection, child, found, actor)
         elif found and field.nillable and not storage_only(child):
             _clear(org, connection, child, field, found, actor)
-
-
-def refuse_removal(org: Org, obj: ObjectType, row: Mapping[str, Any], actor: Actor) -> None:
-    """What may not go by itself: the contact of a person account."""
-    if not actor.system and obj.name == "Contact" and row.get("IsPersonAccount"):
-        raise DmlError("DELETE_FAILED", "Person account contacts can't be deleted; delete the account instead")
 
 
 def storage_only(obj: ObjectType) -> bool:

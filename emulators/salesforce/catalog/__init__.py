@@ -12,15 +12,22 @@ from emulators.salesforce.schema import FieldType, ObjectType, Schema
 from emulators.salesforce.storage import field_from
 
 _OBJECTS = Path(__file__).with_name("objects")
+EXTRAS = frozenset({"personaccounts"})  # features that an org has only when they were switched on, for good
 
 
-def load(without: Iterable[str] = ()) -> Schema:
-    """The standard schema, less the objects and fields of the features named; ValueError for an unknown feature."""
+def load(without: Iterable[str] = (), having: Iterable[str] = ()) -> Schema:
+    """The standard schema, less the objects and fields of the features named, with the extras named.
+
+    ValueError for an unknown feature or extra.
+    """
     absent = {name.strip().lower() for name in without if name.strip()}
+    extras = {name.strip().lower() for name in having if name.strip()}
     objects = _all_objects()
-    known = _features(objects)
-    if absent - known:
-        raise ValueError(f"unknown feature {', '.join(sorted(absent - known))}; known are {', '.join(sorted(known))}")
+    for given, known in ((absent, _features(objects) - EXTRAS), (extras, EXTRAS)):
+        if given - known:
+            text = f"unknown feature {', '.join(sorted(given - known))}; known are {', '.join(sorted(known))}"
+            raise ValueError(text)
+    absent |= EXTRAS - extras
     schema = Schema()
     for obj in objects:
         if obj.feature not in absent:
@@ -32,7 +39,7 @@ def load(without: Iterable[str] = ()) -> Schema:
 
 def features() -> frozenset[str]:
     """The names that `--without` takes."""
-    return _features(_all_objects())
+    return _features(_all_objects()) - EXTRAS
 
 
 def _features(objects: list[ObjectType]) -> frozenset[str]:

@@ -130,7 +130,7 @@ def _aggregate(scope: Scope, call: Call, column: Column) -> Value:
         distinct = "DISTINCT " if call.name == "COUNT_DISTINCT" else ""
         return Value(f"COUNT({distinct}{column.sql})", ValueKind.INTEGER, label, call.position)
     code = currency_of(column) if scope.context.schema.object("CurrencyType") else ""
-    sql = f"{column.sql} / coalesce({rate_sql(code)}, 1.0)" if code else column.sql
+    sql = f"{column.sql} / coalesce({dated_rate_sql(scope, column, code)}, 1.0)" if code else column.sql
     if call.name == "AVG":
         return Value(f"AVG({sql})", ValueKind.NUMBER, label, call.position)
     return Value(f"{call.name}({sql})", kind, label, call.position, column.field)
