@@ -91,7 +91,7 @@ def describe(org: Org, obj: ObjectType, user: str, version: str) -> dict[str, An
         "lookupLayoutable": None,
         "namedLayoutInfos": [],
         "networkScopeFieldName": None,
-        "recordTypeInfos": [_master(url)],
+        "recordTypeInfos": record_types(org, obj, url),
         "searchLayoutable": obj.createable,
         "sobjectDescribeOption": "FULL",
         "supportedScopes": _scopes(obj),
@@ -125,16 +125,31 @@ def _urls(url: str) -> dict[str, str]:
     return {**urls, "rowTemplate": f"{url}/{{ID}}", "sobject": url}
 
 
-def _master(url: str) -> dict[str, Any]:
+def record_types(org: Org, obj: ObjectType, url: str) -> list[dict[str, Any]]:
+    """The object's record types; the Master, which every object has, comes last and is the default without others."""
+    rows: list[Any] = []
+    if obj.field("RecordTypeId") is not None:
+        named = "SELECT f_id, f_name, f_developername, f_isactive FROM o_recordtype"
+        sql = f"{named} WHERE f_sobjecttype = ? ORDER BY f_name"
+        rows = org.connection().execute(sql, (obj.name,)).fetchall()
+    first = next((row[0] for row in rows if row[3]), None)
+    found = [_record_type(url, row[0], row[1], row[2], bool(row[3]), default=row[0] == first) for row in rows]
+    master = _record_type(url, MASTER_RECORD_TYPE, "Master", "Master", active=True, default=first is None)
+    return [*found, master]
+
+
+def _record_type(
+    url: str, record_id: str, name: str, developer_name: str, active: bool, *, default: bool
+) -> dict[str, Any]:
     return {
-        "active": True,
-        "available": True,
-        "defaultRecordTypeMapping": True,
-        "developerName": "Master",
-        "master": True,
-        "name": "Master",
-        "recordTypeId": MASTER_RECORD_TYPE,
-        "urls": {"layout": f"{url}/describe/layouts/{MASTER_RECORD_TYPE}"},
+        "active": active,
+        "available": active,
+        "defaultRecordTypeMapping": default,
+        "developerName": developer_name,
+        "master": record_id == MASTER_RECORD_TYPE,
+        "name": name,
+        "recordTypeId": record_id,
+        "urls": {"layout": f"{url}/describe/layouts/{record_id}"},
     }
 
 
