@@ -9,12 +9,12 @@ from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
 
 from emulators.salesforce.org import Org
-from emulators.salesforce.query import context
 from emulators.salesforce.router import Request, Response, Router, json_response
 from emulators.salesforce.schema import FieldType, ObjectType
 from emulators.salesforce.search import searchable
 from emulators.salesforce.soql import run
 from emulators.salesforce.soql.operands import groupable
+from emulators.salesforce.viewpoint import context
 
 MASTER_RECORD_TYPE = "012000000000000AAA"
 ASSOCIATES_SINCE = 50
@@ -45,7 +45,7 @@ def routes(router: Router) -> None:
 def all_objects(request: Request, org: Org) -> Response:
     """The global describe."""
     shown = [obj for obj in org.schema.objects.values() if not org.access.hidden_object(obj.name)]
-    items = [_head(obj, request.version) for obj in sorted(shown, key=lambda obj: obj.name.lower())]
+    items = [head(obj, request.version) for obj in sorted(shown, key=lambda obj: obj.name.lower())]
     return json_response({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": items})
 
 
@@ -56,7 +56,7 @@ def basic(request: Request, org: Org) -> Response:
     order = " ORDER BY SystemModstamp DESC" if "systemmodstamp" in obj.fields else ""
     soql = f"SELECT Id{', ' + name if name else ''} FROM {obj.name}{order} LIMIT 5"
     recent = list(run(org.connection(), soql, context(org, request.user, request.version)).records)
-    return json_response({"objectDescribe": _head(obj, request.version), "recentItems": recent})
+    return json_response({"objectDescribe": head(obj, request.version), "recentItems": recent})
 
 
 def full(request: Request, org: Org) -> Response:
@@ -78,7 +78,7 @@ def describe(org: Org, obj: ObjectType, user: str, version: str) -> dict[str, An
     url = f"/services/data/v{version}/sobjects/{obj.name}"
     return {
         "actionOverrides": [],
-        **_head(obj, version),
+        **head(obj, version),
         "childRelationships": _children(org, obj),
         "compactLayoutable": obj.createable,
         "fields": [
@@ -153,7 +153,8 @@ def _record_type(
     }
 
 
-def _head(obj: ObjectType, version: str) -> dict[str, Any]:
+def head(obj: ObjectType, version: str) -> dict[str, Any]:
+    """What the global describe and the others tell of an object."""
     url = f"/services/data/v{version}/sobjects/{obj.name}"
     return {
         "activateable": False,

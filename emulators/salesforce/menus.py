@@ -10,11 +10,11 @@ from typing import Any
 
 from emulators.salesforce.errors import ApiError
 from emulators.salesforce.org import Org
-from emulators.salesforce.query import context
 from emulators.salesforce.router import Request, Response, Router, json_response
 from emulators.salesforce.schema import ObjectType
 from emulators.salesforce.search import searchable
 from emulators.salesforce.soql import run
+from emulators.salesforce.viewpoint import context
 
 MAX_RECENT = 200
 _THEME, _COLOR = "theme4", "6f7ccb"

@@ -11,13 +11,13 @@ from typing import Any
 from emulators.salesforce import storage
 from emulators.salesforce.errors import ApiError
 from emulators.salesforce.org import Org
-from emulators.salesforce.query import context
 from emulators.salesforce.router import Request, Response, Router, json_response
 from emulators.salesforce.schema import FieldType, ObjectType
 from emulators.salesforce.search_statement import GROUPS, MAX_ROWS, Returning, Statement, parse, row
 from emulators.salesforce.search_terms import BadSearch, Term, digits_of, read, words_of
 from emulators.salesforce.soql import Context, SoqlError
 from emulators.salesforce.soql.run import records_among
+from emulators.salesforce.viewpoint import context
 
 LIST_UNTIL = 36  # up to this version the answer is a bare list
 _TEXT = frozenset({"string", "textarea", "email", "phone", "url", "combobox"})

@@ -41,6 +41,7 @@ from emulators.salesforce.errors import ApiError, DmlError, not_found
 from emulators.salesforce.org import Org
 from emulators.salesforce.outbound_delivery import Deliveries
 from emulators.salesforce.router import Request, Router, error_response, json_response
+from emulators.salesforce.tooling import resources
 from emulators.salesforce.soap import endpoint
 
 MAX_TARGET = 16_384  # bytes of path and query
@@ -182,7 +183,7 @@ class Emulator(Running):
 
 _MODULES = (
     *(bulk, metadata, replication, usage, query, collections_),
-    *(search, describe, layouts, menus, composite, graph, tree, password_calls, relationships, rest),
+    *(resources, search, describe, layouts, menus, composite, graph, tree, password_calls, relationships, rest),
 )
 
 
