@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from emulators.hubspot import bodies, definitions, labels
 from emulators.hubspot.errors import HubError, invalid, not_found
 from emulators.hubspot.labels import Kind
-from emulators.hubspot.router import Request, Response, Router, json_response, no_content
+from emulators.hubspot.router import DATED, Request, Response, Router, json_response, no_content
 
 if TYPE_CHECKING:
     from emulators.hubspot.portal import Portal
@@ -60,6 +60,13 @@ def demand(portal: Portal, from_type: str, from_id: str, to_type: str, to_id: st
                 f" the limit of {most}",
                 sub_category="crm.associations.ASSOCIATION_LIMIT_EXCEEDED",
             )
+
+
+def most(portal: Portal, one: str, other: str) -> int:
+    """With how many records of another object one record may be associated."""
+    plain = labels.plain(portal, one, other)
+    said = None if plain is None else _of(portal, one, other, plain.category, plain.type_id)
+    return MOST if said is None else said
 
 
 def _of(portal: Portal, one: str, other: str, category: str, type_id: int) -> int | None:
@@ -188,5 +195,7 @@ def _report(request: Request, portal: Portal) -> Response:
         raise invalid(f"Invalid input for path parameter userId: '{user}' is not a number")
     if int(user) != portal.settings.user_id:
         raise not_found(f"User {user} was not found")
-    now = portal.now_text()
-    return json_response({"userId": int(user), "userEmail": "integration@example.com", "enqueueTime": now})
+    at: Any = portal.now_text()
+    if request.version in DATED:
+        at = {"dateOnly": False, "timeZoneShift": 0, "value": portal.now_ms()}
+    return json_response({"userId": int(user), "userEmail": "integration@example.com", "enqueueTime": at})

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from emulators.hubspot import bodies, definitions, labels, properties
 from emulators.hubspot.catalog import OBJECTS, ObjectType
 from emulators.hubspot.errors import HubError, conflict, invalid, not_found
-from emulators.hubspot.router import Request, Response, Router, json_response, no_content
+from emulators.hubspot.router import DATED, Request, Response, Router, json_response, no_content
 
 if TYPE_CHECKING:
     from emulators.hubspot.portal import Portal
@@ -149,6 +149,11 @@ def _printed(portal: Portal, kept: Mapping[str, Any], *, archived: bool = False)
     }
 
 
+def _told(request: Request, printed: dict[str, Any]) -> dict[str, Any]:
+    """Dated versions tell one thing more; the older ones did not when they were recorded."""
+    return printed | {"allowsSensitiveProperties": False} if request.version in DATED else printed
+
+
 def _associations(portal: Portal, type_id: str) -> list[dict[str, Any]]:
     """Both directions, as HubSpot lists them."""
     rows = portal.connection.execute(
@@ -211,18 +216,20 @@ def _list(request: Request, portal: Portal) -> Response:
     rows = portal.connection.execute(
         "SELECT body FROM custom_object WHERE archived = ? ORDER BY number", (int(archived),)
     ).fetchall()
-    return json_response({"results": [_printed(portal, json.loads(body), archived=archived) for (body,) in rows]})
+    return json_response(
+        {"results": [_told(request, _printed(portal, json.loads(body), archived=archived)) for (body,) in rows]}
+    )
 
 
 def _create(request: Request, portal: Portal) -> Response:
     _demand_edition(portal, _WRITE[0])
-    return json_response(_printed(portal, make(portal, request.document())), 201)
+    return json_response(_told(request, _printed(portal, make(portal, request.document()))), 201)
 
 
 def _read(request: Request, portal: Portal) -> Response:
     _demand_edition(portal, _READ[0])
     kept = _kept(portal, request.params["schema"])
-    found = _printed(portal, kept)
+    found = _told(request, _printed(portal, kept))
     if any(each.type_id == kept["objectTypeId"] for each in OBJECTS):
         found["metaType"] = "HUBSPOT"
     return json_response(found)
@@ -301,7 +308,7 @@ def _several(request: Request, portal: Portal) -> Response:
     body, now = request.document(), portal.now_text()
     if body.get("inputs") is None:
         raise invalid("Some required fields were not set: [inputs]")
-    found = [_printed(portal, _kept(portal, each)) for each in bodies.texts(body, "inputs")]
+    found = [_told(request, _printed(portal, _kept(portal, each))) for each in bodies.texts(body, "inputs")]
     for each in found:
         for key, shown in (("properties", "Property"), ("associations", "Association")):
             if not body.get(f"include{shown}Definitions"):

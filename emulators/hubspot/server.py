@@ -31,7 +31,7 @@ _ENDPOINTS = (
     "objects", "batch", "search", "properties", "groups", "schemas", "pipelines", "owners", "labels",
     "association_calls", "campaigns", "account", "currencies", "validations", "journal_calls",
     "list_calls", "imports", "exports", "association_limits",
-    "list_folders", "network_origins",
+    "list_folders", "network_origins", "limits_tracking",
 )  # fmt: skip
 _PLACES = re.compile(r"\{(\w+)\}")
 _CAMPAIGNS = re.compile(r"crm\.(objects|schemas)\.campaigns\.")  # of campaigns, marketing has the scopes

@@ -7,6 +7,7 @@ import os
 import ssl
 import threading
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -35,6 +36,19 @@ def control(call: str, body: Any = None, method: str = "POST") -> Any:
 def real_time() -> None:
     """The portal's clock shows what this machine's does: clients compare signed times with their own."""
     control("clock", {"now": datetime.now(UTC).isoformat().replace("+00:00", "Z")})
+
+
+def text_of(address: str) -> str:
+    """What an address that the portal gave has for anybody who knows it."""
+    with urllib.request.urlopen(address, timeout=20, context=_TLS) as answer:
+        return str(answer.read().decode())
+
+
+def posted(path: str, form: dict[str, str]) -> Any:
+    """The answer to a form, as JSON; None for an empty one."""
+    data = urllib.parse.urlencode(form).encode()
+    with urllib.request.urlopen(URL + path, data, timeout=20, context=_TLS) as answer:
+        return json.loads(answer.read() or "null")
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):
