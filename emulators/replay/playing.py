@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from emulators.loopback.http import Call, Response
 from emulators.replay.recordings import Exchange
 from emulators.replay.shapes import Difference, differences, renamed
+from emulators.salesforce.xml_text import Node, parse
 
 
 class Stage(Protocol):
@@ -113,7 +114,29 @@ def parsed(response: Response) -> Any:
         return None
     if "json" in response.headers.get("Content-Type", ""):
         return json.loads(response.body)
-    return response.body.decode()
+    text = response.body.decode()
+    return xml_tree(text) or text
+
+
+def xml_tree(body: Any) -> Any:
+    """An XML text as nested objects, that shapes can be compared: an element's text, its children, null for nil.
+
+    None for anything else.
+    """
+    if not isinstance(body, str) or not body.startswith("<?xml"):
+        return None
+    root = parse(body.encode())
+    return {root.tag: _tree(root)}
+
+
+def _tree(node: Node) -> Any:
+    if node.nil:
+        return None
+    if not node.children:
+        return node.text
+    tags = dict.fromkeys(child.tag for child in node.children)
+    found = {tag: [_tree(child) for child in node.all(tag)] for tag in tags}
+    return {tag: trees[0] if len(trees) == 1 else trees for tag, trees in found.items()}
 
 
 def _call(stage: Stage, exchange: Exchange) -> Call:
@@ -128,7 +151,7 @@ def _compared(stage: Stage, exchange: Exchange, response: Response, emulated: An
         yield Difference("", "status", str(exchange.status), str(response.status))
         return
     yield from _headers(stage, exchange, response)
-    yield from differences(exchange.response, emulated, stage.names)
+    yield from differences(xml_tree(exchange.response) or exchange.response, emulated, stage.names)
 
 
 def _headers(stage: Stage, exchange: Exchange, response: Response) -> Iterator[Difference]:

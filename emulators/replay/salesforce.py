@@ -11,14 +11,19 @@ from urllib.parse import unquote
 
 from emulators.loopback.clock import Clock
 from emulators.loopback.http import Call, Response
+from emulators.replay.playing import xml_tree
 from emulators.replay.recordings import Exchange
 from emulators.replay.shapes import Difference
-from emulators.salesforce import catalog, oauth
+from emulators.salesforce import catalog, oauth, passwords
 from emulators.salesforce.org import Org
 from emulators.salesforce.schema import FieldType, PicklistValue
 from emulators.salesforce.server import Emulator
 
 _CONTROL = "of-the-replay"
+_SOAP = "/services/Soap/"
+# as in the recordings
+_USERNAME, _PASSWORD, _SESSION = "user@example.com", "REDACTED", "00D4S000000oz4e!REDACTED"
+_CONVERTED = ("accountId", "contactId")
 _WITHOUT = (
     "campaigninfluence",
     "multicurrency",
@@ -43,6 +48,9 @@ class OrgStage:
         self.org = Org.open(folder / "org.db", catalog.load(_WITHOUT), Clock(exchanges[0].at, frozen=True), seed=1)
         self.emulator = Emulator(self.org, oauth.App("an-app", "its-secret"), control_token=_CONTROL)
         self._token = self.emulator.login.issue(self.org.user_id)
+        self.org.update("User", self.org.user_id, {"Username": _USERNAME}, self.org.system())
+        passwords.put(self.org, self.org.user_id, _PASSWORD)
+        self.names[_SESSION] = self._token
         self._found(all_exchanges)
         self._first: dict[str, dict[str, Any]] = {}
         self._foresee()
@@ -52,9 +60,7 @@ class OrgStage:
         self.emulator.stop()
 
     def foreign(self, exchange: Exchange) -> str:
-        """SOAP's login and objects that the catalogue has not."""
-        if exchange.path.startswith("/services/Soap/u/"):
-            return "SOAP login with user name and password (retired for API 65.0 and later)"
+        """Objects that the catalogue has not."""
         if exchange.method == "DELETE" and exchange.query.get("ids", "")[:3] in _TOPICS:
             return _TOPICS[exchange.query["ids"][:3]] + _ABSENT
         absent = [name for name in _named(exchange) if self.org.schema.object(name) is None]
@@ -69,11 +75,11 @@ class OrgStage:
         for record in _records(exchange.response):
             if "Id" in record:
                 self._make(record["Id"])
-            if record.get("IsConverted"):
-                self._convert(record)
 
     def headers(self, exchange: Exchange) -> dict[str, str]:
-        """A session takes the place of the recorded one."""
+        """A session takes the place of the recorded one; SOAP calls carry theirs in the body."""
+        if exchange.path.startswith(_SOAP):
+            return {"content-type": "text/xml", "soapaction": '""'}
         return {"authorization": f"Bearer {self._token}", "content-type": "application/json"}
 
     def send(self, call: Call) -> Response:
@@ -84,13 +90,25 @@ class OrgStage:
         return found
 
     def learn(self, exchange: Exchange, emulated: Any) -> None:
-        """Results stand in the order of the records that were sent."""
+        """Results stand in the order of the records that were sent; a converted lead tells what it became."""
+        if exchange.path.startswith(_SOAP):
+            self._learn_converted(xml_tree(exchange.response), emulated)
+            return
         recorded = exchange.response if isinstance(exchange.response, list) else [exchange.response]
         answered = emulated if isinstance(emulated, list) else [emulated]
         if exchange.method == "POST":
             for one, other in zip(recorded, answered, strict=False):
                 if isinstance(one, dict) and isinstance(other, dict) and one.get("id") and other.get("id"):
                     self._name(one["id"], other["id"])
+
+    def _learn_converted(self, recorded: Any, emulated: Any) -> None:
+        ends = []
+        for each in (recorded, emulated):
+            body = each["Envelope"]["Body"]
+            ends.append(body.get("convertLeadResponse", {}).get("result", {}))
+        for name in _CONVERTED:
+            if ends[0].get(name) and ends[1].get(name):
+                self._name(ends[0][name], ends[1][name])
 
     def explained(self, exchange: Exchange, difference: Difference) -> str:
         """One of the reasons below, or none."""
@@ -164,15 +182,6 @@ class OrgStage:
         if answer.status != 200:
             raise ValueError(f"{obj.name} {recorded_id} cannot be made: {answer.body!r}")
         self._name(recorded_id, json.loads(answer.body)["id"])
-
-    def _convert(self, record: dict[str, Any]) -> None:
-        """What a person did in the recording: the lead has become an account and a contact."""
-        parents = ("ConvertedAccountId", "ConvertedContactId")
-        for name in parents:
-            self._make(record[name])
-        values = {"IsConverted": True, "ConvertedDate": record["ConvertedDate"], "Status": record["Status"]}
-        values |= {name: self.names[record[name]] for name in parents if record[name] in self.names}
-        self.org.update("Lead", self.names[record["Id"]], values, self.org.system())
 
     def _name(self, recorded: str, emulated: str) -> None:
         self.names[recorded] = emulated
@@ -259,5 +268,4 @@ _WHY = (
     _why("more", r"DoNotCall|HasOptedOutOfEmail", _RECORD, "fields that the recorded user's profile hides"),
     _why("type", r"LastReferencedDate|LastViewedDate", _RECORD, "views of records by people are not emulated"),
     _why("type", r"PhotoUrl", _RECORD, "pictures of Social Accounts and Contacts are not emulated"),
-    _why("type", r"records\[\]\.ContactId", r"/query$", "a converted lead's memberships do not pass to its contact"),
 )

@@ -43,10 +43,18 @@ def _conversion(call: SoapCall, node: Node) -> Write:
             "Status": node.get("convertedStatus"),
         }
         call.org.update("Lead", str(lead["Id"]), {**values, **ends}, call.org.system())
+        _pass_memberships(call.org, str(lead["Id"]), contact)
         made = {"accountId": account, "contactId": contact, "leadId": lead["Id"], "opportunityId": opportunity}
         return {"success": True, "errors": [], "made": made}
 
     return write
+
+
+def _pass_memberships(org: Org, lead: str, contact: str) -> None:
+    """The lead's campaign memberships become the contact's as well."""
+    sql = "SELECT f_id FROM o_campaignmember WHERE f_leadid = ? AND f_contactid IS NULL AND f_isdeleted = 0"
+    for (member,) in org.connection().execute(sql, (lead,)).fetchall():
+        org.update("CampaignMember", member, {"ContactId": contact}, org.system())
 
 
 def _lead(org: Org, node: Node) -> dict[str, Any]:
