@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal, localcontext
-from typing import TYPE_CHECKING
+from decimal import Context, Decimal
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from emulators.hubspot import currencies, pipelines
 from emulators.hubspot.values import instant
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
     from emulators.hubspot.records import Record
 
 _DAY = 86_400_000
+_EXACT = Context(prec=200)  # digits: no product is rounded
 _NOUGHT = (
     "hs_num_associated_active_deal_registrations",
     "hs_num_associated_deal_registrations",
@@ -22,16 +26,60 @@ _NOUGHT = (
 )
 
 
-def refresh(portal: Portal, type_id: str, record: Record) -> None:
-    """Fill the formulas of a record in place, as of its `modified`; values without a result are taken out."""
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the formulas of deals need to know of the portal: its stages by id, and whether rates are kept."""
+
+    stages: Mapping[str, Mapping[str, Any]]
+    several_currencies: bool
+
+
+def terms(portal: Portal) -> Terms:
+    """The portal's, as they are now."""
+    several = portal.settings.has("multicurrency") and currencies.several(portal)
+    return Terms(pipelines.stages(portal, "0-3"), several)
+
+
+def refresh(portal: Portal, type_id: str, record: Record, known: Terms | None = None) -> None:
+    """Fill the formulas of a record in place, as of its `modified`; values without a result are taken out.
+
+    Who refreshes many records gives the `terms` that hold for all of them.
+    """
     if type_id == "0-3":
-        _deal(portal, record)
+        _deal(portal, record, known or terms(portal))
     elif type_id == "0-2":
         _company(record)
     elif type_id == "0-27":
         _task(record)
 
 
+_WALKED = ("hs_v2_", "hs_date_entered_", "hs_date_exited_", "hs_time_in_")
+_TOUCHED = {
+    "0-3": frozenset({
+        *_NOUGHT, "hs_is_deal_split", "dealstage", "pipeline", "hs_deal_stage_probability", "deal_currency_code",
+        "hs_exchange_rate", "hs_is_closed", "hs_is_closed_won", "hs_is_closed_lost", "hs_is_closed_count",
+        "hs_is_open_count", "hs_closed_won_count", "hs_closed_won_date", "closedate", "hs_open_deal_create_date",
+        "hs_deal_stage_probability_shadow", "amount", "amount_in_home_currency", "hs_closed_amount",
+        "hs_closed_amount_in_home_currency", "hs_projected_amount", "hs_projected_amount_in_home_currency",
+        "hs_forecast_probability", "hs_forecast_amount", "days_to_close", "hs_days_to_close_raw",
+    }),
+    "0-2": frozenset({
+        "hs_task_label", "name", "domain", "website", "lifecyclestage", "closedate", "days_to_close",
+        "hs_days_to_close_raw",
+    }),
+    "0-27": frozenset({
+        "hs_task_status", "hs_task_is_completed", "hs_task_completion_count", "hs_task_completion_date",
+        "hs_timestamp", "hs_task_missed_due_date", "hs_task_missed_due_date_count",
+    }),
+}  # fmt: skip
+
+
+def touches(type_id: str, name: str) -> bool:
+    """Whether `refresh` reads or writes that property: all others may be kept from it."""
+    return name in _TOUCHED.get(type_id, ()) or name.startswith(_WALKED)
+
+
+@lru_cache(maxsize=1000)
 def expanded(text: str) -> str:
     """A number as HubSpot prints a computed one: all digits of its binary fraction ("0.4" -> 0.40000...0625)."""
     return _plain(Decimal(float(text)))
@@ -53,12 +101,12 @@ def _number(values: dict[str, str], name: str) -> Decimal | None:
     return Decimal(text) if text else None
 
 
-def _deal(portal: Portal, record: Record) -> None:
+def _deal(portal: Portal, record: Record, known: Terms) -> None:
     values = record.properties
     for name in _NOUGHT:
         values.setdefault(name, "0")
     values.setdefault("hs_is_deal_split", "false")
-    stage = pipelines.stages(portal, "0-3").get(values.get("dealstage", ""))
+    stage = known.stages.get(values.get("dealstage", ""))
     if stage is not None:
         values.setdefault("pipeline", stage["pipeline"])
     entered = _walk(record, "dealstage")
@@ -66,12 +114,11 @@ def _deal(portal: Portal, record: Record) -> None:
         values.pop("hs_deal_stage_probability", None)
     elif entered or "hs_deal_stage_probability" not in values:
         values["hs_deal_stage_probability"] = expanded(stage["metadata"]["probability"])
-    _exchange(portal, record)
-    with localcontext() as exact:
-        exact.prec = 200
-        probability = None if stage is None else Decimal(stage["metadata"]["probability"])
-        _closed(record, probability)
-        _amounts(values, won=probability is not None and probability >= 1)
+    if known.several_currencies:
+        _exchange(portal, record)
+    probability = None if stage is None else Decimal(stage["metadata"]["probability"])
+    _closed(record, probability)
+    _amounts(values, won=probability is not None and probability >= 1)
     _days(record)
 
 
@@ -94,7 +141,7 @@ def _closed(record: Record, probability: Decimal | None) -> None:
 
 def _amounts(values: dict[str, str], *, won: bool) -> None:
     amount, rate = _number(values, "amount"), _number(values, "hs_exchange_rate")
-    home = amount if amount is None or rate is None else amount * rate
+    home = amount if amount is None or rate is None else _EXACT.multiply(amount, rate)
     _put(values, "amount_in_home_currency", values.get("amount") if rate is None else _text(home))
     _put(values, "hs_closed_amount", values.get("amount") if won else "0")
     _put(values, "hs_closed_amount_in_home_currency", values.get("amount_in_home_currency") if won else "0")
@@ -109,7 +156,7 @@ def _amounts(values: dict[str, str], *, won: bool) -> None:
 def _times(probability: Decimal | None, amount: Decimal | None) -> str | None:
     if probability is None or probability < 0:
         return "0"
-    return None if amount is None else _plain(probability * amount)
+    return None if amount is None else _plain(_EXACT.multiply(probability, amount))
 
 
 def _text(number: Decimal | None) -> str | None:
@@ -119,8 +166,6 @@ def _text(number: Decimal | None) -> str | None:
 def _exchange(portal: Portal, record: Record) -> None:
     """A deal takes the rate of the day on which its currency was set, and keeps it."""
     values = record.properties
-    if not portal.settings.has("multicurrency") or not currencies.several(portal):
-        return
     code = values.setdefault("deal_currency_code", portal.settings.currency)
     if "hs_exchange_rate" not in values:
         rate = currencies.rate(portal, code, record.modified or portal.now_text())

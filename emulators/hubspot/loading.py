@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from importlib import import_module
-from itertools import compress, islice
+from itertools import compress, islice, repeat
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,15 @@ _CALCULATED = frozenset({"0-2", "0-3", "0-27"})  # objects with formulas
 
 
 _Keep = Callable[[str], str]
+_Row = tuple[str, int, str, str, str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """Some records of a file: the rows of the table `record`, and the columns that they were made of."""
+
+    rows: list[_Row]
+    cells: dict[str, Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +104,7 @@ def load_records(portal: Portal, path: Path) -> int:
         rows = csv.reader(file)
         columns = _columns(portal, obj, path, next(rows, []))
         try:
-            return _insert(portal, obj, _read(portal, obj, path, rows, columns), {each.name for each in columns})
+            return _insert(portal, obj, _read(portal, obj, path, rows, columns))
         except (csv.Error, UnicodeError) as bad:
             raise ValueError(f"{path}, after line {rows.line_num}: {bad}") from None
         except sqlite3.IntegrityError:
@@ -103,33 +112,33 @@ def load_records(portal: Portal, path: Path) -> int:
             raise ValueError(f"{path}, line {rows.line_num} or before: {told}") from None
 
 
-def _insert(portal: Portal, obj: ObjectType, found: Iterator[list[Record]], columns: Set[str]) -> int:
-    unique = [name for name in writing.unique_names(portal, obj) if name in columns]
+def _insert(portal: Portal, obj: ObjectType, found: Iterator[_Chunk]) -> int:
+    unique = writing.unique_names(portal, obj)
     count = highest = 0
     with portal.transaction() as connection:
         for chunk in found:
-            rows = [records.row(each) for each in chunk]
-            connection.executemany("INSERT INTO record VALUES (?,?,?,?,?,?)", rows)
-            connection.executemany("INSERT OR IGNORE INTO unique_value VALUES (?,?,?,?)", _unique(chunk, unique))
-            if "hs_merged_object_ids" in columns:
-                connection.executemany("INSERT OR REPLACE INTO merged VALUES (?,?,?)", _merged(chunk))
-            count, highest = count + len(chunk), max(highest, max(row[1] for row in rows))
+            connection.executemany("INSERT INTO record VALUES (?,?,?,?,?,?)", chunk.rows)
+            connection.executemany(
+                "INSERT OR IGNORE INTO unique_value VALUES (?,?,?,?)", _unique(obj.type_id, chunk, unique)
+            )
+            connection.executemany("INSERT OR REPLACE INTO merged VALUES (?,?,?)", _merged(obj.type_id, chunk))
+            count, highest = count + len(chunk.rows), max(highest, max(row[1] for row in chunk.rows))
     portal.id_taken(highest)
     return count
 
 
-def _unique(chunk: Sequence[Record], names: Sequence[str]) -> Iterator[tuple[str, str, str, int]]:
+def _unique(type_id: str, chunk: _Chunk, names: Iterable[str]) -> Iterator[tuple[str, str, str, int]]:
     for name in names:
-        for each in chunk:
-            if each.archived is None and name in each.properties:
-                yield each.type_id, name, each.properties[name].lower(), int(each.id)
+        for value, row in zip(chunk.cells.get(name, ()), chunk.rows, strict=False):
+            if value and row[5] is None:
+                yield type_id, name, value.lower(), row[1]
 
 
-def _merged(chunk: Sequence[Record]) -> Iterator[tuple[str, int, int]]:
-    for each in chunk:
-        for loser in each.properties.get("hs_merged_object_ids", "").split(";"):
+def _merged(type_id: str, chunk: _Chunk) -> Iterator[tuple[str, int, int]]:
+    for losers, row in zip(chunk.cells.get("hs_merged_object_ids", ()), chunk.rows, strict=False):
+        for loser in losers.split(";"):
             if loser:
-                yield each.type_id, int(loser), int(each.id)
+                yield type_id, int(loser), row[1]
 
 
 def _columns(portal: Portal, obj: ObjectType, path: Path, header: Sequence[str]) -> list[_Column]:
@@ -174,11 +183,8 @@ def _number(text: str) -> str:
     return text
 
 
-def _read(
-    portal: Portal, obj: ObjectType, path: Path, rows: Any, columns: Sequence[_Column]
-) -> Iterator[list[Record]]:
+def _read(portal: Portal, obj: ObjectType, path: Path, rows: Any, columns: Sequence[_Column]) -> Iterator[_Chunk]:
     """The file's records, so many at a time; when one does not fit, its line is looked for."""
-    refresh = calculated.refresh if obj.type_id in _CALCULATED else None
     place = next((at for at, each in enumerate(columns) if each.name == "hs_object_id"), None)
     seen: set[str] = set()
     done = 0
@@ -197,7 +203,7 @@ def _read(
             raise
         seen |= fresh
         done += len(chunk)
-        yield _records(portal, obj, [each.name for each in columns], zip(*cells, strict=True), ids, refresh)
+        yield _chunk(portal, obj, {each.name: column for each, column in zip(columns, cells, strict=True)}, ids)
 
 
 def _kept(chunk: Sequence[Sequence[str]], columns: Sequence[_Column]) -> list[Sequence[str]]:
@@ -210,26 +216,40 @@ def _kept(chunk: Sequence[Sequence[str]], columns: Sequence[_Column]) -> list[Se
     ]
 
 
-def _records(
-    portal: Portal,
-    obj: ObjectType,
-    names: Sequence[str],
-    rows: Iterable[Sequence[str]],
-    ids: Sequence[str],
-    refresh: Callable[[Portal, str, Record], None] | None,
-) -> list[Record]:
-    now, found = portal.now_text(), []
-    for row, record_id in zip(rows, ids, strict=True):
-        kept = dict(compress(zip(names, row, strict=True), row))
-        kept.pop("hs_object_id", None)
-        created = kept.pop(obj.created, now)
-        modified = kept.pop(obj.modified, created)
-        record = Record(obj.type_id, record_id, kept, created, modified, kept.pop("archived_at", None))
-        kept["hs_object_source"] = "IMPORT"
-        if refresh is not None:
-            refresh(portal, obj.type_id, record)
-        found.append(record)
-    return found
+def _chunk(portal: Portal, obj: ObjectType, cells: dict[str, Sequence[str]], ids: Sequence[str]) -> _Chunk:
+    """The rows that the table keeps: what stands in the file is written once, formulas see only what they touch."""
+    own, nothing = {"hs_object_id", obj.created, obj.modified, "archived_at"}, ("",) * len(ids)
+    formulas = obj.type_id in _CALCULATED
+    told = [name for name in cells if name not in own]
+    touched = [
+        (at, name)
+        for at, name in enumerate(told)
+        if name == "hs_object_source" or (formulas and calculated.touches(obj.type_id, name))
+    ]
+    names = [name for _, name in touched]
+    parts = [nothing if name in names else records.column(name, cells[name]) for name in told]
+    now = portal.now_text()
+    created = [text or now for text in cells.get(obj.created, nothing)]
+    modified = [text or instead for text, instead in zip(cells.get(obj.modified, nothing), created, strict=True)]
+    archived = [text or None for text in cells.get("archived_at", nothing)]
+    seen = zip(*(cells[name] for name in names), strict=True) if names else repeat((), len(ids))
+    written = zip(*parts, strict=True) if parts else repeat((), len(ids))
+    rows: list[_Row] = []
+    terms = calculated.terms(portal)
+    for record_id, texts, inputs, made, last, gone in zip(
+        ids, written, seen, created, modified, archived, strict=True
+    ):
+        values = dict(compress(zip(names, inputs, strict=True), inputs))
+        values["hs_object_source"] = "IMPORT"
+        if formulas:
+            calculated.refresh(portal, obj.type_id, Record(obj.type_id, record_id, values, made, last, gone), terms)
+        pieces = list(texts)
+        for (at, name), before in zip(touched, inputs, strict=True):
+            if before and name in values:
+                pieces[at] = records.piece(name, values.pop(name))
+        pieces += records.pieces(values)
+        rows.append((obj.type_id, int(record_id), "{" + ",".join(filter(None, pieces)) + "}", made, last, gone))
+    return _Chunk(rows, cells)
 
 
 def _tell_misfit(path: Path, columns: Sequence[_Column], done: int, seen: Set[str]) -> None:

@@ -81,10 +81,26 @@ def row(record: Record) -> tuple[Any, ...]:
 
 def encoded(properties: Mapping[str, str]) -> str:
     """Properties as JSON: written by hand, as a general encoder costs several times as much for texts alone."""
+    return "{" + ",".join(pieces(properties)) + "}"
+
+
+def pieces(properties: Mapping[str, str]) -> list[str]:
+    """The members of that JSON."""
     together = "".join(properties.values())
     if together.isprintable() and '"' not in together and "\\" not in together:  # nothing to escape
-        return "{" + ",".join([f'{_NAMES[name]}"{value}"' for name, value in properties.items()]) + "}"
-    return "{" + ",".join([f"{_NAMES[name]}{_quoted(value)}" for name, value in properties.items()]) + "}"
+        return [f'{_NAMES[name]}"{value}"' for name, value in properties.items()]
+    return [f"{_NAMES[name]}{_quoted(value)}" for name, value in properties.items()]
+
+
+def piece(name: str, value: str) -> str:
+    """One member of that JSON."""
+    return _NAMES[name] + _quoted(value)
+
+
+def column(name: str, values: Iterable[str]) -> list[str]:
+    """That member of many records; empty where there is no value."""
+    start = _NAMES[name]
+    return [start + _quoted(value) if value else "" for value in values]
 
 
 class _Names(dict[str, str]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import sqlite3
 from collections.abc import Iterator
 
@@ -19,9 +20,13 @@ def in_bulk(connection: sqlite3.Connection) -> Iterator[None]:
     kept = {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("synchronous", "cache_size")}
     connection.execute("PRAGMA synchronous=OFF")  # a load that the machine loses is made again
     connection.execute("PRAGMA cache_size=-200000")
+    collecting = gc.isenabled()
+    gc.disable()  # rows make no cycles, but enough objects to be searched for them again and again
     try:
         yield
     finally:
+        if collecting:
+            gc.enable()
         for name, value in kept.items():
             connection.execute(f"PRAGMA {name}={value}")
         _journal(connection, "WAL")
