@@ -345,6 +345,7 @@ def org_words(router: OrgRouter, hit: dict[str, str], token: str) -> Vocabulary:
         "user": ids,
         "locator": ("01g000000000001AAA-2000", "x-1"),
         "rest": ("67.0", "67.0/00D"),
+        "number": ("67.0",) * 5 + ("59.0", "64.0", "30.0", "1e9"),
         "id": ids,
     }
     queries = (
@@ -367,17 +368,7 @@ def org_words(router: OrgRouter, hit: dict[str, str], token: str) -> Vocabulary:
         "jobType",
         "updateOnly",
     )
-    envelope = (
-        '<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"><soapenv:Header><SessionHeader '
-        'xmlns="http://soap.sforce.com/2006/04/metadata"><sessionId>{}</sessionId></SessionHeader></soapenv:Header>'
-        '<soapenv:Body><{} xmlns="http://soap.sforce.com/2006/04/metadata">{}</{}></soapenv:Body></soapenv:Envelope>'
-    )
-    soap = (
-        ("deploy", "<ZipFile>x</ZipFile>"),
-        ("checkDeployStatus", "<asyncProcessId>1</asyncProcessId>"),
-        ("nothing", ""),
-    )
-    raw = tuple(envelope.format(token, name, inner, name).encode() for name, inner in soap)
+    raw = _envelopes(token, hit)
     forms = (
         b"grant_type=client_credentials",
         b"grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer&assertion=a.b.c",
@@ -386,8 +377,59 @@ def org_words(router: OrgRouter, hit: dict[str, str], token: str) -> Vocabulary:
     keys = tuple(
         sorted(_keys(bodies) | {"Id", "OwnerId", "AccountId", "Probability", "IsDeleted", "attributes", "url"})
     )
-    headers = {"authorization": f"Bearer {token}"}
+    headers = {"authorization": f"Bearer {token}", "soapaction": '""'}
     return Vocabulary(routes, parameters, queries, keys, values, bodies, raw + forms + files, headers)
+
+
+def _envelopes(token: str, hit: dict[str, str]) -> tuple[bytes, ...]:
+    """SOAP calls of the Metadata API and of both WSDLs of the SOAP API."""
+    account, contact, lead = hit["Account"], hit["Contact"], "00Q000000000001"
+    sobject = "<sObjects><type>{}</type>{}</sObjects>"
+    deep = "<Account>" * 40 + "</Account>" * 40
+    metadata = (
+        ("deploy", "<ZipFile>x</ZipFile>"),
+        ("checkDeployStatus", "<asyncProcessId>1</asyncProcessId>"),
+        ("nothing", ""),
+    )
+    span = "<startDate>{}</startDate><endDate>{}</endDate>"
+    calls = (
+        ("login", "<username>integration@emulated.example</username><password/>"),
+        ("query", "<queryString>SELECT Name, (SELECT LastName FROM Contacts) FROM Account</queryString>"),
+        ("queryAll", "<queryString>SELECT COUNT(Id) FROM</queryString>"),
+        ("queryMore", "<queryLocator>01g000000000001AAA-9999999999999999999999</queryLocator>"),
+        ("search", "<searchString>FIND {a*} RETURNING Account(Id)</searchString>"),
+        ("retrieve", f"<fieldList>Id,Name,,</fieldList><sObjectType>Account</sObjectType><ids>{account}</ids><ids/>"),
+        ("create", sobject.format("Account", "<Name>A</Name><AnnualRevenue>1e999</AnnualRevenue>") * 3),
+        ("create", sobject.format("Contact", f"<LastName>A</LastName><AccountId>{contact}</AccountId>{deep}")),
+        ("update", sobject.format("Account", f"<Id>{account}</Id><fieldsToNull>Name</fieldsToNull><Id>x</Id>")),
+        ("upsert", f"<externalIDFieldName>Id</externalIDFieldName>{sobject.format('Account', '<Name>A</Name>')}"),
+        ("delete", f"<ids>{contact}</ids><ids>0</ids>"),
+        ("undelete", f"<ids>{contact}</ids>"),
+        ("merge", f"<request><masterRecord><type>Contact</type><Id>{contact}</Id></masterRecord></request>"),
+        ("convertLead", f"<leadConverts><leadId>{lead}</leadId><accountId>x</accountId></leadConverts>"),
+        ("getUpdated", f"<sObjectType>Account</sObjectType>{span.format('2026-03-30T00:00:00Z', 'never')}"),
+        (
+            "getDeleted",
+            f"<sObjectType>Account</sObjectType>{span.format('0001-01-01T00:00:00+14:00', '9999-12-31T23:59:59Z')}",
+        ),
+        ("describeSObjects", "<sObjectType>Account</sObjectType><sObjectType/>"),
+        ("describeGlobal", ""),
+        ("getUserInfo", ""),
+    )
+    spaces: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
+        ("http://soap.sforce.com/2006/04/metadata", metadata),
+        ("urn:partner.soap.sforce.com", calls),
+        ("urn:enterprise.soap.sforce.com", calls[:8]),
+    )
+    return tuple(
+        (
+            '<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"><soapenv:Header>'
+            f'<SessionHeader xmlns="{space}"><sessionId>{token}</sessionId></SessionHeader></soapenv:Header>'
+            f'<soapenv:Body><{name} xmlns="{space}">{inner}</{name}></soapenv:Body></soapenv:Envelope>'
+        ).encode()
+        for space, known in spaces
+        for name, inner in known
+    )
 
 
 def _keys(values: object) -> set[str]:

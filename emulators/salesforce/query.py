@@ -36,7 +36,7 @@ _APEX = {
     "id": "Id",
     "reference": "Id",
 }
-_LOCATOR = re.compile(r"(01g[0-9A-Za-z]{12,15})-(\d+)\Z")
+_LOCATOR = re.compile(r"(01g[0-9A-Za-z]{12,15})-([0-9]{1,9})\Z")
 
 
 def routes(router: Router) -> None:

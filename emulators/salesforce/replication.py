@@ -81,7 +81,10 @@ def _instant(request: Request, name: str) -> datetime:
         raise ApiError("INVALID_REPLICATION_DATE", f"{name}: {text} is not a date and time") from None
     if at.tzinfo is None:
         raise ApiError("INVALID_REPLICATION_DATE", f"{name}: {text} has no time zone")
-    return at.astimezone(UTC).replace(second=0, microsecond=0)
+    try:
+        return at.astimezone(UTC).replace(second=0, microsecond=0)
+    except OverflowError:  # in UTC it would be before the year 1 or after 9999
+        raise ApiError("INVALID_REPLICATION_DATE", f"{name}: {text} is not a date and time") from None
 
 
 def _covered(org: Org, end: datetime) -> datetime:

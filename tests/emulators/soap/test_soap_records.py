@@ -237,3 +237,13 @@ def test_a_search_finds_records(soap: Any) -> None:
 )  # fmt: skip
 def test_decimals_are_written_as_java_writes_them(value: float, text: str) -> None:
     assert java_double(value) == text
+
+
+def test_instants_and_locators_beyond_all_numbers_are_refused(soap: Any) -> None:
+    locator = f"<urn:queryLocator>01g000000000001AAA-{'9' * 30}</urn:queryLocator>"
+    assert soap.fault(soap.send("queryMore", locator))[1] == "sf:INVALID_QUERY_LOCATOR"
+    start, end = "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"
+    span = f"<urn:startDate>{start}</urn:startDate><urn:endDate>{end}</urn:endDate>"
+    for name in ("getUpdated", "getDeleted"):
+        answer = soap.send(name, f"<urn:sObjectType>Account</urn:sObjectType>{span}")
+        assert soap.fault(answer)[1] == "sf:INVALID_REPLICATION_DATE"
