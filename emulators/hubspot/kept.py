@@ -22,7 +22,7 @@ def memory(emulator: Emulator) -> dict[str, Any]:
         "last_id": portal.last_id,
         "chance": portal.rng.getstate(),
         "correlations": emulator.correlations.getstate(),
-        "limits": emulator.limits.describe(),
+        "limits": emulator.limits.keep(),
         "retired": sorted(emulator.router.retired),
         "app": {
             "client_id": app.client_id,
@@ -45,7 +45,7 @@ def open_portal(path: Path, kept: dict[str, Any], clock: Clock) -> Portal:
 def recall(emulator: Emulator, kept: dict[str, Any]) -> None:
     """Limits, retired versions and correlation ids as they stood."""
     _stand(emulator.correlations, kept["correlations"])
-    emulator.limits.set(kept["limits"])
+    emulator.limits.restore(kept["limits"])
     emulator.router.retired = set(kept["retired"])
 
 

@@ -78,6 +78,21 @@ class Limits:
             names = Allowance.__slots__
             return {**{name: getattr(self.allowance, name) for name in names}, "used": self._used}
 
+    def keep(self) -> dict[str, Any]:
+        """All of `describe`, and how many seconds ago the calls of the short windows were, as JSON values."""
+        told, now = self.describe(), time.monotonic()
+        with self._lock:
+            recent = {token: [now - at for at in calls] for token, calls in self._recent.items()}
+            return {"told": told, "recent": recent, "searches": [now - at for at in self._searches]}
+
+    def restore(self, kept: dict[str, Any]) -> None:
+        """What `keep` told."""
+        self.set(kept["told"])
+        now = time.monotonic()
+        with self._lock:
+            self._recent = {token: deque(now - ago for ago in ages) for token, ages in kept["recent"].items()}
+            self._searches = deque(now - ago for ago in kept["searches"])
+
     def usage(self) -> tuple[int, int]:
         """Calls made today and calls granted a day."""
         with self._lock:

@@ -68,7 +68,8 @@ class Plane:
             return _json({"error": f"the {TOKEN_HEADER} header does not hold the control token"}, 403)
         try:
             name = call.path.removeprefix(PREFIX + "/").rstrip("/")
-            body = call.body if name in self._raw else parse(call.body) if call.body else {}
+            raw = call.method == "POST" and name in self._raw
+            body = call.body if raw else parse(call.body) if call.body else {}
             found = self.perform(call.method, name, body)
         except ValueError as bad:
             return _json({"error": f"{type(bad).__name__}: {bad}"}, 400)
@@ -83,7 +84,7 @@ class Plane:
             known = ", ".join(f"{each} {name}" for each, name in sorted(self._acts))
             raise Refused(404, f"no {method} {PREFIX}/{name} here; known are {known}")
         try:
-            with contextlib.nullcontext() if name == "restore" else self.gate.shared():
+            with contextlib.nullcontext() if name == "snapshot" else self.gate.shared():
                 return act(body)
         except Exception as bad:
             refused = self.refusal(bad)

@@ -151,7 +151,7 @@ class Running(ABC):
 
     def _steer(self, plane: Plane) -> None:
         plane.add("GET", "snapshot", lambda body: Response(200, self.snapshot(), {"Content-Type": _BYTES}))
-        plane.add_raw("restore", self.restore)
+        plane.add_raw("snapshot", self.restore)
 
     def _browser(self, call: Call) -> Response | None:
         """The page's answer to a browser; None when the call is not one."""

@@ -1,4 +1,4 @@
-"""How the emulators are proved: `python -m emulators.replay recordings` and `python -m emulators.replay fuzz`."""
+"""How the emulators are proved: `python -m emulators replay recordings` and `python -m emulators replay fuzz`."""
 
 from __future__ import annotations
 
@@ -14,11 +14,32 @@ from emulators.replay.recordings import FOLDER
 from emulators.replay.stages import replayed
 from emulators.replay.targets import OrgUnderFire, PortalUnderFire
 
+_DESCRIPTION = """\
+Proves the emulators: what real services were recorded to answer is asked of
+both, and requests that no client should send are thrown at both.
+
+  python -m emulators replay recordings --only hubspot
+  python -m emulators replay fuzz --requests 10000 --seed 2
+"""
+_EPILOG = """\
+python -m emulators replay ACT --help tells the options of each.
+
+exit codes:
+  0  nothing was found
+  1  a difference without a reason, or an answer that the vendor would not give
+  2  the options make no sense
+"""
+
 
 def parser() -> argparse.ArgumentParser:
     """The options."""
-    found = argparse.ArgumentParser(prog="python -m emulators.replay", description=__doc__)
-    acts = found.add_subparsers(dest="act", required=True)
+    found = argparse.ArgumentParser(
+        prog="python -m emulators replay",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    acts = found.add_subparsers(dest="act", required=True, metavar="ACT")
     played = acts.add_parser("recordings", help="play recorded exchanges and tell every difference")
     played.add_argument("--folder", type=Path, default=FOLDER, metavar="DIR", help="where the recordings are")
     played.add_argument("--only", choices=["salesforce", "hubspot"], help="one of the two")

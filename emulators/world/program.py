@@ -9,18 +9,40 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from emulators.loopback.program import Options
 from emulators.world import SIZES, generate
 from emulators.world.editions import FEATURES, leave_out
 from emulators.world.hubspot import translate
 
 CRMS = ("salesforce", "hubspot", "both")
+_DESCRIPTION = """\
+Writes a made-up company, its partners, deals, campaigns and funds, as the
+files that the emulators load. Same seed, size and day: same bytes.
+
+for a Salesforce org, as Data Loader files:
+  python -m emulators world ./world --as-of 2026-03-31
+  python -m emulators salesforce --csv ./world --now 2026-03-31T09:00:00Z
+
+for a HubSpot portal:
+  python -m emulators world ./world --crm hubspot --as-of 2026-03-31
+  python -m emulators hubspot --load ./world --now 2026-03-31T09:00:00Z
+
+the same company in both, a larger one:
+  python -m emulators world ./world --crm both --size medium --seed 7
+"""
+_EPILOG = """\
+It prints one line of JSON a folder: folder, seed, size, as_of, rows. The
+folder's scenarios.json says what should be decided about each partner.
+
+exit codes:
+  0  the files are written
+  2  the options make no sense, or the folder holds CSV files already
+"""
 
 
 def parser() -> argparse.ArgumentParser:
     """The options."""
-    found = argparse.ArgumentParser(
-        prog="python -m emulators world", description="Writes a made-up org as the files that its emulator loads."
-    )
+    found = Options("world", _DESCRIPTION, _EPILOG, "FOLDER [options]")
     found.add_argument("folder", type=Path, help="where the files go; made when absent, must hold no CSV file")
     found.add_argument(
         "--crm", default="salesforce", choices=CRMS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from emulators.loopback.http import Response
 from emulators.loopback.page import steering
@@ -24,6 +25,14 @@ from emulators.loopback.page.html import (
 from emulators.loopback.page.shown import ObjectLine, Panel, Row, Shown, Value
 
 SIZE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Editing:
+    """The field that is being changed, and what was typed for it."""
+
+    field: str
+    given: Mapping[str, str]
 
 
 def overview(frame: Frame) -> Response:
@@ -77,13 +86,18 @@ def listing(frame: Frame, name: str, asked: Mapping[str, str]) -> Response:
     )
 
 
-def record(frame: Frame, name: str, record_id: str, asked: Mapping[str, str]) -> Response:
-    """One record: all fields, its changes, and what hangs together with it; `edit` names the field to change."""
+def record(
+    frame: Frame, name: str, record_id: str, asked: Mapping[str, str], given: Mapping[str, str] | None = None
+) -> Response:
+    """One record: all fields, its changes, and what hangs together with it; `edit` names the field to change.
+
+    `given` is what was typed for it before, when that could not be done.
+    """
     obj = _object(frame, name)
     found = _record(frame, obj, record_id)
     full = [each for each in found.values if each.text]
     empty = [each for each in found.values if not each.text]
-    editing = asked.get("edit", "")
+    editing = Editing(asked.get("edit", ""), given or {})
     fields = tag(
         "section", _fields(frame, obj, found, full, editing), _empty_fields(frame, obj, found, empty, editing)
     )
@@ -99,7 +113,7 @@ def form(frame: Frame, name: str, record_id: str, given: Mapping[str, str]) -> R
     """The form of a new record, or that of a record's field once more; `given`: what was typed."""
     obj = _object(frame, name)
     if record_id:
-        return record(frame, name, record_id, {"edit": given.get("field", "")})
+        return record(frame, name, record_id, {"edit": given.get("field", "")}, given)
     blank = frame.crm.blank(obj.name)
     if blank is None:
         raise Missing(f"Nobody makes records of {name} by hand.")
@@ -205,29 +219,29 @@ def _record_acts(frame: Frame, obj: ObjectLine, found: Shown) -> Html:
     return tag("div", frame.form(f"{place}/delete", button("Put into the bin", "danger")), class_="tools")
 
 
-def _fields(frame: Frame, obj: ObjectLine, found: Shown, values: list[Value], editing: str) -> Html:
+def _fields(frame: Frame, obj: ObjectLine, found: Shown, values: list[Value], editing: Editing) -> Html:
     rows = (_field_line(frame, obj, found, each, editing) for each in values)
     return table(("Field", "Value", tag("th", tag("span", ""), scope="col")), rows, empty="No field holds a value.")
 
 
-def _empty_fields(frame: Frame, obj: ObjectLine, found: Shown, values: list[Value], editing: str) -> Html | None:
+def _empty_fields(frame: Frame, obj: ObjectLine, found: Shown, values: list[Value], editing: Editing) -> Html | None:
     if not values:
         return None
-    inside = any(each.name == editing for each in values)
+    inside = any(each.name == editing.field for each in values)
     summary = tag("summary", f"{len(values)} empty fields")
     return tag("details", summary, _fields(frame, obj, found, values, editing), open=inside)
 
 
-def _field_line(frame: Frame, obj: ObjectLine, found: Shown, each: Value, editing: str) -> list[Html]:
+def _field_line(frame: Frame, obj: ObjectLine, found: Shown, each: Value, editing: Editing) -> list[Html]:
     head = tag(
         "th", each.label, tag("br"), tag("small", f"{each.name} · {each.kind}"), scope="row", id=f"f-{each.name}"
     )
-    if editing == each.name and each.editable and not found.deleted:
+    if editing.field == each.name and each.editable and not found.deleted:
         cancel = link(at("objects", obj.name, found.id), "Cancel", class_="button plain")
         body = frame.form(
             f"objects/{_quoted(obj.name)}/{_quoted(found.id)}/edit",
             hidden("field", each.name),
-            tag("div", _input(each, {}, first=True, bare=True), button("Save"), cancel, class_="row"),
+            tag("div", _input(each, editing.given, first=True, bare=True), button("Save"), cancel, class_="row"),
             class_="edit",
         )
         return [head, tag("td", body, colspan="2")]

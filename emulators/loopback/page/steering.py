@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote, unquote_plus
 
 from emulators.loopback.clock import stored
 from emulators.loopback.faults import RECORD_KINDS, Kind
@@ -212,7 +213,7 @@ def _state(frame: Frame) -> Html:
 
 
 def _call_line(each: Mapping[str, Any]) -> list[Html]:
-    target = each["path"] + (f"?{each['query']}" if each["query"] else "")
+    target = unquote(each["path"]) + (f"?{unquote_plus(each['query'])}" if each["query"] else "")
     return [
         tag("td", each["at"][:23].replace("T", " "), class_="t"),
         tag("td", each["method"]),
