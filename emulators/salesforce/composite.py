@@ -33,8 +33,8 @@ def routes(router: Router) -> None:
         return _batch(router, request, org)
 
     for base in ("/services/data/{version}", "/services/data/{version}/tooling"):
-        router.add("POST", f"{base}/composite", composite)
-        router.add("POST", f"{base}/composite/batch", batch)
+        router.add("POST", f"{base}/composite", composite, since=38)
+        router.add("POST", f"{base}/composite/batch", batch, since=34)
 
 
 def subrequests(body: Any, key: str) -> list[dict[str, Any]]:

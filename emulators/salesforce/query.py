@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from itertools import islice
 from typing import Any, TypeVar
@@ -15,6 +15,7 @@ from emulators.salesforce.errors import ApiError
 from emulators.salesforce.explain import explain
 from emulators.salesforce.org import Org
 from emulators.salesforce.router import JSON_TYPE, Request, Response, Router, json_response
+from emulators.salesforce.schema import ObjectType
 from emulators.salesforce.soql import Context, Result, ResultColumn, SoqlError, run
 from emulators.salesforce.tooling.entities import concerns
 from emulators.salesforce.tooling.tables import ask
@@ -74,11 +75,13 @@ def _checked(act: Callable[[], _T]) -> _T:
 def _answer(request: Request, org: Org, soql: str, seen_by: Context) -> Response:
     if concerns(soql):
         found = ask(org, seen_by, soql, tooling=False)
+        if wants_columns(request):
+            return json_response(column_metadata(found.entity, found.columns))
         return _page(found.total, json.dumps(found.records, ensure_ascii=False), None)
     result = run(org.connection(), soql, seen_by)
     org.limits.check_query(result.total)
-    if request.query.get("columns", "").lower() == "true":
-        return json_response(_columns(result))
+    if wants_columns(request):
+        return json_response(column_metadata(result.entity, result.columns))
     records = iter(result.records)
     size = page_size(request)
     first = list(islice(records, size))
@@ -167,14 +170,19 @@ def _page(total: int, records: str, following: str | None) -> Response:
     return Response(200, body.encode(), {"Content-Type": JSON_TYPE})
 
 
-def _columns(result: Result) -> dict[str, Any]:
-    columns = [_column(column) for column in result.columns]
+def wants_columns(request: Request) -> bool:
+    """Whether the query's column metadata is asked for instead of its rows."""
+    return request.query.get("columns", "").lower() == "true"
+
+
+def column_metadata(entity: ObjectType, columns: Sequence[ResultColumn]) -> dict[str, Any]:
+    """What `columns=true` answers."""
     return {
-        "columnMetadata": columns,
-        "entityName": result.entity.name,
-        "groupBy": any(column.aggregate for column in result.columns),
-        "idSelected": any(column.name.lower() == "id" for column in result.columns),
-        "keyPrefix": result.entity.key_prefix,
+        "columnMetadata": [_column(column) for column in columns],
+        "entityName": entity.name,
+        "groupBy": any(column.aggregate for column in columns),
+        "idSelected": any(column.name.lower() == "id" for column in columns),
+        "keyPrefix": entity.key_prefix,
     }
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 RESERVED = frozenset("?&|!{}[]()^~*:\\\"'+-")
 LONGEST, LONGEST_WITH_OPERATORS = 10_000, 4_000  # characters; beyond, no rows and no operators
+DEEPEST = 50  # parentheses within parentheses
 _CJK = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 _WORD = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+")
 _PIECE = re.compile(r"\d+|[^\W\d_]+")
@@ -35,8 +36,7 @@ class Phrase:
 
     def found(self, fields: Sequence[Sequence[frozenset[str]]]) -> bool:
         """Whether some field has them in a row."""
-        tests = [_test(word) for word in self.words]
-        return any(_within(tests, words) for words in fields)
+        return any(_within(self.words, words) for words in fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,6 @@ class Either:
 
 
 Term = Phrase | Every | Either
-_Test = re.Pattern[str] | str
 
 
 def words_of(text: str) -> list[frozenset[str]]:
@@ -76,21 +75,34 @@ def digits_of(text: str) -> list[frozenset[str]]:
     return [frozenset({"".join(filter(str.isdigit, text))})]
 
 
-def _test(word: str) -> _Test:
-    if "*" not in word and "?" not in word:
-        return word
-    return re.compile("".join({"*": r"\w*", "?": r"\w"}.get(char, re.escape(char)) for char in word))
-
-
-def _within(tests: list[_Test], words: Sequence[frozenset[str]]) -> bool:
-    for start in range(len(words) - len(tests) + 1):
-        if all(_is(test, words[start + step]) for step, test in enumerate(tests)):
+def _within(wanted: tuple[str, ...], words: Sequence[frozenset[str]]) -> bool:
+    for start in range(len(words) - len(wanted) + 1):
+        if all(_is(word, words[start + step]) for step, word in enumerate(wanted)):
             return True
     return False
 
 
-def _is(test: _Test, word: frozenset[str]) -> bool:
-    return test in word if isinstance(test, str) else any(test.fullmatch(piece) for piece in word)
+def _is(wanted: str, word: frozenset[str]) -> bool:
+    if "*" not in wanted and "?" not in wanted:
+        return wanted in word
+    return any(_fits(wanted, piece) for piece in word)
+
+
+def _fits(wanted: str, word: str) -> bool:
+    """Whether a word fits wildcards; never more work than the product of both lengths."""
+    at = place = 0
+    star, mark = -1, 0
+    while place < len(word):
+        if at < len(wanted) and wanted[at] == "*":
+            star, mark, at = at, place, at + 1
+        elif at < len(wanted) and wanted[at] in ("?", word[place]):
+            at, place = at + 1, place + 1
+        elif star >= 0:
+            mark += 1
+            at, place = star + 1, mark
+        else:
+            return False
+    return not wanted[at:].strip("*")
 
 
 def read(text: str, *, lenient: bool = False, offset: int = 6) -> Term | None:
@@ -121,7 +133,8 @@ class _Reader:
     def __init__(self, text: str, lenient: bool, offset: int) -> None:
         self.offset = offset
         self.parts = _parts(text, lenient, offset)
-        self.at = 0
+        self.end = len(text)
+        self.at = self.depth = 0
         if len(text) > LONGEST_WITH_OPERATORS:
             kept = [part for part in self.parts if part.kind in ("word", "phrase")]
             self.parts = [each for part in kept for each in (part, _Part("OR", "OR", part.at))][:-1]
@@ -131,7 +144,7 @@ class _Reader:
 
     def unexpected(self) -> BadSearch:
         part = self.parts[self.at] if self.at < len(self.parts) else None
-        place, found = (part.at, part.text) if part else (0, "}")
+        place, found = (part.at, part.text) if part else (self.end, "}")
         return BadSearch("MALFORMED_SEARCH", f"line 1:{self.offset + place} no viable alternative at '{found}'")
 
     def either(self) -> Term:
@@ -156,10 +169,12 @@ class _Reader:
     def single(self) -> Term:
         if self.kind() == "(":
             self.at += 1
-            inside = self.either()
-            if self.kind() != ")":
+            self.depth += 1
+            inside = self.either() if self.depth <= DEEPEST else None
+            if inside is None or self.kind() != ")":
                 raise self.unexpected()
             self.at += 1
+            self.depth -= 1
             return inside
         if self.kind() not in ("word", "phrase"):
             raise self.unexpected()

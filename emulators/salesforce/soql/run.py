@@ -128,6 +128,8 @@ def records_among(
     if is_aggregate(query) or query.counts_only:
         raise malformed(soql, query.position, "aggregates are not supported in a search")
     plan = compiler.rows(query, entity)
+    if plan.children:
+        raise malformed(soql, query.position, "sub-queries are not supported in a search")
     among = replace(
         plan,
         where=f"({plan.where}) AND t.f_id IN (SELECT value FROM json_each(:among))",

@@ -1,7 +1,7 @@
 """What making, changing and removing a custom field or a validation rule as a record does.
 
-Source: "CustomField" and "ValidationRule" of the Tooling API guide. Fields are made by what deployments use, and
-nobody sees a new one until a permission set shows it.
+Source: "CustomField" and "ValidationRule" of the Tooling API guide. Fields and formulas are judged by what judges
+those of deployments, and nobody sees a new field until a permission set shows it.
 """
 
 from __future__ import annotations
@@ -9,14 +9,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from emulators.salesforce import rules
+from emulators.salesforce import metadata_formulas as formulas
 from emulators.salesforce.errors import DmlError, not_found
 from emulators.salesforce.ids import to18
 from emulators.salesforce.metadata_fields import Problem
 from emulators.salesforce.org import Org
 from emulators.salesforce.schema import FieldType, ObjectType
 from emulators.salesforce.tooling.field_metadata import made_of
-from emulators.salesforce.tooling.formulas import BadFormula, condition_of
 from emulators.salesforce.tooling.rows import custom_fields, field_id, rule_id
 
 _RULE = frozenset({"active", "description", "errorConditionFormula", "errorDisplayField", "errorMessage"})
@@ -68,7 +67,7 @@ def create_rule(org: Org, body: dict[str, Any]) -> str:
     if any(rule["object"] == obj.name and rule.get("name") == short for rule in org.rulebook.listed("e_rule")):
         text = f"There is already a validation rule named {short} on {obj.label}."
         raise DmlError("DUPLICATE_DEVELOPER_NAME", text, ["ValidationName"])
-    return rule_id(org, rules.add(org, obj, _rule(obj, short, metadata)))
+    return rule_id(org, org.rulebook.keep("e_rule", obj, _rule(obj, short, metadata)))
 
 
 def update_rule(org: Org, record_id: str, body: dict[str, Any]) -> None:
@@ -136,9 +135,15 @@ def _rule(obj: ObjectType, name: str, metadata: dict[str, Any]) -> dict[str, Any
     if shown and obj.field(str(shown)) is None:
         raise DmlError("FIELD_INTEGRITY_EXCEPTION", f"Field {shown} does not exist. Check spelling.", ["Metadata"])
     try:
-        condition = condition_of(obj, formula)
-    except BadFormula as bad:
-        raise DmlError("FIELD_INTEGRITY_EXCEPTION", f"Error: {bad}", ["Metadata"]) from None
-    active = metadata.get("active") in (True, "true")
-    body = {"name": name, "active": active, "message": message, **condition}
-    return {**body, "error_field": shown} if shown else body
+        formulas.check(formula, obj)
+    except formulas.BadFormula as bad:
+        raise DmlError("FIELD_INTEGRITY_EXCEPTION", str(bad), ["Metadata"]) from None
+    return {
+        "object": obj.name,
+        "name": name,
+        "active": metadata.get("active") in (True, "true"),
+        "description": metadata.get("description"),
+        "formula": formula,
+        "error_field": shown or None,
+        "message": message,
+    }

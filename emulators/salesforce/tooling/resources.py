@@ -44,6 +44,8 @@ def queried(request: Request, org: Org) -> Response:
     if not soql:
         raise ApiError("MALFORMED_QUERY", "A query string has to be specified")
     found = ask(org, query.context(org, request.user, request.version), soql, tooling=True)
+    if query.wants_columns(request):
+        return json_response(query.column_metadata(found.entity, found.columns))
     return json_response(_body(found))
 
 

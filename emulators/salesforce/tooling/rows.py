@@ -183,12 +183,13 @@ def _validation_rules(org: Org, user: str) -> Iterator[Row]:
         name = str(rule.get("name") or f"Rule_{rule['id']}")
         active = bool(rule.get("active", True))
         metadata = {
-            "active": active, "description": None, "errorConditionFormula": text_of(obj, rule),
+            "active": active, "description": rule.get("description"), "errorConditionFormula": text_of(obj, rule),
             "errorDisplayField": rule.get("error_field"), "errorMessage": rule["message"],
             "shouldEvaluateOnClient": None, "urls": None,
         }  # fmt: skip
         yield {
             "Id": rule_id(org, int(rule["id"])), "ValidationName": name, "Active": active,
+            "Description": rule.get("description"),
             "ErrorDisplayField": rule.get("error_field"), "ErrorMessage": rule["message"],
             "EntityDefinitionId": object_id(org, obj), "Metadata": json.dumps(metadata),
             "FullName": f"{obj.name}.{name}", **_audit(org),

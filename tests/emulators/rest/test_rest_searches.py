@@ -103,11 +103,19 @@ def test_emails_are_found_by_their_parts(stocked: Any) -> None:
         ("FIND {heron} RETURNING Account(WHERE Name = 'x')", "MALFORMED_SEARCH"),
         ("FIND {heron} RETURNING Account(Name) LIMIT many", "MALFORMED_SEARCH"),
         ("FIND {heron} RETURNING Account(COUNT(Id))", "MALFORMED_SEARCH"),
+        ("FIND {heron} RETURNING Account(Id, (SELECT Id FROM Contacts))", "MALFORMED_SEARCH"),
+        ("FIND {" + "(" * 51 + "heron" + ")" * 51 + "}", "MALFORMED_SEARCH"),
     ],
 )
 def test_what_is_no_search_is_refused(stocked: Any, text: str, code: str) -> None:
     status, body = stocked.call("GET", "/search", params={"q": text})
     assert (status, body[0]["errorCode"]) == (400, code)
+
+
+def test_many_wildcards_cost_little(stocked: Any) -> None:
+    stocked.make("Account", Name="a" * 200)
+    assert find(stocked, "FIND {" + "a*" * 60 + "b} RETURNING Account(Name)") == []
+    assert len(find(stocked, "FIND {" + "a*" * 60 + "a} RETURNING Account(Name)")) == 1
 
 
 def test_a_short_term_is_named(stocked: Any) -> None:

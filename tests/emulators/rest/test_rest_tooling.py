@@ -87,6 +87,14 @@ def test_what_an_org_without_code_has_none_of(client: Any, name: str) -> None:
     assert (status, body["size"], body["records"]) == (200, 0, [])
 
 
+@pytest.mark.parametrize("path", ["/tooling/query", "/query"])
+def test_columns_of_definitions_are_told(client: Any, path: str) -> None:
+    soql = "SELECT QualifiedApiName FROM EntityDefinition WHERE QualifiedApiName = 'Account'"
+    status, body = client.call("GET", path, params={"q": soql, "columns": "true"})
+    columns = [one["columnName"] for one in body["columnMetadata"]]
+    assert (status, body["entityName"], columns) == (200, "EntityDefinition", ["QualifiedApiName"])
+
+
 def test_the_orgs_own_users_are_there(client: Any) -> None:
     _, body = ask(client, f"SELECT Id FROM User WHERE Id = '{client.org.user_id}'")
     assert body["records"][0]["attributes"]["url"].startswith("/services/data/v67.0/tooling/sobjects/User/005")
