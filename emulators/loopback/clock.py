@@ -8,8 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 
 def parse_instant(text: str) -> datetime:
-    """ISO text with a zone -> aware UTC datetime; ValueError without a zone."""
-    at = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
+    """ISO text with a zone -> aware UTC datetime; ValueError for anything else, and without a zone."""
+    try:
+        at = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
+    except ValueError:
+        raise ValueError(f"{text!r} is no instant; write it as 2026-03-31T09:00:00Z") from None
     if at.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone; write it as 2026-03-31T09:00:00Z")
     return at.astimezone(UTC)

@@ -84,7 +84,10 @@ def saved(options: Namespace, crm: str, database: Path, *others: str) -> dict[st
         raise ValueError(f"--state begins a new file, but {database} exists; name another --db, or none")
     from emulators.loopback import state
 
-    return state.unpack(options.state, crm, database)
+    try:
+        return state.unpack(options.state, crm, database)
+    except ValueError as bad:
+        raise ValueError(f"--state: {bad}") from None
 
 
 def clock_of(options: Namespace, kept: Mapping[str, Any] | None) -> Clock:

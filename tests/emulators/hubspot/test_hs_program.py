@@ -18,7 +18,7 @@ from emulators.hubspot.loading import load_folder
 
 KEYS = {
     "url", "ca_file", "access_token", "client_id", "client_secret", "refresh_token", "portal_id", "app_id", "user_id",
-    "control_token", "now",
+    "control_token", "now", "page",
 }  # fmt: skip
 COMPANIES = """hs_object_id,name,createdate,hs_lastmodifieddate,archived_at
 11,Acme,2025-01-01T00:00:00Z,2025-06-01T12:00:00.500Z,
