@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import dataclass, field, replace
 
+from emulators.salesforce import metadata_kept as kept
+from emulators.salesforce import metadata_rules as validations
 from emulators.salesforce import metadata_sets as sets
 from emulators.salesforce import storage
 from emulators.salesforce.ids import make_id
@@ -16,7 +18,7 @@ from emulators.salesforce.org import Org
 from emulators.salesforce.schema import FieldType, ObjectType, Schema
 from emulators.salesforce.xml_text import BadXml, Node, parse
 
-_SUPPORTED = ("CustomObject", "CustomField", "PermissionSet")
+SUPPORTED = ("CustomObject", "CustomField", "ValidationRule", "PermissionSet")
 _META = "-meta.xml"
 
 
@@ -63,7 +65,7 @@ class Plan:
                 self._permission_file(path)
         self._strange_files(files)
         self._missing()
-        for kind in _SUPPORTED[::-1]:
+        for kind in SUPPORTED[::-1]:
             for name in package.removals.get(kind, ()):
                 self._removal(kind, name)
 
@@ -71,7 +73,7 @@ class Plan:
 
     def _types(self) -> None:
         for kind in self.package.members:
-            if kind not in _SUPPORTED:
+            if kind not in SUPPORTED:
                 text = f"Unknown type name '{kind}' specified in package.xml"
                 self.components.append(Component(kind, kind, "package.xml", text))
 
@@ -81,7 +83,7 @@ class Plan:
         return name.lower() in names or wild
 
     def _missing(self) -> None:
-        for kind in _SUPPORTED:
+        for kind in SUPPORTED:
             for member in self.package.members.get(kind, ()):
                 if member != "*" and (kind, member.lower()) not in self._seen:
                     text = (
@@ -122,23 +124,25 @@ class Plan:
 
     def _object_file(self, path: str) -> None:
         parts = path.removeprefix("objects/").split("/")
-        if len(parts) == 3 and parts[1] == "fields":
-            name = parts[2].removesuffix(_META).removesuffix(".field")
-            root = self._parsed(path, "CustomField", f"{parts[0]}.{name}")
+        if len(parts) == 3 and parts[1] in ("fields", "validationRules"):
+            kind, suffix, act = _PARTS[parts[1]]
+            name = parts[2].removesuffix(_META).removesuffix(suffix)
+            root = self._parsed(path, kind, f"{parts[0]}.{name}")
             if root is not None:
-                self._field(path, parts[0], root)
+                act(self, path, parts[0], root)
             return
         name = parts[-1].removesuffix(_META).removesuffix(".object")
         root = self._parsed(path, "CustomObject", name)
         if root is None:
             return
         own = name.lower().endswith("__c")
-        if own and (root.first("label") or name.lower() not in self.schema.objects):
+        if not self._bearers(name) or (own and root.first("label")):
             self._object(path, name, root)
         elif self._listed("CustomObject", name):
             self._add("CustomObject", name, path).id = self._id("01I", name)
-        for node in root.all("fields"):
-            self._field(path, name, node)
+        for tag, (_, _, act) in _PARTS.items():
+            for node in root.all(tag):
+                act(self, path, name, node)
 
     def _object(self, path: str, name: str, root: Node) -> None:
         component = self._add("CustomObject", name, path, root)
@@ -151,12 +155,18 @@ class Plan:
             return
         known = self.schema.object(name)
         component.created = known is None
+        source = Node(root.tag, 1, 1, "", [child for child in root.children if child.tag not in _PARTS])
         component.changed = known is None or storage.object_json(known) != storage.object_json(made)
+        component.changed |= kept.differs(self.org, "CustomObject", name, source)
         component.id = self._id("01I", name)
         self.schema.objects[name.lower()] = made
         self._copied.add(name.lower())
         if component.changed:
-            component.apply = lambda: self.org.add_object(self._fresh(made))
+            component.apply = lambda: self._make_object(made, source)
+
+    def _make_object(self, made: ObjectType, source: Node) -> None:
+        self.org.add_object(self._fresh(made))
+        kept.keep(self.org, "CustomObject", made.name, source)
 
     def _fresh(self, made: ObjectType) -> ObjectType:
         """The object with the fields that the org has now; planned fields follow by themselves."""
@@ -186,6 +196,9 @@ class Plan:
         bearers = self._bearers(owner)
         if component.problem:
             return
+        standard = bearers[0].field(node.get("fullName")) if bearers else None
+        if standard is not None and not standard.custom:  # what is retrieved has them; nothing of them can be changed
+            return
         if not bearers:
             component.problem = f"Entity Enumeration or ID: no CustomObject named {owner} found"
             return
@@ -198,11 +211,36 @@ class Plan:
         if known is not None:
             made = replace(made, always_visible=known.always_visible)
         component.created, component.changed = known is None, known is None or not _same(known, made)
+        component.changed |= kept.differs(self.org, "CustomField", full, node)
         component.id = self._id("00N", full)
         for bearer in bearers:
             bearer.fields[made.name.lower()] = made
         if component.changed:
-            component.apply = lambda: self.org.add_custom_field(owner, made)
+            component.apply = lambda: self._make_field(owner, made, node)
+
+    def _make_field(self, owner: str, made: FieldType, node: Node) -> None:
+        self.org.add_custom_field(owner, made)
+        kept.keep(self.org, "CustomField", f"{owner}.{made.name}", node)
+
+    def _rule(self, path: str, owner: str, node: Node) -> None:
+        full = f"{owner}.{node.get('fullName')}"
+        component = self._add("ValidationRule", full, path, node)
+        obj = self.schema.object(owner)
+        if component.problem:
+            return
+        if obj is None:
+            component.problem = f"Entity Enumeration or ID: no CustomObject named {owner} found"
+            return
+        try:
+            wanted = validations.read(node, obj)
+        except Problem as problem:
+            self._blame(component, problem)
+            return
+        known = validations.kept(self.org, owner, wanted["name"])
+        component.created, component.changed = known is None, known is None or {**wanted, "id": known["id"]} != known
+        component.id = self._id("03d", full)
+        if component.changed:
+            component.apply = lambda: validations.store(self.org, self.org.object(owner), wanted)
 
     # -- permission sets ------------------------------------------------------------------------------------------
 
@@ -221,16 +259,24 @@ class Plan:
             return
         known = sets.kept(self.org, name)
         component.created, component.changed = known is None, known != wanted
+        component.changed |= kept.differs(self.org, "PermissionSet", name, root)
         component.id = sets.find(self.org, name) or ""
         if component.changed:
-            component.apply = lambda: sets.store(self.org, wanted)
+            component.apply = lambda: self._make_set(wanted, root)
+
+    def _make_set(self, wanted: sets.PermissionSet, root: Node) -> None:
+        sets.store(self.org, wanted)
+        kept.keep(self.org, "PermissionSet", wanted.name, root)
 
     # -- removals -------------------------------------------------------------------------------------------------
 
     def _removal(self, kind: str, name: str) -> None:
         component = Component(kind, name, "destructiveChanges.xml", deleted=True, changed=True)
         self.components.append(component)
-        act = {"CustomField": self._drop_field, "CustomObject": self._drop_object, "PermissionSet": self._drop_set}
+        act = {
+            "CustomField": self._drop_field, "CustomObject": self._drop_object, "ValidationRule": self._drop_rule,
+            "PermissionSet": self._drop_set,
+        }  # fmt: skip
         action = act[kind](component, name)
         if action is None and not component.problem:
             component.problem, component.warning = f"No {kind} named: {name} found", True
@@ -246,6 +292,7 @@ class Plan:
 
         def act() -> None:
             self.org.remove_custom_field(owner, short)
+            kept.forget(self.org, "CustomField", name)
             for owning in {owner, *(("Task", "Event") if owner.lower() == "activity" else ())}:
                 sets.forget_fields(self.org, f"{owning}.{short}")
 
@@ -262,9 +309,16 @@ class Plan:
                 connection.execute("DELETE FROM e_custom_object WHERE name = ?", (known.name,))
                 connection.execute("DELETE FROM e_custom_field WHERE object = ?", (known.name,))
             self.org.schema.objects.pop(known.name.lower(), None)
+            kept.forget(self.org, "CustomObject", known.name)
             sets.forget_fields(self.org, known.name)
 
         return act
+
+    def _drop_rule(self, component: Component, name: str) -> Callable[[], None] | None:
+        owner, _, short = name.partition(".")
+        if validations.kept(self.org, owner, short) is None:
+            return None
+        return lambda: validations.remove(self.org, self.org.object(owner).name, short)
 
     def _drop_set(self, component: Component, name: str) -> Callable[[], None] | None:
         found = sets.find(self.org, name)
@@ -279,11 +333,22 @@ class Plan:
         return lambda: sets.remove(self.org, found)
 
     def _id(self, prefix: str, name: str) -> str:
-        return make_id(prefix, self.org.pod, zlib.crc32(name.lower().encode()))
+        return component_id(self.org, prefix, name)
 
     def changes(self) -> Iterator[Component]:
         """The components that can be carried out, in order."""
         return (component for component in self.components if not component.failed and component.apply is not None)
+
+
+def component_id(org: Org, prefix: str, name: str) -> str:
+    """The id of a component that is no record; the same for the same name."""
+    return make_id(prefix, org.pod, zlib.crc32(name.lower().encode()))
+
+
+_PARTS: dict[str, tuple[str, str, Callable[[Plan, str, str, Node], None]]] = {
+    "fields": ("CustomField", ".field", Plan._field),
+    "validationRules": ("ValidationRule", ".validationRule", Plan._rule),
+}
 
 
 def _same(known: FieldType, made: FieldType) -> bool:

@@ -41,8 +41,8 @@ from emulators.salesforce.errors import ApiError, DmlError, not_found
 from emulators.salesforce.org import Org
 from emulators.salesforce.outbound_delivery import Deliveries
 from emulators.salesforce.router import Request, Router, error_response, json_response
-from emulators.salesforce.tooling import resources
 from emulators.salesforce.soap import endpoint
+from emulators.salesforce.tooling import resources
 
 MAX_TARGET = 16_384  # bytes of path and query
 _RETIRED, _OLDEST, _LATEST = range(21, 31), rest.OLDEST, rest.LATEST
@@ -182,7 +182,7 @@ class Emulator(Running):
 
 
 _MODULES = (
-    *(bulk, metadata, replication, usage, query, collections_),
+    *(bulk, replication, usage, query, collections_),
     *(resources, search, describe, layouts, menus, composite, graph, tree, password_calls, relationships, rest),
 )
 
@@ -193,6 +193,7 @@ def build_router(login: oauth.Login) -> Router:
     oauth.routes(router, login)
     endpoint.routes(router, login)
     bulk1.routes(router, login)
+    metadata.routes(router, login)
     for module in _MODULES:
         module.routes(router)
     return router

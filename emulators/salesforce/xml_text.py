@@ -118,17 +118,21 @@ def text_of(value: object) -> str:
 
 def enveloped(namespace: str, inner: str, http: int = 200, also: str = "") -> Response:
     """A SOAP 1.1 answer in that default namespace; `also` declares further ones on the envelope."""
+    return _envelope(f'xmlns="{namespace}" xmlns:xsi="{INSTANCE}"{also}', inner, http)
+
+
+def _envelope(declared: str, inner: str, http: int) -> Response:
     text = (
-        f'{DECLARATION}<soapenv:Envelope xmlns:soapenv="{ENVELOPE}" xmlns="{namespace}" xmlns:xsi="{INSTANCE}"{also}>'
+        f'{DECLARATION}<soapenv:Envelope xmlns:soapenv="{ENVELOPE}" {declared}>'
         f"<soapenv:Body>{inner}</soapenv:Body></soapenv:Envelope>"
     )
     return Response(http, text.encode(), {"Content-Type": XML_TYPE})
 
 
 def faulty(namespace: str, code: str, text: str, detail: str = "") -> Response:
-    """A SOAP fault `sf:CODE`, where `sf` is that namespace; always HTTP 500."""
+    """A SOAP fault `sf:CODE`, where `sf` is that namespace; always HTTP 500, its parts in no namespace."""
     fault = f"<faultcode>sf:{code}</faultcode><faultstring>{text_of(text)}</faultstring>{detail}"
-    return enveloped(namespace, f"<soapenv:Fault>{fault}</soapenv:Fault>", 500, f' xmlns:sf="{namespace}"')
+    return _envelope(f'xmlns:sf="{namespace}"', f"<soapenv:Fault>{fault}</soapenv:Fault>", 500)
 
 
 __all__ = ["BadXml", "Node", "element", "enveloped", "faulty", "parse", "text_of"]

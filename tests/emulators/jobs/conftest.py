@@ -42,8 +42,9 @@ class Caller:
         try:
             route, params = self.router.find(method, address.path)
             request = Request(
-                method, address.path, params, dict(parse_qsl(address.query, keep_blank_values=True)), sent, payload,
-                self.user or self.org.user_id, params.get("version", ""), "https://127.0.0.1:1",
+                method, address.path, params=params, headers=sent, body=payload, user=self.user or self.org.user_id,
+                query=dict(parse_qsl(address.query, keep_blank_values=True)), version=params.get("version", ""),
+                base_url="https://127.0.0.1:1",
             )  # fmt: skip
             return route.handler(request, self.org)
         except (ApiError, DmlError) as refused:

@@ -502,4 +502,4 @@ def test_soap_without_a_session_and_with_an_unknown_operation_are_faults(org: Or
     assert (status, "INVALID_SESSION_ID" in text) == (500, True)
     with org.transaction() as connection:
         connection.execute("INSERT INTO e_session VALUES ('token', ?, '2026-03-31T12:00:00.000Z')", (org.user_id,))
-    assert "INVALID_OPERATION" in soap(call, "token", "<met:retrieve/>")[1]
+    assert "INVALID_OPERATION" in soap(call, "token", "<met:fetch/>")[1]
