@@ -1,4 +1,4 @@
-"""`python -m benchmarks [pull|writes|hubspot|decide|all]`: measure, print tables, and write benchmarks/RESULTS.md.
+"""`python -m benchmarks [PART|all]`: measure, print tables, and write benchmarks/RESULTS.md.
 
 RESULTS.md is only written by `all` at full size, so that a quick look never overwrites figures that can be relied on.
 """
@@ -12,11 +12,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table as Grid
 
-from benchmarks import decide, hubspot, hubspot_report, incremental, pull, report, writes
+from benchmarks import decide, emulators, emulators_report, hubspot, hubspot_report, incremental, pull, report, writes
 from benchmarks.report import Report
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
-PARTS = ("pull", "writes", "hubspot", "decide")
+PARTS = ("pull", "writes", "hubspot", "decide", "emulators")
 ROWS = 200_000
 
 
@@ -51,6 +51,10 @@ def _part(found: Report, name: str, rows: int, rounds: int, quick: bool, say: pu
         found.add(*hubspot_report.update_table(hubspot.updates(hubspot.COMPANIES, rounds, say), command))
         say("one changed deal")
         found.add(*hubspot_report.incremental_table(incremental.run("tiny" if quick else "small"), command))
+    elif name == "emulators":
+        made = emulators.run(20_000 if quick else emulators.RECORDS, rounds, say, 0.3 if quick else 2.0)
+        for table, targets in emulators_report.tables(made, command):
+            found.add(table, targets)
     else:
         say("making a mirror")
         found.add(*report.decide_table(decide.run(0.01 if quick else 1.0, 1 if quick else min(rounds, 3)), command))
