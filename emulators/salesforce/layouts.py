@@ -29,6 +29,7 @@ def routes(router: Router) -> None:
     router.add("GET", f"{base}/describe/approvalLayouts", approval_layouts)
     router.add("GET", f"{base}/listviews", list_views)
     router.add("GET", f"{base}/quickActions", quick_actions)
+    router.add("GET", "/services/data/{version}/quickActions", global_actions)
 
 
 def layouts(request: Request, org: Org) -> Response:
@@ -101,6 +102,11 @@ def list_views(request: Request, org: Org) -> Response:
 def quick_actions(request: Request, org: Org) -> Response:
     """No actions."""
     org.object(request.params["object"])
+    return json_response([])
+
+
+def global_actions(request: Request, org: Org) -> Response:
+    """No actions of no object either."""
     return json_response([])
 
 

@@ -1,6 +1,7 @@
 """What the search resources answer: the records whose words match, as SOSL or as parameters ask for them.
 
-Source: "Search", "Parameterized Search" of the REST API guide and "SOSL Limits on Search Results".
+Source: "Search", "Parameterized Search" and "Search Scope and Order" of the REST API guide; "SOSL Limits on Search
+Results" of the SOQL and SOSL reference.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from emulators.salesforce.org import Org
 from emulators.salesforce.router import Request, Response, Router, json_response
 from emulators.salesforce.schema import FieldType, ObjectType
 from emulators.salesforce.search_statement import GROUPS, MAX_ROWS, Returning, Statement, parse, row
-from emulators.salesforce.search_terms import BadSearch, Term, digits_of, read, words_of
+from emulators.salesforce.search_terms import BadSearch, Either, Every, Term, digits_of, read, words_of
 from emulators.salesforce.soql import Context, SoqlError
 from emulators.salesforce.soql.run import records_among
 from emulators.salesforce.viewpoint import context
 
+MOST_TESTS = 400  # beyond, every row is read
 LIST_UNTIL = 36  # up to this version the answer is a bare list
 _TEXT = frozenset({"string", "textarea", "email", "phone", "url", "combobox"})
 _NAMED = frozenset({"firstname", "lastname", "subject", "name"})
@@ -33,8 +35,9 @@ Found = dict[str, Any]
 
 
 def routes(router: Router) -> None:
-    """search and parameterizedSearch."""
+    """search, parameterizedSearch and the objects that both look at."""
     router.add("GET", "/services/data/{version}/search", by_sosl)
+    router.add("GET", "/services/data/{version}/search/scopeOrder", scope_order)
     for method, handler in (("GET", by_parameters), ("POST", by_body)):
         router.add(method, "/services/data/{version}/parameterizedSearch", handler, since=36)
 
@@ -59,6 +62,13 @@ def by_sosl(request: Request, org: Org) -> Response:
         raise ApiError("MALFORMED_SEARCH", "A search string has to be specified")
     statement = _parsed(text)
     return _response(org, request, statement)
+
+
+def scope_order(request: Request, org: Org) -> Response:
+    """The objects of a global search, in the order in which they are searched."""
+    base = f"/services/data/v{request.version}/sobjects"
+    objects = _everything(context(org, request.user, request.version))
+    return json_response([{"type": obj.name, "url": f"{base}/{obj.name}/describe"} for obj in objects])
 
 
 def by_parameters(request: Request, org: Org) -> Response:
@@ -198,11 +208,35 @@ def _matches(org: Org, seen_by: Context, obj: ObjectType, term: Term, group: str
     if not fields:
         return []
     columns = ", ".join(storage.column(field) for field in fields)
-    alive = " WHERE f_isdeleted = 0" if "isdeleted" in obj.fields else ""
+    alive = "f_isdeleted = 0 AND " if "isdeleted" in obj.fields else ""
+    values: list[str] = []
+    likely = _likely(term, fields, values)
+    if len(values) > MOST_TESTS or likely.count("(") > MOST_TESTS:
+        likely, values = "1", []
     cursor = org.connection().cursor()
     cursor.row_factory = None
-    rows = cursor.execute(f"SELECT f_id, {columns} FROM {storage.table(obj)}{alive} ORDER BY f_id")
-    return [found[0] for found in rows if _has(term, fields, found[1:])]
+    sql = f"SELECT f_id, {columns} FROM {storage.table(obj)} WHERE {alive}{likely} ORDER BY f_id"
+    return [found[0] for found in cursor.execute(sql, values) if _has(term, fields, found[1:])]
+
+
+def _likely(term: Term, fields: list[FieldType], values: list[str]) -> str:
+    """SQL that holds for every record which has the words, and for few others: most rows need not be read."""
+    if isinstance(term, Every):
+        return f"({' AND '.join(_likely(one, fields, values) for one in term.terms)})"
+    if isinstance(term, Either):
+        return f"({' OR '.join(_likely(one, fields, values) for one in term.terms)})"
+    chunk = max((part for word in term.words for part in word.replace("?", "*").split("*")), key=len, default="")
+    if len(chunk) < 2 or not chunk.isascii():
+        return "1"
+    tests = []
+    for field in fields:
+        column = storage.column(field)
+        if field.type == "phone" and chunk.isdigit():
+            tests.append(f"{column} IS NOT NULL")  # numbers are found however they are written
+            continue
+        values.append(f"%{chunk}%")
+        tests.append(f"{column} LIKE ? OR {column} GLOB '*[^ -~]*'")  # other letters fold in ways LIKE does not know
+    return f"({' OR '.join(tests)})"
 
 
 def _has(term: Term, fields: list[FieldType], values: tuple[object, ...]) -> bool:

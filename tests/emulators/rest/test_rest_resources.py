@@ -91,6 +91,13 @@ def test_surroundings_answer_in_their_shape(client: Any, path: str, key: str) ->
     assert (status, key in body) == (200, True)
 
 
+def test_there_are_no_actions_and_searches_have_an_order(client: Any) -> None:
+    assert client.call("GET", "/quickActions") == (200, [])
+    assert client.call("GET", "/sobjects/Account/quickActions") == (200, [])
+    order = client.call("GET", "/search/scopeOrder")[1]
+    assert order[0] == {"type": "Account", "url": "/services/data/v67.0/sobjects/Account/describe"}
+
+
 def test_tabs_name_their_objects(client: Any) -> None:
     assert {"Account", "Opportunity"} <= {tab["sobjectName"] for tab in client.call("GET", "/tabs")[1]}
 

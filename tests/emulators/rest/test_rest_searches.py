@@ -112,6 +112,18 @@ def test_what_is_no_search_is_refused(stocked: Any, text: str, code: str) -> Non
     assert (status, body[0]["errorCode"]) == (400, code)
 
 
+@pytest.mark.parametrize("words", ["strasse", "STRASSE*", "gross strasse", "größe OR strasse"])
+def test_letters_are_folded_beyond_ascii(stocked: Any, words: str) -> None:
+    if not find(stocked, "FIND {straße} RETURNING Account(Name)"):
+        stocked.make("Account", Name="Groß Straße")
+    assert find(stocked, f"FIND {{{words}}} RETURNING Account(Name)") == ["Account:Groß Straße"]
+
+
+@pytest.mark.parametrize("joint", [" ", " OR "])
+def test_hundreds_of_words_are_searched_too(stocked: Any, joint: str) -> None:
+    assert find(stocked, f"FIND {{{joint.join(['mill'] * 500)}}} RETURNING Account(Name)") == ["Account:Heron Mill"]
+
+
 def test_many_wildcards_cost_little(stocked: Any) -> None:
     stocked.make("Account", Name="a" * 200)
     assert find(stocked, "FIND {" + "a*" * 60 + "b} RETURNING Account(Name)") == []
