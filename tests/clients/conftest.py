@@ -7,8 +7,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,8 +27,10 @@ ROOT = Path(__file__).parents[2]
 INSTALLED = ROOT / ".clients"
 NODE_MODULES = INSTALLED / "node" / "node_modules"
 NOW = datetime.now(UTC)  # clients sign tokens and ask for changes by the real time, so the CRMs live in it too
+PROXY = Path(__file__).with_name("proxy.py")
+AUTHORITIES = ("NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE")
 START_SECONDS = 60
-SCRIPT_SECONDS = 240
+SCRIPT_SECONDS = 120
 OLDEST_NODE = 22  # of which the newest jsforce and Salesforce CLI still run
 
 
@@ -48,8 +50,7 @@ class Crm:
         """EMULATOR_<KEY> for each key of the ready line, and the authority for Node's and Python's TLS."""
         told = {f"EMULATOR_{key.upper()}": str(value) for key, value in self.ready.items()}
         authority = str(self.ready["ca_file"])
-        names = ("NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE")
-        return told | dict.fromkeys(names, authority) | {"EMULATOR_PRIVATE_KEY": self.private_key}
+        return told | dict.fromkeys(AUTHORITIES, authority) | {"EMULATOR_PRIVATE_KEY": self.private_key}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,23 @@ def clients(tmp_path: Path) -> Clients:
     return Clients(home)
 
 
+@pytest.fixture
+def led(tmp_path: Path) -> Iterator[Callable[[Crm, str], dict[str, str]]]:
+    """`led(crm, "login.salesforce.com")`: the environment in which that name, fixed in a client, leads to `crm`."""
+    with ExitStack() as until_end:
+
+        def lead(crm: Crm, name: str) -> dict[str, str]:
+            command = [sys.executable, PROXY, name, crm.url, str(crm.ready["ca_file"]), tmp_path]
+            program = until_end.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+            until_end.callback(program.terminate)
+            assert program.stdout is not None
+            told = json.loads(program.stdout.readline())
+            trusted = dict.fromkeys(AUTHORITIES, told["ca_file"])
+            return {**trusted, "HTTPS_PROXY": told["proxy"], "https_proxy": told["proxy"], "NO_PROXY": "127.0.0.1"}
+
+        yield lead
+
+
 @contextmanager
 def _running(vendor: str, folder: Path, *options: str) -> Iterator[dict[str, Any]]:
     """An emulator as a process of its own, from its ready line to SIGTERM."""
@@ -173,7 +191,11 @@ def _key_pair(folder: Path) -> tuple[str, Path]:
     made = (
         x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
     )
-    signed = made.not_valid_before(NOW - timedelta(days=1)).not_valid_after(NOW + timedelta(days=365)).sign(key, hashes.SHA256())
+    signed = (
+        made.not_valid_before(NOW - timedelta(days=1))
+        .not_valid_after(NOW + timedelta(days=365))
+        .sign(key, hashes.SHA256())
+    )
     certificate = folder / "jwt.pem"
     certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
     plain = serialization.NoEncryption()

@@ -1,11 +1,12 @@
 // jsforce as its users call it: one line a capability, an AssertionError for what is not as on an org.
 'use strict';
 const assert = require('node:assert/strict');
+const zlib = require('node:zlib');
 const jsforce = require('jsforce');
 
 const { EMULATOR_URL: url, EMULATOR_CLIENT_ID: clientId, EMULATOR_CLIENT_SECRET: clientSecret } = process.env;
 const version = '66.0';
-const refused = (code) => (error) => error.errorCode === code || error.name === code || assert.fail(`${code}: ${error}`);
+const refused = (code) => (error) => error.errorCode === code || error.name === code || `${error.message}`.startsWith(`${code}: `) || assert.fail(`${code}: ${error}`);
 const until = async (look) => {
   for (let n = 0; n < 200; n += 1) {
     const found = await look();
@@ -15,10 +16,52 @@ const until = async (look) => {
   return assert.fail('it did not come to an end');
 };
 
+/** A zip file with these names and texts, stored as they are. */
+function zipped(files) {
+  const [bodies, entries] = [[], []];
+  let at = 0;
+  for (const [name, text] of Object.entries(files)) {
+    const [label, body] = [Buffer.from(name), Buffer.from(text)];
+    const head = Buffer.alloc(26);
+    head.writeUInt16LE(20, 0);
+    head.writeUInt32LE(zlib.crc32(body), 10);
+    head.writeUInt32LE(body.length, 14);
+    head.writeUInt32LE(body.length, 18);
+    head.writeUInt16LE(label.length, 22);
+    const where = Buffer.alloc(14);
+    where.writeUInt32LE(at, 10);
+    bodies.push(Buffer.from('PK\x03\x04'), head, label, body);
+    entries.push(Buffer.from('PK\x01\x02\x14\x00'), head, where, label);
+    at += 30 + label.length + body.length;
+  }
+  const end = Buffer.alloc(18);
+  const count = Object.keys(files).length;
+  const directory = Buffer.concat(entries);
+  end.writeUInt16LE(count, 4);
+  end.writeUInt16LE(count, 6);
+  end.writeUInt32LE(directory.length, 8);
+  end.writeUInt32LE(at, 12);
+  return Buffer.concat([...bodies, directory, Buffer.from('PK\x05\x06'), end]);
+}
+
 async function connect(more = {}) {
   const conn = new jsforce.Connection({ oauth2: { loginUrl: url, clientId, clientSecret }, instanceUrl: url, version, ...more });
   await conn.authorize({ grant_type: 'client_credentials' });
   return conn;
+}
+
+/** What a person does in a browser: fills in the forms of the pages until one of them leads back with a code. */
+async function allow(page, username, password) {
+  let answer = await fetch(page, { redirect: 'manual' });
+  for (const typed of [{ username, password }, { decision: 'allow' }]) {
+    const text = await answer.text();
+    const hidden = [...text.matchAll(/type="hidden" name="([^"]+)" value="([^"]*)"/g)].map(([, name, value]) => [name, value.replaceAll('&amp;', '&')]);
+    const action = new URL(/<form[^>]* action="([^"]+)"/.exec(text)[1], page);
+    answer = await fetch(action, { method: 'POST', redirect: 'manual', body: new URLSearchParams([...hidden, ...Object.entries(typed)]) });
+  }
+  const back = new URL(answer.headers.get('location'));
+  assert.equal(back.searchParams.get('state'), 'mine');
+  return back.searchParams.get('code');
 }
 
 const capabilities = {
@@ -130,30 +173,18 @@ const capabilities = {
     assert.ok((await conn.sobject('Account').deleted(start, end)).deletedRecords.some((row) => row.id === id));
   },
 
-  async metadata_create(conn) {
-    const field = { fullName: 'Account.Js_Key__c', label: 'Js key', type: 'Text', length: 40, externalId: true, unique: true, caseSensitive: false };
-    const made = await conn.metadata.create('CustomField', field);
-    assert.deepEqual([made.success, made.fullName], [true, 'Account.Js_Key__c']);
-    const twice = await conn.metadata.create('CustomField', [field]);
-    assert.equal(twice[0].success, false);
-    const access = { fullName: 'Js', label: 'Js', fieldPermissions: [{ field: 'Account.Js_Key__c', editable: true, readable: true }] };
-    assert.ok((await conn.metadata.upsert('PermissionSet', access)).created);
+  async metadata_deploy(conn) {
+    const packed = zipped({
+      'package.xml': `<?xml version="1.0" encoding="UTF-8"?><Package xmlns="http://soap.sforce.com/2006/04/metadata"><types><members>Account.Js_Key__c</members><name>CustomField</name></types><types><members>Js</members><name>PermissionSet</name></types><version>${version}</version></Package>`,
+      'objects/Account.object': '<?xml version="1.0" encoding="UTF-8"?><CustomObject xmlns="http://soap.sforce.com/2006/04/metadata"><fields><fullName>Js_Key__c</fullName><label>Js key</label><type>Text</type><length>40</length><externalId>true</externalId><unique>true</unique><caseSensitive>false</caseSensitive></fields></CustomObject>',
+      'permissionsets/Js.permissionset': '<?xml version="1.0" encoding="UTF-8"?><PermissionSet xmlns="http://soap.sforce.com/2006/04/metadata"><label>Js</label><fieldPermissions><field>Account.Js_Key__c</field><editable>true</editable><readable>true</readable></fieldPermissions></PermissionSet>',
+    });
+    const told = await conn.metadata.deploy(packed, { singlePackage: true }).complete({ details: true });
+    assert.deepEqual([told.status, told.success, told.numberComponentErrors], ['Succeeded', true, 0]);
+    const rest = await conn.metadata.deployRest(packed, { singlePackage: true, checkOnly: true }).complete();
+    assert.deepEqual([rest.status, rest.checkOnly], ['Succeeded', true]);
     const granted = await conn.query("SELECT Id FROM PermissionSet WHERE Name = 'Js'");
     await conn.sobject('PermissionSetAssignment').create({ AssigneeId: process.env.EMULATOR_USER_ID, PermissionSetId: granted.records[0].Id });
-    const table = { fullName: 'Js_Table__c', label: 'Js table', pluralLabel: 'Js tables', nameField: { type: 'Text', label: 'Name' }, deploymentStatus: 'Deployed', sharingModel: 'ReadWrite' };
-    assert.ok((await conn.metadata.create('CustomObject', table)).success);
-  },
-
-  async metadata_read(conn) {
-    const field = await conn.metadata.read('CustomField', 'Account.Js_Key__c');
-    assert.deepEqual([field.fullName, field.label, field.externalId], ['Account.Js_Key__c', 'Js key', true]);
-    const changed = await conn.metadata.update('CustomField', { ...field, label: 'Js key, changed' });
-    assert.ok(changed.success);
-    assert.equal((await conn.metadata.read('CustomField', 'Account.Js_Key__c')).label, 'Js key, changed');
-    const listed = await conn.metadata.list([{ type: 'CustomObject' }, { type: 'PermissionSet' }], version);
-    assert.ok(listed.some((one) => one.fullName === 'Js_Table__c') && listed.some((one) => one.fullName === 'Js'));
-    const told = await conn.metadata.describe(version);
-    assert.ok(told.metadataObjects.some((one) => one.xmlName === 'CustomObject' && one.childXmlNames.includes('CustomField')));
   },
 
   async upsert(conn) {
@@ -200,7 +231,7 @@ const capabilities = {
         batch.on('queue', () => batch.poll(50, 20000)).on('error', fail).on('response', (told) => job.close().then(() => done(told), fail));
       });
     };
-    const made = await load('Contact', 'insert', {}, [{ LastName: 'Once' }, { LastName: 'Twice' }, { Title: 'nameless' }]);
+    const made = await load('Contact', 'insert', {}, [{ LastName: 'Once', Title: 'a' }, { LastName: 'Twice', Title: 'b\nc' }, { LastName: '', Title: 'nameless' }]);
     assert.deepEqual(made.map((row) => row.success), [true, true, false]);
     assert.match(made[2].errors[0], /^REQUIRED_FIELD_MISSING/);
     const again = await load('Account', 'upsert', { extIdField: 'Js_Key__c' }, [{ Js_Key__c: 'bulk-1', Name: 'Bulk' }]);
@@ -212,20 +243,32 @@ const capabilities = {
     assert.deepEqual(gone.map((row) => row.success), [true, true]);
   },
 
-  async metadata_deploy(conn) {
-    const { zip } = require(process.env.SMOKE_ZIP);
-    const packed = zip({
-      'package.xml': `<?xml version="1.0" encoding="UTF-8"?><Package xmlns="http://soap.sforce.com/2006/04/metadata"><types><members>Account.Js_Deployed__c</members><name>CustomField</name></types><version>${version}</version></Package>`,
-      'objects/Account.object': '<?xml version="1.0" encoding="UTF-8"?><CustomObject xmlns="http://soap.sforce.com/2006/04/metadata"><fields><fullName>Js_Deployed__c</fullName><label>Deployed</label><type>Checkbox</type><defaultValue>false</defaultValue></fields></CustomObject>',
-    });
-    const told = await conn.metadata.deploy(packed, { singlePackage: true }).complete({ details: true });
-    assert.deepEqual([told.status, told.success, told.numberComponentErrors], ['Succeeded', true, 0]);
-    const rest = await conn.metadata.deployRest(packed, { singlePackage: true, checkOnly: true }).complete();
-    assert.equal(rest.status, 'Succeeded');
+  async metadata_create(conn) {
+    const field = { fullName: 'Account.Js_Called__c', label: 'Called', type: 'Text', length: 40 };
+    const made = await conn.metadata.create('CustomField', field);
+    assert.deepEqual([made.success, made.fullName], [true, 'Account.Js_Called__c']);
+    const twice = await conn.metadata.create('CustomField', [field]);
+    assert.equal(twice[0].success, false);
+    const access = { fullName: 'Js_Called', label: 'Called', fieldPermissions: [{ field: 'Account.Js_Called__c', editable: true, readable: true }] };
+    assert.ok((await conn.metadata.upsert('PermissionSet', access)).created);
+    const table = { fullName: 'Js_Table__c', label: 'Js table', pluralLabel: 'Js tables', nameField: { type: 'Text', label: 'Name' }, deploymentStatus: 'Deployed', sharingModel: 'ReadWrite' };
+    assert.ok((await conn.metadata.create('CustomObject', table)).success);
+  },
+
+  async metadata_read(conn) {
+    const field = await conn.metadata.read('CustomField', 'Account.Js_Key__c');
+    assert.deepEqual([field.fullName, field.label, field.externalId], ['Account.Js_Key__c', 'Js key', true]);
+    const changed = await conn.metadata.update('CustomField', { ...field, label: 'Js key, changed' });
+    assert.ok(changed.success);
+    assert.equal((await conn.metadata.read('CustomField', 'Account.Js_Key__c')).label, 'Js key, changed');
+    const listed = await conn.metadata.list([{ type: 'CustomObject' }, { type: 'PermissionSet' }], version);
+    assert.ok(listed.some((one) => one.fullName === 'Js_Table__c') && listed.some((one) => one.fullName === 'Js'));
+    const told = await conn.metadata.describe(version);
+    assert.ok(told.metadataObjects.some((one) => one.xmlName === 'CustomObject' && one.childXmlNames.includes('CustomField')));
   },
 
   async metadata_retrieve(conn) {
-    const asked = { apiVersion: version, singlePackage: true, unpackaged: { version, types: [{ members: ['Account.Js_Deployed__c'], name: 'CustomField' }, { members: ['Js'], name: 'PermissionSet' }] } };
+    const asked = { apiVersion: version, singlePackage: true, unpackaged: { version, types: [{ members: ['Account.Js_Key__c'], name: 'CustomField' }, { members: ['Js'], name: 'PermissionSet' }] } };
     const told = await conn.metadata.retrieve(asked).complete();
     assert.equal(told.status, 'Succeeded');
     const names = told.fileProperties.map((one) => one.fileName).sort();
@@ -234,7 +277,7 @@ const capabilities = {
   },
 
   async metadata_delete(conn) {
-    const told = await conn.metadata.delete('CustomField', ['Account.Js_Deployed__c', 'Account.Never_Was__c']);
+    const told = await conn.metadata.delete('CustomField', ['Account.Js_Called__c', 'Account.Never_Was__c']);
     assert.deepEqual(told.map((one) => one.success), [true, false]);
     assert.ok((await conn.metadata.delete('CustomObject', 'Js_Table__c')).success);
   },
@@ -275,7 +318,8 @@ const capabilities = {
     await conn.request({ method: 'POST', url: `/services/data/v${version}/sobjects/User/${process.env.EMULATOR_USER_ID}/password`, body: JSON.stringify({ NewPassword: 'correct-horse-7' }), headers: { 'content-type': 'application/json' } });
     const who = await new jsforce.Connection({ loginUrl: url, version: '59.0' }).login(username, 'correct-horse-7');
     assert.equal(who.id, process.env.EMULATOR_USER_ID);
-    await assert.rejects(mine.login(username, 'wrong'), refused('INVALID_LOGIN'));
+    await assert.rejects(new jsforce.Connection({ loginUrl: url, version: '59.0' }).login(username, 'wrong'), refused('INVALID_LOGIN'));
+    await assert.rejects(mine.login(username, 'correct-horse-7'), /not available in the API version/);
     const other = new jsforce.Connection({ oauth2: { loginUrl: url, clientId, clientSecret }, version });
     assert.equal((await other.login(username, 'correct-horse-7')).id, process.env.EMULATOR_USER_ID);
   },

@@ -49,7 +49,7 @@ const capabilities = {
 
   async org_display() {
     const told = await sf(['org', 'display']);
-    assert.deepEqual([told.id, told.instanceUrl, told.connectedStatus], [process.env.EMULATOR_ORG_ID, url, 'Connected']);
+    assert.deepEqual([told.id, told.instanceUrl.replace(/\/$/, ''), told.connectedStatus], [process.env.EMULATOR_ORG_ID, url, 'Connected']);
   },
 
   async data_query() {

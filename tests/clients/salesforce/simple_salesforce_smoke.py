@@ -1,4 +1,7 @@
-"""simple-salesforce as its users call it: one line a capability, an AssertionError for what is not as on an org."""
+"""simple-salesforce as its users call it: one line a capability, an AssertionError for what is not as on an org.
+
+https://acme.my.salesforce.com, whose domain the client fixes, leads to the emulator.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,9 @@ import sys
 import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 import requests
-from requests.adapters import HTTPAdapter
 from simple_salesforce import Salesforce, format_external_id, format_soql
 from simple_salesforce.exceptions import (
     SalesforceAuthenticationFailed,
@@ -31,27 +32,12 @@ _PARTS = {
         <types><members>Account.Smoke_Key__c</members><name>CustomField</name></types>
         <types><members>Smoke</members><name>PermissionSet</name></types><version>66.0</version></Package>""",
     "objects/Account.object": f"""<CustomObject {_META}><fields><fullName>Smoke_Key__c</fullName>
-        <label>Smoke key</label><type>Text</type><length>40</length><externalId>true</externalId><unique>false</unique>
-        </fields></CustomObject>""",
+        <label>Smoke key</label><type>Text</type><length>40</length><externalId>true</externalId>
+        <unique>false</unique></fields></CustomObject>""",
     "permissionsets/Smoke.permissionset": f"""<PermissionSet {_META}><label>Smoke</label><fieldPermissions>
         <editable>true</editable><field>Account.Smoke_Key__c</field><readable>true</readable></fieldPermissions>
         </PermissionSet>""",
 }
-
-
-class Aimed(HTTPAdapter):
-    """Sends what goes to https://acme.my.salesforce.com, which the client fixes, to the emulator."""
-
-    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
-        assert request.url is not None
-        request.url = URL + request.url.removeprefix("https://acme.my.salesforce.com")
-        return super().send(request, *args, **options)
-
-
-def aimed() -> requests.Session:
-    session = requests.Session()
-    session.mount("https://acme.my.salesforce.com", Aimed())
-    return session
 
 
 def connect() -> Salesforce:
@@ -70,16 +56,16 @@ def session_id(sf: Salesforce) -> None:
 
 
 def client_credentials(sf: Salesforce) -> None:
-    mine = Salesforce(consumer_key=APP, consumer_secret=SECRET, domain="acme.my", session=aimed())
+    mine = Salesforce(consumer_key=APP, consumer_secret=SECRET, domain="acme.my")
     assert mine.query("SELECT Id FROM Organization")["totalSize"] == 1
     with pytest.raises(SalesforceAuthenticationFailed, match="invalid_client"):
-        Salesforce(consumer_key=APP, consumer_secret="wrong", domain="acme.my", session=aimed())
+        Salesforce(consumer_key=APP, consumer_secret="wrong", domain="acme.my")
 
 
 def jwt_bearer(sf: Salesforce) -> None:
     name = sf.User.get(USER)["Username"]
     given = {"username": name, "consumer_key": APP, "privatekey": os.environ["EMULATOR_PRIVATE_KEY"]}
-    mine = Salesforce(**given, instance_url="acme.my", domain="login", session=aimed())
+    mine = Salesforce(**given, instance_url="acme.my", domain="login")
     assert mine.query("SELECT COUNT() FROM User")["totalSize"] > 10
 
 
@@ -92,7 +78,9 @@ def query(sf: Salesforce) -> None:
     more = sf.query_more(found["nextRecordsUrl"], identifier_is_url=True)
     assert more["done"]
     assert found["totalSize"] == len(found["records"]) + len(more["records"])
-    grouped = sf.query("SELECT StageName, COUNT(Id) n, SUM(Amount) FROM Opportunity GROUP BY StageName ORDER BY StageName")
+    grouped = sf.query(
+        "SELECT StageName, COUNT(Id) n, SUM(Amount) FROM Opportunity GROUP BY StageName ORDER BY StageName"
+    )
     assert {"StageName", "n", "expr0"} <= set(grouped["records"][0])
     with pytest.raises(SalesforceMalformedRequest, match="No such column 'Nothing' on entity 'Account'"):
         sf.query("SELECT Nothing FROM Account")
@@ -117,11 +105,11 @@ def search(sf: Salesforce) -> None:
 
 
 def records(sf: Salesforce) -> None:
-    made = sf.Account.create({"Name": "It's \"quoted\" & Söhne", "NumberOfEmployees": 7})
+    made = sf.Account.create({"Name": 'It\'s "quoted" & Söhne', "NumberOfEmployees": 7})
     assert (made["success"], made["errors"]) == (True, [])
     assert sf.Account.update(made["id"], {"Industry": "Banking"}) == 204
     row = sf.Account.get(made["id"])
-    assert (row["Name"], row["Industry"], row["NumberOfEmployees"]) == ("It's \"quoted\" & Söhne", "Banking", 7)
+    assert (row["Name"], row["Industry"], row["NumberOfEmployees"]) == ('It\'s "quoted" & Söhne', "Banking", 7)
     assert sf.Account.delete(made["id"]) == 204
     with pytest.raises(SalesforceResourceNotFound) as refused:
         sf.Account.get(made["id"])
@@ -180,7 +168,12 @@ def upsert(sf: Salesforce) -> None:
 
 def restful(sf: Salesforce) -> None:
     steps = [
-        {"method": "POST", "url": "/services/data/v66.0/sobjects/Account", "referenceId": "one", "body": {"Name": "A"}},
+        {
+            "method": "POST",
+            "url": "/services/data/v66.0/sobjects/Account",
+            "referenceId": "one",
+            "body": {"Name": "A"},
+        },
         {"method": "GET", "url": "/services/data/v66.0/sobjects/Account/@{one.id}", "referenceId": "two"},
     ]
     done = sf.restful("composite", method="POST", json={"allOrNone": True, "compositeRequest": steps})
@@ -280,15 +273,15 @@ def retrieve(sf: Salesforce) -> None:
 def password(sf: Salesforce) -> None:
     name = sf.User.get(USER)["Username"]
     sf.set_password(USER, "correct-horse-7")
-    mine = Salesforce(username=name, password="correct-horse-7", security_token="", session=aimed(), domain="acme.my")
+    mine = Salesforce(username=name, password="correct-horse-7", security_token="", domain="acme.my")
     assert mine.query("SELECT COUNT() FROM Account")["totalSize"] > 200
     with pytest.raises(SalesforceAuthenticationFailed, match="INVALID_LOGIN"):
-        Salesforce(username=name, password="wrong", security_token="", session=aimed(), domain="acme.my")
+        Salesforce(username=name, password="wrong", security_token="", domain="acme.my")
 
 
 CAPABILITIES: tuple[Callable[[Salesforce], None], ...] = (
     session_id, client_credentials, jwt_bearer, query, query_all, records, describe, replication, deploy, upsert,
-    restful, bulk_2, search, tree_and_graph, tooling, bulk_1, metadata, retrieve, password,
+    restful, bulk_2, search, tree_and_graph, bulk_1, password, tooling, metadata, retrieve,
 )  # fmt: skip
 
 if __name__ == "__main__":
