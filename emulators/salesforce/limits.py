@@ -19,10 +19,7 @@ from emulators.salesforce.storage import record_kb
 
 DAY = timedelta(hours=24)
 _BUCKET = 60.0  # calls are remembered by the minute
-RECORD_KB = 2
 _KEPT = ("daily_max", "concurrent_max", "long_seconds", "pretended", "query_rows", "storage_mb", "_stored_kb")
-_KB = {"Campaign": 8, "CampaignMember": 1}  # what a record of these counts; all others two
-FREE_OF_STORAGE = frozenset({"User", "UserRole", "Group", "GroupMember", "Organization", "Profile", "PermissionSet"})
 
 
 class Limits:

@@ -91,7 +91,7 @@ def _emptied(org: Org, record_id: str, actor: Actor) -> DmlError | None:
         known = connection.execute("SELECT object, hard FROM e_deleted WHERE id = ?", (record_id,)).fetchone()
         obj = org.schema.object(known[0]) if known else None
         if obj is None or known[1]:
-            return DmlError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
+            return DmlError("INVALID_ID_FIELD", "Invalid record id; no recycle bin entry found")
         if not actor.system and not org.sharing.allows(obj, actor.user_id, sharing.FULL, record_id):
             return permissions.no_access()
         _purge_along(org, connection, obj, record_id, _deleted_at(connection, obj, record_id))

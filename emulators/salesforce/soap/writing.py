@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from emulators.salesforce import dml, removal, storage
+from emulators.salesforce import dml
 from emulators.salesforce.collections_ import Result, Write, carried_out, owner_of
 from emulators.salesforce.errors import DmlError
 from emulators.salesforce.ids import to18
@@ -107,12 +107,9 @@ def empty_recycle_bin(call: SoapCall) -> str:
     """Out of the recycle bin, for good."""
 
     def write(record_id: str) -> str:
-        obj = call.org.object(owner_of(call.org, record_id))
-        with call.org.transaction() as connection:
-            row = next(storage.rows(connection, obj, "f_id = ?", record_id), None)
-            if row is None or not row.get("IsDeleted"):
-                raise DmlError("INVALID_ID_FIELD", "Invalid record id; no recycle bin entry found")
-            removal.purge(call.org, connection, obj, record_id)
+        refused = call.org.empty_recycle_bin([record_id], call.actor())[0]
+        if refused is not None:
+            raise refused
         return record_id
 
     return _by_id(call, write)
@@ -128,19 +125,20 @@ def merge(call: SoapCall) -> str:
         def write() -> Result:
             actor, name = call.actor(), record.obj.name
             ids = [to18(each) or each for each in (record.id, *losers)]
-            if record.values:
-                call.org.update(name, ids[0], record.values, actor)
-            call.org.merge(name, ids[0], ids[1:], actor)
-            return {"id": ids[0], "success": True, "errors": [], "merged": ids[1:]}
+            done = call.org.merge(name, ids[0], ids[1:], actor, record.values)
+            return {"id": done.id, "success": True, "errors": [], "merged": done.merged, "related": done.related}
 
         return write
 
     requests = call.nodes("request") or call.nodes("mergeRequests")
     results = carried_out(call.org, [one(node) for node in requests], call.all_or_none())
-    return "".join(
-        printed(result, middle="".join(plain("mergedRecordIds", each) for each in result.get("merged", ())))
-        for result in results
-    )
+    return "".join(_merged(result) for result in results)
+
+
+def _merged(result: Result) -> str:
+    middle = "".join(plain("mergedRecordIds", each) for each in result.get("merged", ()))
+    related = "".join(plain("updatedRelatedIds", each) for each in result.get("related", ()))
+    return printed(result, middle=middle, tail=related)
 
 
 def _by_id(call: SoapCall, act: Callable[[str], str]) -> str:
@@ -165,11 +163,11 @@ def _saved(call: SoapCall, ids: list[str], writes: list[Write]) -> str:
     return "".join(printed({"id": to18(sent), **result}) for sent, result in zip(ids, results, strict=True))
 
 
-def printed(result: Result, head: str = "", middle: str = "") -> str:
-    """One result: `head`, errors, id, `middle`, success."""
+def printed(result: Result, head: str = "", middle: str = "", tail: str = "") -> str:
+    """One result: `head`, errors, id, `middle`, success, `tail`."""
     found = result.get("id")
     told = plain("id", found) if found else nil("id")
-    return f"<result>{head}{errors_of(result)}{told}{middle}{plain('success', result['success'])}</result>"
+    return f"<result>{head}{errors_of(result)}{told}{middle}{plain('success', result['success'])}{tail}</result>"
 
 
 def errors_of(result: Result) -> str:

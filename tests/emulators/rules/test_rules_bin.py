@@ -80,7 +80,7 @@ def test_an_emptied_bin_gives_nothing_back(caller: Any) -> None:
     caller.make("Contact", LastName="Berg", AccountId=account)
     caller.call("DELETE", f"/sobjects/Account/{account}")
     answer = caller.control("POST", "empty_recycle_bin", {"ids": [account, alive]})
-    assert answer == {"errors": [None, "INVALID_CROSS_REFERENCE_KEY: invalid cross reference id"]}
+    assert answer == {"errors": [None, "INVALID_ID_FIELD: Invalid record id; no recycle bin entry found"]}
     assert [row["Name"] for row in _all(caller, "SELECT Name FROM Account")] == ["Lumen"]
     assert _all(caller, "SELECT Id FROM Contact") == []
     start, end = "2026-03-31T00:00:00Z", "2026-04-01T00:00:00Z"
