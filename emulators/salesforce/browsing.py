@@ -18,6 +18,7 @@ _COLUMNS = (
 )  # fmt: skip
 _TEXTS = frozenset({"string", "textarea", "picklist", "multipicklist", "combobox", "email", "phone", "url", "id"})
 _NOT_HERE = (Kind.LOCKED, Kind.MIGRATING, Kind.TIMEOUT)
+_PAST = "OpportunityHistory"
 _LINKS = 12  # records of one child object
 _OWN = frozenset({"Id", "SystemModstamp", "IsDeleted"})
 
@@ -144,7 +145,7 @@ class Browsing:
         changes = [Change(_moment(found.get(at)), told, "", self._name(found.get(by)))
                    for at, told, by in (("LastModifiedDate", "last changed", "LastModifiedById"),
                                         ("CreatedDate", "created", "CreatedById")) if found.get(at)]  # fmt: skip
-        past = self.org.schema.object("OpportunityHistory")
+        past = self.org.schema.object(_PAST)
         if obj.name == "Opportunity" and past is not None:
             where = "f_opportunityid = ? ORDER BY f_createddate DESC, f_id DESC LIMIT 100"
             for each in storage.rows(self.org.connection(), past, where, found["Id"]):
@@ -161,7 +162,12 @@ class Browsing:
         found: list[Related] = []
         for child in self.org.schema.objects.values() if obj.name != "User" else ():
             for field in child.fields.values():
-                if field.type == "reference" and obj.name in field.reference_to and has_column(field):
+                if (
+                    field.type == "reference"
+                    and obj.name in field.reference_to
+                    and has_column(field)
+                    and child.name != _PAST
+                ):
                     alive = " AND f_isdeleted = 0" if child.field("IsDeleted") else ""
                     rows = storage.rows(
                         self.org.connection(), child, f"{column(field)} = ?{alive} LIMIT {_LINKS}", record_id

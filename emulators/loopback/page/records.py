@@ -266,7 +266,7 @@ def _input(each: Value, given: Mapping[str, str], *, first: bool = False, bare: 
         control = tag("textarea", Html("\n"), text, name=name, autofocus=first, rows="4")
     else:
         control = entry(name, text, autofocus=first)
-    return field("New value" if bare else each.label, control, each.kind if bare else f"{each.name} · {each.kind}")
+    return field("New value" if bare else each.label, control, "" if bare else f"{each.name} · {each.kind}")
 
 
 def _related(found: Shown) -> Html | None:

@@ -43,7 +43,7 @@ thead th{border-top:0;color:var(--soft);font-weight:600;font-size:.82rem;white-s
 tbody tr:first-child>*{border-top:0}thead+tbody tr:first-child>*{border-top:1px solid var(--line)}
 tbody tr:hover{background:var(--mark)}
 tbody th{font-weight:500;width:15rem}.card tbody th{width:9rem;color:var(--soft);font-weight:400}
-td{overflow-wrap:anywhere}.value{white-space:pre-wrap}
+td{overflow-wrap:break-word}td code,td bdi{overflow-wrap:anywhere}.value{white-space:pre-wrap}
 .n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .t{white-space:nowrap;font-variant-numeric:tabular-nums}
 code,.id{font:.88em ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
@@ -63,7 +63,7 @@ input,select,textarea,button,.button{font:inherit;font-size:.93rem;color:var(--i
 border:1px solid var(--line);border-radius:7px;padding:.36rem .6rem;max-width:100%}
 input[type=text],input[type=search],input[type=password]{width:15rem}input.short{width:7rem}input.long{width:100%}
 textarea{width:100%;min-height:5rem}input[type=file]{padding:.25rem}
-.fill>label{width:100%}.fill input,.fill select{width:100%}.edit .row label{flex:1 1 18rem}.edit input{width:100%}
+.fill>label{width:100%}.fill input,.fill select{width:100%}.edit .row label{flex:1 1 12rem}.edit input{width:100%}
 button,.button{background:var(--link);border-color:var(--link);color:#fff;font-weight:600;cursor:pointer}
 .button:hover,button:hover{filter:brightness(1.1);text-decoration:none}
 button.plain,.button.plain{background:none;color:var(--link);border-color:var(--line);font-weight:500}
