@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import islice
 from typing import Any, TypeVar
@@ -77,7 +77,7 @@ def _answer(request: Request, org: Org, soql: str, seen_by: Context) -> Response
         found = ask(org, seen_by, soql, tooling=False)
         if wants_columns(request):
             return json_response(column_metadata(found.entity, found.columns))
-        return _page(found.total, json.dumps(found.records, ensure_ascii=False), None)
+        return _page(found.total, _rendered(found.records), None)
     result = run(org.connection(), soql, seen_by)
     org.limits.check_query(result.total)
     if wants_columns(request):
@@ -91,7 +91,7 @@ def _answer(request: Request, org: Org, soql: str, seen_by: Context) -> Response
     if following is not None:
         cursor = _keep(org, request.user, result.total, size, _chain(following, records))
         where = _next(request, cursor, size)
-    return _page(result.total, json.dumps(first, ensure_ascii=False), where)
+    return _page(result.total, _rendered(first), where)
 
 
 def next_page(request: Request, org: Org) -> Response:
@@ -112,7 +112,7 @@ def next_page(request: Request, org: Org) -> Response:
         raise ApiError("INVALID_QUERY_LOCATOR", "invalid query locator")
     end = row["start"] + row["size"]
     following = _next(request, match[1], end) if end < row["total"] else None
-    return _page(row["total"], row["body"].decode(), following)
+    return _page(row["total"], row["body"], following)
 
 
 def page_size(request: Request) -> int:
@@ -133,8 +133,7 @@ def _keep(org: Org, user: str, total: int, size: int, records: Iterator[dict[str
         connection.execute("INSERT INTO e_cursor VALUES (?, ?, ?, ?)", (cursor, user, stored(org.clock.now()), total))
         start = size
         while page := list(islice(records, size)):
-            body = json.dumps(page, ensure_ascii=False).encode()
-            connection.execute("INSERT INTO e_page VALUES (?, ?, ?, ?)", (cursor, start, len(page), body))
+            connection.execute("INSERT INTO e_page VALUES (?, ?, ?, ?)", (cursor, start, len(page), _rendered(page)))
             start += len(page)
         old = "SELECT id FROM e_cursor WHERE user_id = ? ORDER BY created_at DESC, id DESC LIMIT -1 OFFSET ?"
         for (gone,) in connection.execute(old, (user, CURSORS_PER_USER)).fetchall():
@@ -164,10 +163,15 @@ def _next(request: Request, cursor: str, start: int) -> str:
     return f"/services/data/v{request.version}/query/{cursor}-{start}"
 
 
-def _page(total: int, records: str, following: str | None) -> Response:
+def _rendered(records: Sequence[Mapping[str, Any]]) -> bytes:
+    return json.dumps(records, ensure_ascii=False).encode()
+
+
+def _page(total: int, records: bytes, following: str | None) -> Response:
+    """The answer around records that are rendered already: kept pages are sent as they lie in the file."""
     more = f'"done":false,"nextRecordsUrl":"{following}"' if following else '"done":true'
-    body = f'{{"totalSize":{total},{more},"records":{records}}}'
-    return Response(200, body.encode(), {"Content-Type": JSON_TYPE})
+    body = f'{{"totalSize":{total},{more},"records":'.encode() + records + b"}"
+    return Response(200, body, {"Content-Type": JSON_TYPE})
 
 
 def wants_columns(request: Request) -> bool:
