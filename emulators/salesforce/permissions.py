@@ -107,7 +107,6 @@ class Rights:
 
 ALL = Rights(create=True, read=True, edit=True, delete=True, view_all=True, modify_all=True)
 _SETUP_RIGHTS = Rights(read=True, view_all=True)
-_FREE = Rights(create=True, read=True, edit=True, delete=True, view_all=True, modify_all=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +128,7 @@ class UserRights:
             return self._through(BELONGS[name][0])
         if name in GRANTED or obj.custom:
             return self._widened(self.granted.get(name, Rights()))
-        return _FREE
+        return ALL
 
     def _through(self, parent: str) -> Rights:
         mine = self._widened(self.granted.get(parent, Rights()))
