@@ -140,7 +140,8 @@ class Emulator(Running):
 
     def expire(self, call: Call) -> None:
         """End the caller's session."""
-        self.login.revoke(oauth.session_of(self._request(call)))
+        request = self._request(call)
+        self.login.revoke(oauth.session_of(request) or endpoint.session_of(request))
 
     def pattern(self, path: str) -> str:
         """The path with ids and versions replaced."""

@@ -129,10 +129,24 @@ def _version(number: str) -> str:
     raise SoapFault("UNSUPPORTED_API_VERSION", "Invalid Api version specified on URL")
 
 
+def session_of(request: Request) -> str:
+    """The session id in a SOAP call's envelope; empty without one, and for any other call."""
+    if not request.path.startswith("/services/Soap/"):
+        return ""
+    try:
+        return _token(parse(request.body).first("Header"))
+    except BadXml:
+        return ""
+
+
+def _token(header: Node | None) -> str:
+    found = header.first("SessionHeader") if header else None
+    return found.get("sessionId") if found else ""
+
+
 def _caller(login: Login, header: Node | None) -> tuple[str, str]:
     """The session id and its user; REST's access tokens are session ids."""
-    found = header.first("SessionHeader") if header else None
-    token = found.get("sessionId") if found else ""
+    token = _token(header)
     user = login.user_of(token)
     if user is None:
         text = "Invalid Session ID found in SessionHeader: Illegal Session. Session not found, missing session key"

@@ -112,3 +112,11 @@ def test_the_action_header_is_demanded(soap: Any) -> None:
     url = f"{soap.emulator.url}/services/Soap/u/59.0"
     answer = soap.http.post(url, data=b"<a/>", headers={"Content-Type": "text/xml"}, timeout=20)
     assert soap.fault(answer) == (500, "soapenv:Client", "SOAPAction HTTP header missing")
+
+
+def test_a_planned_end_of_a_session_strikes_soap_too(soap: Any) -> None:
+    session = soap.emulator.login.issue(soap.org.user_id)
+    soap.org.faults.replace([{"kind": "expire_token", "path": "/services/Soap/", "times": 1}])
+    assert soap.fault(soap.send("getUserInfo", session=session))[1] == "sf:INVALID_SESSION_ID"
+    soap.org.faults.replace([])
+    assert soap.send("getUserInfo").status_code == 200
