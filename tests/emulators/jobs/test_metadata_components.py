@@ -33,7 +33,8 @@ FIELDS = """
 """
 RULE = """<validationRules><fullName>Score_needs_tier</fullName><active>true</active>
 <errorConditionFormula>AND(Score__c &gt; 50, NOT(ISPICKVAL(Tier__c, &quot;A&quot;)))</errorConditionFormula>
-<errorDisplayField>Tier__c</errorDisplayField><errorMessage>High scores need tier A</errorMessage></validationRules>"""
+<errorDisplayField>Tier__c</errorDisplayField><errorMessage>High scores need tier A</errorMessage>
+</validationRules>"""
 THING = """<deploymentStatus>Deployed</deploymentStatus><label>Thing</label><nameField><label>Thing No</label>
 <type>Text</type></nameField><pluralLabel>Things</pluralLabel><sharingModel>ReadWrite</sharingModel>"""
 GRANT = """<label>Readers</label><fieldPermissions><editable>true</editable><field>Account.Score__c</field>
