@@ -81,7 +81,7 @@ class Clients:
 
     def node(self, package: str) -> Client:
         """Scripts in CommonJS that `require(package)`; `package` is a name of tests/clients/node/package.json."""
-        if not (NODE_MODULES / package / "package.json").exists():
+        if not (INSTALLED / "node" / ".installed").exists() or not (NODE_MODULES / package).exists():
             _absent(package, "node")
         found = _node()
         if found is None:

@@ -1,4 +1,4 @@
-"""What `make clients` does: other people's clients of both CRMs into .clients/, once for each lock; what fails is told.
+"""What `make clients` does: other people's clients into .clients/, once for each lock; what fails is told.
 
 `.clients/node` holds the npm packages of tests/clients/node, `.clients/NAME` a virtual environment of
 requirements-clients-NAME.lock. Nothing that fails ends the command: the reason is printed and kept in
@@ -7,6 +7,7 @@ requirements-clients-NAME.lock. Nothing that fails ends the command: the reason 
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import shutil
 import subprocess
@@ -35,9 +36,11 @@ def python_locks() -> dict[str, Path]:
 def main() -> int:
     """Install what is missing or out of date; always 0."""
     FOLDER.mkdir(exist_ok=True)
-    _keep("node", NODE_LOCK, _install_node)
-    for name, lock in sorted(python_locks().items()):
-        _keep(name, lock, _install_python)
+    with (FOLDER / ".lock").open("w") as alone:  # two at a time would tear each other's work down
+        fcntl.flock(alone, fcntl.LOCK_EX)
+        _keep("node", NODE_LOCK, _install_node)
+        for name, lock in sorted(python_locks().items()):
+            _keep(name, lock, _install_python)
     return 0
 
 

@@ -11,6 +11,7 @@ SCRIPT = Path(__file__).with_name("simple_salesforce_smoke.py")
 CAPABILITIES = (
     "session_id", "client_credentials", "jwt_bearer", "query", "query_all", "records", "describe", "replication",
     "deploy", "upsert", "restful", "bulk_2", "search", "tree_and_graph", "bulk_1", "password",
+    "tooling", "metadata", "retrieve",
 )  # fmt: skip
 
 
