@@ -76,7 +76,10 @@ class Client:
         """Whether codes may be sent to that address."""
         if self.redirect_uris:
             return address in self.redirect_uris
-        parts = urlsplit(address)
+        try:
+            parts = urlsplit(address)
+        except ValueError:
+            return False
         return parts.scheme in ("http", "https") and parts.hostname in _LOCAL and not parts.fragment
 
 

@@ -306,6 +306,7 @@ def test_an_approval_counts_once_and_only_for_what_was_shown(person: Any) -> Non
         ({"client_id": "other"}, "error=invalid_client_id&amp;error_description=client+identifier+invalid"),
         ({"redirect_uri": "https://elsewhere.example/"}, "error=redirect_uri_mismatch"),
         ({"redirect_uri": ""}, "error=invalid_request"),
+        ({"redirect_uri": "http://[::1/"}, "error=redirect_uri_mismatch"),
     ],
 )
 def test_nobody_is_sent_to_an_address_that_is_not_trusted(person: Any, asked: dict[str, str], text: str) -> None:
