@@ -116,6 +116,7 @@ def _decision(
         first=previous is None,
         excluded=excluded,
         stale=stale,
+        credit=None if excluded else facts.credit,
     )
 
 

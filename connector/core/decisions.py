@@ -12,7 +12,8 @@ from decimal import Decimal
 from enum import StrEnum
 
 from connector.core.codec import from_json, to_json
-from connector.core.facts import LiveItem, Override
+from connector.core.credit import CreditSums
+from connector.core.facts import LiveItem, Override, Unknown
 from connector.core.verdicts import (
     Confidence,
     Gate,
@@ -155,6 +156,7 @@ class Decision:
     first: bool = False  # no earlier decision was known
     excluded: bool = False
     stale: bool = False  # the sources are too old: the outcome and the lever are the earlier ones
+    credit: CreditSums | Unknown | None = None
 
     def gate(self, gate: Gate) -> GateResult | None:
         """That gate's result; None when the partner is excluded."""

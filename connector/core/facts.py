@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
+from connector.core.credit import CreditSums
+
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
@@ -140,6 +142,7 @@ class PartnerFacts:
     live: tuple[LiveItem, ...]
     override: Override | None
     freshness: datetime | None  # the oldest moment up to which a source was read
+    credit: CreditSums | Unknown | None = None  # None: credit was never computed
 
 
 @dataclass(frozen=True, slots=True)

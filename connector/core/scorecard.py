@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
+from connector.core.credit import CreditSums
 from connector.core.decisions import FUNDED_MOTIONS, UNMAPPED, Decision, Outcome
 from connector.core.explain import why
 from connector.core.fields import Maker, ScoreField, Value, joined
@@ -60,6 +61,10 @@ PARTNER_FIELDS: tuple[ScoreField, ...] = (
         "How firmly the numbers carry the decision.",
         tuple(level.value for level in Confidence),
     ),
+    _ON.money("Sourced_Won_TTM", "Sourced Won (12 months)", "Won deals that this partner sourced."),
+    _ON.money("Influenced_Won_TTM", "Influenced Won (12 months)", "Its shares of won deals that it influenced."),
+    _ON.money("Touched_Won_TTM", "Touched Won (12 months)", "Whole won deals it sourced or influenced; overlapping."),
+    _ON.money("Sourced_Open_Pipeline", "Sourced Open Pipeline", "Open deals that this partner sourced."),
     _ON.text("Why", "Why", "The decision's account, with the policy key of each number.", 1000, long=True),
     _ON.text(
         "Evidence_URL", "Evidence", "The first record behind the deciding number; `pmom explain` lists all.", 255
@@ -99,7 +104,7 @@ def scorecard(
         values = {name: None for name in MACHINE_FIELDS if name != "Evidence_URL"}
         values |= {"Triage_Decision": decision.outcome.value, "Why": why(decision), **stamps}
     else:
-        values = {**_decided(decision), **_measured(decision), **stamps}
+        values = {**_decided(decision), **_measured(decision), **_credited(decision), **stamps}
     if evidence_url is not None and not decision.stale:
         values["Evidence_URL"] = evidence_url
     return tuple((name, values[name]) for name in MACHINE_FIELDS if name in values)
@@ -158,6 +163,17 @@ def _measured(decision: Decision) -> dict[str, Value]:
         values["PoP_Pooled_Ratio"] = _rounded("PoP_Pooled_Ratio", record.value, record.threshold, 1)
         values["PoP_Campaigns_Met"] = f"{record.met} of {record.n}" if record.met is not None and record.n else None
     return values
+
+
+def _credited(decision: Decision) -> dict[str, Value]:
+    held = decision.credit
+    if not isinstance(held, CreditSums):
+        return {} if held is None else dict.fromkeys(_CREDIT_FIELDS)
+    amounts = (held.sourced_won, held.influenced_won, held.touched_won, held.sourced_open)
+    return dict(zip(_CREDIT_FIELDS, amounts, strict=True))
+
+
+_CREDIT_FIELDS = ("Sourced_Won_TTM", "Influenced_Won_TTM", "Touched_Won_TTM", "Sourced_Open_Pipeline")
 
 
 def _rounded(name: str, value: Ratio | None, threshold: Decimal | None, factor: int) -> Decimal | None:

@@ -32,6 +32,7 @@ def compiled(wanted: Shape) -> Statements:
         ),
         "left_out": campaigns.left_out(),
         "live": campaigns.live(wanted.corporate),
+        "credit": _by_partner(credits.sums()),
         "mix": rows("mix").order_by("partner_id", "segment", "product"),
         "profiles": partners.profiles(),
     }
@@ -45,6 +46,7 @@ def compiled_credits(wanted: CreditShape) -> CreditStatements:
     stages = {
         "partner_people": evidence.partner_people(),
         "credited_deals": evidence.credited_deals(rules.business),
+        "subjects": evidence.subjects(),
         "traces": evidence.traces(),
         "evidence": evidence.evidence(
             strong=rules.strong,

@@ -137,6 +137,7 @@ def credits(*, split: str, corporate: str) -> ir.Table:
     )  # fmt: skip
     return shared.select(
         *_PART, "is_won", "is_closed", "close_date", "created_at",
+        value=(shared.cents.cast("decimal(20, 4)") / 100).cast("decimal(20, 2)"),
         amount=ibis.ifelse(lacking == "", (amount.cast("decimal(20, 4)") / 100).cast("decimal(20, 2)"), None),
         lacking=lacking,
     )  # fmt: skip
@@ -176,28 +177,32 @@ def _exactly(product: ir.IntegerValue, whole: ir.IntegerValue) -> ir.IntegerValu
     return ((product - product % whole) / whole).round().cast("int64")
 
 
-def sums(won_from: str = "credit_from") -> ir.Table:
-    """One row a partner: what it sourced, influenced and touched, won since then, and its open sourced pipeline.
+def sums() -> ir.Table:
+    """One row a wanted partner: what it sourced, influenced and touched, won in the window, and its open pipeline.
 
-    `unknown` counts credited opportunities of the window without an amount.
+    Touched opportunities count whole, each once, and are not additive over partners. `unknown` counts credited ones
+    without an amount.
     """
-    every = rows("credits")
-    won = every.is_won & (every.close_date >= moment(won_from)) & (every.close_date <= moment("today"))
+    known, wanted = rows("credited"), rows("wanted")
+    every = known.join(wanted.select(id=_.id, wanted_id=_.partner_id), known.partner_id == wanted.id)
+    won = every.is_won & (every.close_date >= moment("credit_from")) & (every.close_date <= moment("today"))
     sourced, influenced = every.role == SOURCED, every.role == INFLUENCED
     lost = every.amount.isnull() & (won | ~every.is_closed)
 
-    def worth(which: ir.BooleanValue) -> ir.Value:
-        return which.ifelse(every.amount, None).sum()
+    def worth(which: ir.BooleanValue, column: ir.Value) -> ir.Value:
+        return ibis.coalesce(which.ifelse(column, None).sum(), 0).cast("decimal(38, 2)")
 
     def counted(which: ir.BooleanValue) -> ir.Value:
         return which.ifelse(every.opportunity_id, None).nunique()
 
-    return every.group_by("partner_id").agg(
-        sourced_won=worth(won & sourced),
+    return every.group_by(partner_id=every.wanted_id).agg(
+        sourced_won=worth(won & sourced, every.amount),
         sourced_count=counted(won & sourced),
-        influenced_won=worth(won & influenced),
+        influenced_won=worth(won & influenced, every.amount),
         influenced_count=counted(won & influenced),
-        sourced_open=worth(sourced & ~every.is_closed),
+        touched_won=worth(won & (sourced | influenced), every.value),
+        sourced_open=worth(sourced & ~every.is_closed, every.amount),
         open_count=counted(sourced & ~every.is_closed),
         unknown=counted((sourced | influenced) & lost),
+        credit_ids=evidence((won & (sourced | influenced)).ifelse(every.opportunity_id, None)),
     )

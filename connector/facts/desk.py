@@ -22,7 +22,7 @@ _MOST_IDS = 1_000
 """A longer list of ids is not looked up one by one: the table is read through once."""
 
 _WHOLE = ("aliases", "exchange_rates")
-_BY_PARTNER = ("partner_links", "account_links", "registrations", "logins")
+_BY_PARTNER = ("partner_links", "account_links", "registrations", "logins", "credited")
 _COPIED = (
     *_WHOLE, *_BY_PARTNER, "stages", "partners", "fund_requests", "campaigns", "fund_claims", "opportunities",
     "quotes", "stage_history", "meetings", "accounts",

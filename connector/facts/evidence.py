@@ -13,7 +13,7 @@ from ibis import _
 from ibis.expr import types as ir
 
 from connector.facts.campaigns import campaign_partners
-from connector.facts.relations import moment, rows, survivor, yes
+from connector.facts.relations import merged_companies, moment, rows, survivor, yes
 
 
 @ibis.udf.scalar.builtin(name="timezone", signature=(("string", dt.Timestamp("UTC")), dt.timestamp))
@@ -92,9 +92,21 @@ def _traces() -> ir.Table:
     return survivor(told.union(met, distinct=False), "partner_id")
 
 
+def subjects() -> ir.Table:
+    """`subject`, `account_id`: every id under which the customers in question, or their opportunities, are named."""
+    customers = rows("credited_deals").select("account_id").distinct()
+    deals = survivor(rows("opportunities").select("account_id", subject=_.id), "account_id")
+    merged = merged_companies().select(account_id=_.survivor, subject=_.former)
+    own = customers.select("account_id", subject=customers.account_id)
+    known = merged.semi_join(customers, "account_id").select("account_id", "subject")
+    theirs = deals.semi_join(customers, "account_id").select("account_id", "subject")
+    alone = rows("credited_deals").select("account_id", subject=_.opportunity_id)
+    return ibis.union(own, known, theirs, alone, distinct=True)
+
+
 def traces() -> ir.Table:
-    """What was done at customers up to as_of and when it was written down; what has no instant proves nothing."""
-    every = _traces()
+    """What was done at these customers up to as_of and written down by then; what has no instant proves nothing."""
+    every = _traces().semi_join(rows("subjects"), [("related_id", "subject")])
     return every.filter(
         every.related_id.notnull(), every.occurred_at <= moment("as_of"), every.recorded_at <= moment("as_of")
     )

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from connector.core.credit import NOTHING, CreditSums
 from connector.core.facts import (
     EVIDENCE_LIMIT,
     Activity,
@@ -31,6 +32,7 @@ from connector.core.facts import (
 from connector.core.policy import Policy
 from connector.facts import taxonomy
 from connector.facts.benchmark import Benchmark, Pool, matched_medians, pooled
+from connector.facts.credited import was_credited
 from connector.facts.desk import MOST_PARTNERS, Desk
 from connector.facts.kept import kept_statements
 from connector.facts.readiness import Readiness, readiness
@@ -72,6 +74,8 @@ def compute(
         answers = _desk(tables, form, questions).ask(partner_ids, spans)
     else:
         answers = _ask(tables, questions, partner_ids)
+    if not was_credited(tables):
+        del answers["credit"]
     return _records(answers, pool, _Day(policy, spans, ready))
 
 
@@ -223,6 +227,7 @@ def _partner(partner: dict[str, Any], rows: _Rows, benchmark: Benchmark | None, 
         live=tuple(_live_item(row) for row in rows["live"]),
         override=_override(partner),
         freshness=day.ready.freshness,
+        credit=_credit(rows.get("credit"), day),
     )
 
 
@@ -303,6 +308,29 @@ def _activity(rows: list[tuple[Any, ...]], day: _Day) -> Activity | Unknown:
         last_opportunity=last.get("opportunity"),
         last_fund_activity=last.get("fund"),
         evidence=tuple(sorted(id_ for _, _, id_ in rows)),
+    )
+
+
+def _credit(rows: list[tuple[Any, ...]] | None, day: _Day) -> CreditSums | Unknown | None:
+    if rows is None:
+        return None
+    if day.ready.credit:
+        return day.ready.credit
+    nothing = (NOTHING, 0, NOTHING, 0, NOTHING, NOTHING, 0, 0, ())
+    sourced, sourced_count, influenced, influenced_count, touched, open_, open_count, unknown, ids = (
+        rows[0] if rows else nothing
+    )
+    return CreditSums(
+        sourced_won=sourced,
+        sourced_count=sourced_count,
+        influenced_won=influenced,
+        influenced_count=influenced_count,
+        touched_won=touched,
+        sourced_open=open_,
+        open_count=open_count,
+        unknown=unknown,
+        since=day.spans.credit_from,
+        evidence=tuple(ids or ()),
     )
 
 

@@ -35,6 +35,7 @@ class Readiness:
     customers: Unknown | None
     track_record: Unknown | None
     activity: Unknown | None
+    credit: Unknown | None
     logins_known: bool
     freshness: datetime | None
 
@@ -59,6 +60,7 @@ def readiness(tables: Tables, policy: Policy, as_of: datetime) -> Readiness:
         customers=deals or asked.need("accounts") or asked.fresh("exchange_rates"),
         track_record=asked.need("campaigns", "opportunities") or asked.fresh(*vendor, "exchange_rates"),
         activity=asked.activity(),
+        credit=asked.credit(),
         logins_known=asked.has("logins") and _any(tables, "logins", "true"),
         freshness=min((s.read_until for s in asked.readable() if s.read_until is not None), default=None),
     )
@@ -104,6 +106,12 @@ class _Asked:
         if not any(self.has(table) for table in watched):
             return Unknown("ACTIVITY_UNAVAILABLE", "logins, registrations, opportunities or fund requests")
         return self.fresh(*watched)
+
+    def credit(self) -> Unknown | None:
+        told = ("registrations", "touches", "meetings", "partner_links", "campaign_members")
+        if not any(self.has(table) for table in told):
+            return Unknown("EVIDENCE_UNAVAILABLE", "registrations, touches, meetings or dated partner links")
+        return self.need("opportunities") or self.fresh(*told, "stage_history", "exchange_rates")
 
 
 _CODES = {"meetings": "MEETINGS_UNMAPPED", "stage_history": "QUOTES_UNAVAILABLE", "stages": "QUOTES_UNAVAILABLE"}

@@ -39,6 +39,18 @@ _PART = {
 }
 """One partner's part in one opportunity."""
 
+_CREDIT = {
+    **_PART,
+    "is_won": "boolean",
+    "is_closed": "boolean",
+    "close_date": "date",
+    "created_at": "timestamp('UTC')",
+    "value": "decimal(20, 2)",
+    "amount": "decimal(20, 2)",
+    "lacking": "string",
+}
+"""A part with the opportunity's whole `value` and the part's `amount` of it."""
+
 STAGES: dict[str, dict[str, str]] = {
     "calendar": {"day": "date", "midnight": "timestamp('UTC')"},
     "aliases": {"family": "string", "id": "string", "survivor": "string"},
@@ -72,6 +84,7 @@ STAGES: dict[str, dict[str, str]] = {
     # opportunities whose credit is asked for
     "scope": {"opportunity_id": "string"},
     "partner_people": {"contact_id": "string", "partner_id": "string"},
+    "subjects": {"account_id": "string", "subject": "string"},
     "traces": {
         "id": "string",
         "related_id": "string",
@@ -125,15 +138,9 @@ STAGES: dict[str, dict[str, str]] = {
     "kept": _PART,
     "locks": {"opportunity_id": "string", "sourced_final": "boolean", "final_close": "date"},
     "settled": _PART,
-    "credits": {
-        **_PART,
-        "is_won": "boolean",
-        "is_closed": "boolean",
-        "close_date": "date",
-        "created_at": "timestamp('UTC')",
-        "amount": "decimal(20, 2)",
-        "lacking": "string",
-    },
+    "credits": _CREDIT,
+    # the credits of all opportunities, kept in the mirror from the last computation of each
+    "credited": _CREDIT,
     "owned": {
         "partner_id": "string",
         "id": "string",

@@ -122,9 +122,7 @@ def _prior_deals(whose: str) -> ir.Table:
 def _prior_traces(whose: str, lookback_days: int) -> ir.Table:
     """Claims before which somebody else was active at the customer: `claim`, `on`."""
     every, traces = rows("claims"), rows("traces")
-    deals = survivor(rows("opportunities").select("account_id", subject=_.id), "account_id")
-    accounts = survivor(rows("accounts").select(account_id=_.id, subject=_.id), "account_id")
-    subjects = deals.select("subject", "account_id").union(accounts.select("subject", "account_id"), distinct=True)
+    subjects = rows("subjects")
     placed = traces.join(subjects, traces.related_id == subjects.subject)
     seen = placed.select("occurred_at", at=placed.account_id, actor=placed.partner_id)
     met = every.join(seen, [every.customer == seen["at"], seen.occurred_at < every.submitted_at])

@@ -35,6 +35,7 @@ LOOKED_UP = {
     "fund_requests": ("id", "partner_id", "campaign_id"),
     "fund_claims": ("partner_id", "request_id"),
     "logins": ("partner_id",),
+    "touches": ("related_id",),
 }
 """Columns of large tables by which a few partners' rows are found; see `Mirror.index`."""
 
@@ -71,6 +72,10 @@ CREATE TABLE IF NOT EXISTS aliases (family VARCHAR, id VARCHAR, survivor VARCHAR
 CREATE TABLE IF NOT EXISTS rejections (
   canonical VARCHAR, row_id VARCHAR, field VARCHAR, found VARCHAR, why VARCHAR, run VARCHAR);
 CREATE TABLE IF NOT EXISTS scorecards (id VARCHAR);
+CREATE TABLE IF NOT EXISTS credited (
+  opportunity_id VARCHAR, partner_id VARCHAR, role VARCHAR, reason VARCHAR, points BIGINT, agreed BIGINT,
+  pieces BIGINT, evidence_ids VARCHAR[], is_won BOOLEAN, is_closed BOOLEAN, close_date DATE,
+  created_at TIMESTAMP WITH TIME ZONE, value DECIMAL(20, 2), amount DECIMAL(20, 2), lacking VARCHAR);
 """
 """The tables about the mirror itself; small, written in place."""
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from connector.core.records import Table
 from connector.errors import Busy, Misconfigured
-from connector.mirror import affected, layout, merges
+from connector.mirror import affected, affected_deals, layout, merges
 from connector.mirror.beside import Beside
 from connector.mirror.gathered import GROUP_ROWS, Gathered
 from connector.mirror.layout import CANONICAL, FAMILIES
@@ -257,6 +257,11 @@ class Mirror(Notes):
         """
         wanted = sorted(set(ids))
         return affected.partners(self._cells, table, wanted) if wanted else set()
+
+    def affected_deals(self, table: str, ids: Iterable[str]) -> set[str] | None:
+        """The opportunities whose credit these rows may move; None is all of them. Likewise."""
+        wanted = sorted(set(ids))
+        return affected_deals.deals(self._cells, table, wanted) if wanted else set()
 
     def _cells(self, sql: str) -> list[str]:
         return [row[0] for row in self._con.execute(sql).fetchall() if row[0] is not None]

@@ -19,6 +19,7 @@ from sqlalchemy.exc import DatabaseError
 
 from connector.errors import Busy, Misconfigured
 from connector.store import tables as t
+from connector.store.credits import CreditBook
 
 CHUNK = 400  # rows a statement: below SQLite's variable limit for every table here
 
@@ -108,12 +109,13 @@ class Store:
         self._engine.dispose()
 
     @contextmanager
-    def _begin(self) -> Iterator[sa.Connection]:
+    def begin(self) -> Iterator[sa.Connection]:
+        """One transaction."""
         with self._engine.begin() as connection:
             yield connection
 
     def _migrate(self) -> None:
-        with self._begin() as db:
+        with self.begin() as db:
             t.metadata.create_all(db)
             found = db.scalar(sa.select(t.meta.c.value).where(t.meta.c.key == "version"))
             if found is None:
@@ -127,7 +129,7 @@ class Store:
 
     def begin_run(self, kind: str, at: datetime) -> int:
         """Note that a run begins; runs of this connection that never ended are marked abandoned."""
-        with self._begin() as db:
+        with self.begin() as db:
             db.execute(
                 t.runs.update()
                 .where(t.runs.c.connection == self._name, t.runs.c.state == "running")
@@ -140,7 +142,7 @@ class Store:
 
     def end_run(self, run_id: int, state: str, summary: dict[str, Any], at: datetime) -> None:
         """Note how a run ended."""
-        with self._begin() as db:
+        with self.begin() as db:
             db.execute(
                 t.runs.update()
                 .where(t.runs.c.id == run_id)
@@ -150,7 +152,7 @@ class Store:
     def runs(self, limit: int = 20) -> tuple[RunRow, ...]:
         """The newest runs first."""
         query = sa.select(t.runs).where(t.runs.c.connection == self._name).order_by(t.runs.c.id.desc()).limit(limit)
-        with self._begin() as db:
+        with self.begin() as db:
             return tuple(
                 RunRow(r.id, r.kind, r.state, r.started_at, r.finished_at, json.loads(r.summary))
                 for r in db.execute(query)
@@ -159,12 +161,12 @@ class Store:
     def state(self, name: str) -> str | None:
         """A named JSON text, such as the task state."""
         query = sa.select(t.states.c.body).where(t.states.c.connection == self._name, t.states.c.name == name)
-        with self._begin() as db:
+        with self.begin() as db:
             return db.scalar(query)
 
     def set_state(self, name: str, body: str) -> None:
         """Replace a named JSON text."""
-        with self._begin() as db:
+        with self.begin() as db:
             self._put(db, t.states, {"connection": self._name, "name": name}, {"body": body})
 
     def _put(self, db: sa.Connection, table: sa.Table, key: dict[str, Any], values: dict[str, Any]) -> None:
@@ -177,7 +179,7 @@ class Store:
         table = t.latest_decisions
         query = sa.select(table).where(table.c.connection == self._name)
         found: dict[str, DecisionRow] = {}
-        with self._begin() as db:
+        with self.begin() as db:
             parts = (
                 [query]
                 if partner_ids is None
@@ -204,7 +206,7 @@ class Store:
         latest = t.latest_decisions
         new = list(changed)
         every = new + list(restated)
-        with self._begin() as db:
+        with self.begin() as db:
             for part in _chunks(new):
                 db.execute(
                     t.decisions.insert(),
@@ -246,12 +248,12 @@ class Store:
             .order_by(d.c.id.desc())
             .limit(limit)
         )
-        with self._begin() as db:
+        with self.begin() as db:
             return tuple((r.run_id, r.as_of, r.body) for r in db.execute(query))
 
     def save_plan(self, run_id: int, fingerprint: str, body: str, at: datetime) -> int:
         """Keep a plan; an open plan before it is superseded."""
-        with self._begin() as db:
+        with self.begin() as db:
             db.execute(
                 t.plans.update()
                 .where(t.plans.c.connection == self._name, t.plans.c.state == "open")
@@ -272,18 +274,18 @@ class Store:
     def latest_plan(self) -> PlanRow | None:
         """The newest plan, whatever its state."""
         query = sa.select(t.plans).where(t.plans.c.connection == self._name).order_by(t.plans.c.id.desc()).limit(1)
-        with self._begin() as db:
+        with self.begin() as db:
             row = db.execute(query).one_or_none()
         return None if row is None else PlanRow(row.id, row.run_id, row.made_at, row.fingerprint, row.state, row.body)
 
     def close_plan(self, plan_id: int, state: str) -> None:
         """Note what became of a plan."""
-        with self._begin() as db:
+        with self.begin() as db:
             db.execute(t.plans.update().where(t.plans.c.id == plan_id).values(state=state))
 
     def record_outcomes(self, plan_id: int, run_id: int, rows: Sequence[OutcomeRow]) -> None:
         """Append what became of changes."""
-        with self._begin() as db:
+        with self.begin() as db:
             for part in _chunks(rows):
                 db.execute(
                     t.outcomes.insert(),
@@ -314,11 +316,20 @@ class Store:
             query = query.where(o.c.plan_id == plan_id)
         if record_id is not None:
             query = query.where(o.c.record_id == record_id)
-        with self._begin() as db:
+        with self.begin() as db:
             return tuple(
                 OutcomeRow(r.change, r.status, r.record_id, r.before, r.after, r.code, r.message, r.at)
                 for r in db.execute(query.order_by(o.c.id.desc()).limit(limit))
             )
+
+    @property
+    def connection(self) -> str:
+        """The name of the connection whose memory this is."""
+        return self._name
+
+    def credits(self) -> CreditBook:
+        """What was settled about each opportunity's credit."""
+        return CreditBook(self)
 
     def ledger(self) -> Ledger:
         """Where the CRM adapter keeps its server-side jobs."""
@@ -334,17 +345,17 @@ class Ledger:
     def get(self, key: str) -> str | None:
         """The value kept under the key."""
         query = sa.select(t.ledger.c.value).where(t.ledger.c.connection == self._store._name, t.ledger.c.key == key)
-        with self._store._begin() as db:
+        with self._store.begin() as db:
             return db.scalar(query)
 
     def put(self, key: str, value: str) -> None:
         """Keep the value."""
-        with self._store._begin() as db:
+        with self._store.begin() as db:
             self._store._put(db, t.ledger, {"connection": self._store._name, "key": key}, {"value": value})
 
     def drop(self, key: str) -> None:
         """Forget the key."""
-        with self._store._begin() as db:
+        with self._store.begin() as db:
             db.execute(t.ledger.delete().where(t.ledger.c.connection == self._store._name, t.ledger.c.key == key))
 
 

@@ -84,6 +84,32 @@ latest_decisions = sa.Table(
     sa.Column("previous", sa.Text, nullable=False),
 )
 
+credit_versions = sa.Table(
+    "credit_versions",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("connection", sa.String(64), nullable=False),
+    sa.Column("opportunity_id", sa.String(64), nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("run_id", sa.Integer, nullable=False),
+    sa.Column("as_of", sa.Date, nullable=False),
+    sa.Column("policy_version", sa.String(64), nullable=False),
+    sa.Column("reason", sa.String(32), nullable=False),  # first, evidence, policy, reassessed
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Index("ix_credit_versions_opportunity", "connection", "opportunity_id", "version"),
+)
+
+latest_credits = sa.Table(
+    "latest_credits",
+    metadata,
+    sa.Column("connection", sa.String(64), primary_key=True),
+    sa.Column("opportunity_id", sa.String(64), primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("sourced_final", sa.Boolean, nullable=False),
+    sa.Column("final_close", sa.Date),  # the close date for which the influence is final
+)
+
 states = sa.Table(
     "states",
     metadata,

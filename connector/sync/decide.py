@@ -22,7 +22,8 @@ from connector.errors import Refused, Stale
 from connector.store.store import DecisionRow
 from connector.sync.batch import uncollected
 from connector.sync.context import Context
-from connector.sync.streams import take_up, to_decide, to_plan
+from connector.sync.credit import CreditRun, settle
+from connector.sync.streams import take_up, to_credit, to_decide, to_plan
 
 DECIDED_BY = "decided by"
 """The state that names the latest run that decided: plans made before it are stale."""
@@ -39,6 +40,8 @@ class Decided:
     gone: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     everybody: bool = True
+    credits: int = 0  # opportunities with credit on them, of those looked at
+    recredited: int = 0  # new versions of an opportunity's credit
     stale: int = 0  # partners that keep their earlier decision because the sources are too old
 
 
@@ -58,13 +61,37 @@ def decide(
     dirty = None if everybody or ctx.store.state("decided") != stamp else to_decide(ctx.mirror).read()
     result = Decided(day, everybody=dirty is None)
     chosen = None if dirty is None else sorted(dirty)
-    if chosen is None or chosen:
-        with uncollected():
-            _decide_some(ctx, run_id, day, chosen, result, let_go=let_go)
+    if not let_go:
+        _check_gone(ctx, _left(ctx, chosen))
+    with uncollected():
+        settled = _settle(ctx, run_id, day, everybody=chosen is None)
+        result.credits, result.recredited = settled.opportunities, settled.changed
+        if chosen is not None:
+            chosen = sorted({*chosen, *settled.partners})
+        if chosen is None or chosen:
+            _decide_some(ctx, run_id, day, chosen, result)
     ctx.store.set_state("decided", stamp)
     ctx.store.set_state(DECIDED_BY, str(run_id))
     to_decide(ctx.mirror).replace(set())
+    to_credit(ctx.mirror).replace(set())
     return result
+
+
+def _settle(ctx: Context, run_id: int, day: date, *, everybody: bool) -> CreditRun:
+    """Settle the credit of opportunities about which something new arrived, or of all of them."""
+    marks = None if everybody else to_credit(ctx.mirror).read()
+    if marks is not None and not marks:
+        return CreditRun()
+    return settle(ctx, run_id, day, moment(ctx, day), None if marks is None else sorted(marks))
+
+
+def _left(ctx: Context, chosen: list[str] | None) -> int:
+    """How many of the partners decided before are no partners any more."""
+    before = ctx.store.latest_decisions(chosen) if chosen is None or chosen else {}
+    now = {row["id"] for row in ctx.mirror.query("SELECT id FROM partners").to_pylist()} if before else set()
+    if before and not now and chosen is None:
+        raise Stale(f"the mirror holds no partner, and {len(before)} were decided before: run `pmom pull`")
+    return len(set(before) - now)
 
 
 def moment(ctx: Context, day: date) -> datetime:
@@ -84,9 +111,7 @@ def people(ctx: Context) -> People:
     return People(User(row["id"], bool(row["is_active"]), row["manager_id"]) for row in rows)
 
 
-def _decide_some(
-    ctx: Context, run_id: int, day: date, chosen: list[str] | None, result: Decided, *, let_go: bool
-) -> None:
+def _decide_some(ctx: Context, run_id: int, day: date, chosen: list[str] | None, result: Decided) -> None:
     from connector.facts.gather import compute  # the relations' library takes most of a second to import
 
     before = ctx.store.latest_decisions(chosen)
@@ -111,10 +136,6 @@ def _decide_some(
             restated.append(row)
         ctx.progress("partners decided", len(seen), total)
     gone = sorted(set(before) - seen)
-    if before and not seen and chosen is None:
-        raise Stale(f"the mirror holds no partner, and {len(before)} were decided before: run `pmom pull`")
-    if not let_go:
-        _check_gone(ctx, len(gone))
     to_plan(ctx.mirror).add(None if chosen is None else seen)
     ctx.store.record_decisions(run_id, day, changed, restated, gone=gone)
     result.partners, result.gone = len(seen), len(gone)

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from connector.core.cards import machine
 from connector.core.codec import from_json, to_json
+from connector.core.deal_card import deal_card
 from connector.core.decisions import Decision, decision_id
 from connector.core.episodes import TaskState
 from connector.core.plan import Change, DesiredRecord, Plan, RecordValues, SetFields, diff, marked, refusal
@@ -23,6 +24,7 @@ from connector.store.store import DecisionRow
 from connector.sync.batch import uncollected
 from connector.sync.cards import carriers, names
 from connector.sync.context import Context
+from connector.sync.credit import OPPORTUNITIES, deal_credits
 from connector.sync.decide import DECIDED_BY, people
 from connector.sync.streams import TASKS, to_plan
 from connector.sync.tenant import claim
@@ -55,12 +57,12 @@ def plan(ctx: Context, run_id: int, *, everybody: bool = True) -> Planned:
 def _plan(ctx: Context, run_id: int, *, everybody: bool) -> Planned:
     marks = to_plan(ctx.mirror).read()
     chosen = None if everybody or marks is None or TASKS in marks else sorted(marks)
-    rows = ctx.store.latest_decisions(chosen)
+    rows = ctx.store.latest_decisions(chosen)  # marks of other records are no partner's id
     if not rows and chosen is None and ctx.store.state(DECIDED_BY) is None:
         raise Stale("nothing was decided yet: run `pmom pull` and `pmom decide`")
     decisions = [(row, Decision.from_json(row.body)) for row in rows.values()]
     scored_at = ctx.clock().replace(microsecond=0)
-    desired = [_desired(ctx, row, decision, scored_at) for row, decision in decisions]
+    desired = [_desired(ctx, row, decision, scored_at) for row, decision in decisions] + _deals(ctx, chosen)
     day = max((decision.as_of for _, decision in decisions), default=ctx.today())
     tasks = plan_tasks(
         [decision for _, decision in decisions],
@@ -116,6 +118,23 @@ def _desired(ctx: Context, row: DecisionRow, decision: Decision, scored_at: date
     card = scorecard(decision, scored_at=scored_at, evidence_url=_evidence_url(ctx, decision))
     values = tuple((name, keepable(name, value)) for name, value in card)  # else a scrubbed text would never be equal
     return DesiredRecord(row.partner_id, values, decision_id(row.body), "; ".join(decision.reasons))
+
+
+def _deals(ctx: Context, chosen: list[str] | None) -> list[DesiredRecord]:
+    """The cards of opportunities that have or had credit."""
+    if OPPORTUNITIES not in carriers(ctx.fieldmap):
+        return []
+    head = f"{OPPORTUNITIES}/"
+    wanted = None if chosen is None else [mark.removeprefix(head) for mark in chosen if mark.startswith(head)]
+    if wanted is not None and not wanted:
+        return []
+    names = {row["id"]: row["name"] for row in ctx.mirror.query("SELECT id, name FROM partners").to_pylist()}
+    found = []
+    for credit in deal_credits(ctx, wanted):
+        card = deal_card(credit, ctx.policy.attribution, ctx.policy.version, lambda id_: names.get(id_) or id_)
+        values = tuple((name, keepable(name, value, OPPORTUNITIES)) for name, value in card)
+        found.append(DesiredRecord(credit.opportunity_id, values, "", credit.type.value, OPPORTUNITIES))
+    return found
 
 
 def _evidence_url(ctx: Context, decision: Decision) -> str | None:

@@ -24,7 +24,7 @@ from connector.mirror import Rejected
 from connector.sync.absent import note_absent
 from connector.sync.cards import card_rows, carried_by, edited_cards, names
 from connector.sync.context import Context
-from connector.sync.streams import Stream, followed, links_moved, take_up, to_decide, to_plan
+from connector.sync.streams import Stream, followed, links_moved, mark, take_up, to_decide, to_plan
 from connector.sync.tenant import claim
 
 MOST_FOLLOWED = 10_000
@@ -342,7 +342,7 @@ def _reconcile(ctx: Context, read: ObjectRead, now: datetime, result: Pulled) ->
         ).column("id")
         if len(gone):
             ids = [str(value) for value in gone.to_pylist()]
-            to_decide(ctx.mirror).add(ctx.mirror.affected_partners(table, ids))
+            mark(ctx.mirror, table, ids)
             ctx.mirror.delete(table, source.name, ids)
             done.deleted += len(ids)
     stream = Stream.load(ctx.mirror, read.key)

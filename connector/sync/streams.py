@@ -71,7 +71,7 @@ def forget_streams(mirror: Mirror, kept: set[str]) -> None:
 
 
 class Marks:
-    """A set of partners that some step must still look at, kept until that step's results are stored."""
+    """A set of records that some step must still look at, kept until that step's results are stored."""
 
     def __init__(self, mirror: Mirror, name: str) -> None:
         self._mirror, self._key = mirror, f"marks:{name}"
@@ -99,6 +99,17 @@ class Marks:
 def to_decide(mirror: Mirror) -> Marks:
     """Partners about whom something new arrived."""
     return Marks(mirror, "decide")
+
+
+def to_credit(mirror: Mirror) -> Marks:
+    """Opportunities whose credit may be another now."""
+    return Marks(mirror, "credit")
+
+
+def mark(mirror: Mirror, table: str, ids: list[str]) -> None:
+    """Mark the partners and opportunities that changed rows concern, as the rows are now."""
+    to_decide(mirror).add(mirror.affected_partners(table, ids))
+    to_credit(mirror).add(mirror.affected_deals(table, ids))
 
 
 def to_plan(mirror: Mirror) -> Marks:
@@ -135,7 +146,7 @@ def followed(mirror: Mirror, table: str, ids: list[str]) -> Iterator[None]:
         yield
         return
     mirror.set_meta(_FOLLOWED, json.dumps([table, ids]))
-    to_decide(mirror).add(mirror.affected_partners(table, ids))
+    mark(mirror, table, ids)
     yield
     take_up(mirror)
 
@@ -145,5 +156,5 @@ def take_up(mirror: Mirror) -> None:
     kept = mirror.get_meta(_FOLLOWED)
     if kept is not None:
         table, ids = json.loads(kept)
-        to_decide(mirror).add(mirror.affected_partners(table, ids))
+        mark(mirror, table, ids)
         mirror.set_meta(_FOLLOWED, None)

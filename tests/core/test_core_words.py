@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from connector.core.cards import FIELDS, field_named
+from connector.core.credit import CreditSums
 from connector.core.decide import decide
 from connector.core.explain import sentence, story, symptom_sentence, to_clear, why
 from connector.core.fields import joined
@@ -162,8 +163,11 @@ def test_every_answer_has_a_sentence_with_its_policy_key(build: Any, default: An
 
 
 def test_every_machine_field_is_filled_in_order_and_none_that_people_own(build: Any, with_goal: Any) -> None:
+    sums = CreditSums(Decimal(9), 1, Decimal(5), 2, Decimal(19), Decimal(0), 0, 0, date(2025, 6, 30), ("o1",))
     card = scorecard(
-        build.decided(build.good(), with_goal), scored_at=build.ago(0), evidence_url="https://crm.example/p1"
+        build.decided(replace(build.good(), credit=sums), with_goal),
+        scored_at=build.ago(0),
+        evidence_url="https://crm.example/p1",
     )
     assert tuple(name for name, _ in card) == MACHINE_FIELDS
     assert not any(field_named(name).human for name in MACHINE_FIELDS)
@@ -231,7 +235,7 @@ def test_motions_stand_once_and_in_order_whatever_the_source_says() -> None:
 
 
 def test_field_names_are_unique_and_fit_a_crm() -> None:
-    names = [spec.name for spec in FIELDS]
+    names = [(spec.table, spec.name) for spec in FIELDS]
     assert len(set(names)) == len(names)
-    assert all(len(name) <= 34 and len(spec.label) <= 40 for name, spec in zip(names, FIELDS, strict=True))
+    assert all(len(spec.name) <= 34 and len(spec.label) <= 40 for spec in FIELDS)
     assert all(spec.help.endswith(".") and len(spec.help) <= 255 for spec in FIELDS)
