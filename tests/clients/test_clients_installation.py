@@ -1,4 +1,4 @@
-"""Installing clients tells what fails and goes on; what is absent skips its tests, or fails them where all must be."""
+"""Installing clients tells what fails and goes on; what is absent skips its tests, or fails them in CI."""
 
 from __future__ import annotations
 

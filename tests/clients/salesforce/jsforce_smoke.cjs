@@ -345,9 +345,8 @@ const capabilities = {
 
 async function main(wanted) {
   const conn = await connect();
-  for (const [name, run] of Object.entries(capabilities)) {
-    if (wanted.length && !wanted.includes(name)) continue;
-    await run(conn);
+  for (const name of wanted.length ? wanted : Object.keys(capabilities)) {
+    await capabilities[name](conn);
     console.log(name);
   }
 }

@@ -129,7 +129,7 @@ const capabilities = {
   async api_request_rest() {
     const out = path.join(project, 'limits.json');
     await new Promise((done, fail) => {
-      const words = [program, 'api', 'request', 'rest', 'limits', '--stream-to-file', out];
+      const words = [program, 'api', 'request', 'rest', 'services/data/v66.0/limits', '--stream-to-file', out];
       execFile(process.execPath, words, { cwd: project, env: { ...process.env, ...quiet } }, (error) => (error ? fail(error) : done()));
     });
     assert.ok('DailyApiRequests' in JSON.parse(fs.readFileSync(out, 'utf8')));
