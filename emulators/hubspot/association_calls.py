@@ -166,7 +166,7 @@ def _inputs(request: Request, most: int) -> list[Mapping[str, Any]]:
 def _id(each: Mapping[str, Any], name: str) -> str:
     end = each.get(name)
     found = str(end.get("id", "")) if isinstance(end, Mapping) else ""
-    if not found.isdecimal():
+    if not found.isdecimal() or len(found) > 18:
         raise invalid(f"Invalid input JSON: {name}.id must be the id of a record")
     return found
 

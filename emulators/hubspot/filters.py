@@ -12,7 +12,7 @@ from decimal import Decimal, InvalidOperation
 from fnmatch import fnmatchcase
 from typing import Any
 
-from emulators.hubspot import associations
+from emulators.hubspot import associations, bodies
 from emulators.hubspot.definitions import Definition, ObjectType
 from emulators.hubspot.errors import invalid
 from emulators.hubspot.portal import Portal, epoch_ms, instant
@@ -58,10 +58,11 @@ def compile_groups(
     portal: Portal, obj: ObjectType, known: Mapping[str, Definition], groups: Any, alone: Any
 ) -> Condition:
     """Groups are alternatives, filters of a group must all hold; none at all: everything."""
-    listed = [*(groups or []), *([{"filters": alone}] if alone else [])]
-    if not all(isinstance(each, dict) for each in listed):
-        raise invalid("Invalid input JSON: filterGroups must be a list of groups")
-    filters = [each.get("filters") or [] for each in listed]
+    listed = [
+        *bodies.objects({"filterGroups": groups}, "filterGroups"),
+        *([{"filters": alone}] if alone else []),
+    ]
+    filters = [bodies.objects(each, "filters") for each in listed]
     if len(listed) > MAX_GROUPS:
         raise invalid(f"Too many filter groups: {len(listed)}, at most {MAX_GROUPS} are supported")
     if any(len(each) > MAX_PER_GROUP for each in filters) or sum(map(len, filters)) > MAX_FILTERS:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Mapping
 from email import message_from_bytes
 from email.policy import HTTP
@@ -16,6 +15,7 @@ from emulators.hubspot.errors import HubError, invalid
 from emulators.hubspot.jobs import Job
 from emulators.hubspot.portal import Portal, shown
 from emulators.hubspot.router import Request, Response, Router, json_response
+from emulators.loopback.json_text import parse
 
 BASE = "/crm/v3/imports"
 MAX_ROWS, MAX_COLUMNS = 1_048_576, 1000  # a file's, by the guide
@@ -73,7 +73,7 @@ def _form(request: Request) -> tuple[dict[str, Any], dict[str, str]]:
         try:
             content = payload.decode("utf-8-sig")
             if name == "importRequest":
-                wanted = json.loads(content)
+                wanted = parse(payload)
         except ValueError:
             raise invalid(f"The part {name!r} of the form cannot be read") from None
         if name == "files":

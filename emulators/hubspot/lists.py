@@ -173,7 +173,7 @@ def change(
         leaving = {int(each) for each in remove if each.isdecimal() and len(each) <= 18} & before
         _join(portal, found, joined)
         _leave(portal, found, leaving)
-    missing = [each for each in add if not each.isdecimal() or int(each) not in live]
+    missing = [each for each in add if not (each.isdecimal() and len(each) <= 18 and int(each) in live)]
     return [str(each) for each in joined], [str(each) for each in sorted(leaving)], missing
 
 

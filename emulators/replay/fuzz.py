@@ -30,6 +30,9 @@ class Target(Protocol):
     def kept(self) -> object:
         """Everything that a refused call must leave as it was."""
 
+    def release(self) -> None:
+        """Let go what the current thread holds of the file."""
+
     def sound(self) -> str:
         """What is wrong with its file and its records; empty when nothing is."""
 

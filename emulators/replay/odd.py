@@ -31,7 +31,7 @@ TYPES = (
     "é/ü",
     "",
 )
-_WORDS = (
+WORDS = (
     "",
     " ",
     "0",
@@ -83,8 +83,8 @@ _WORDS = (
     "<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>",
     "\r\nX-Evil: 1",
 )
-_NUMBERS = (0, -1, 1, 2**31, 2**53, 2**63, -(2**63) - 1, 10**30, 0.1, 1e308, -0.0)
-_RAW = (
+NUMBERS = (0, -1, 1, 2**31, 2**53, 2**63, -(2**63) - 1, 10**30, 0.1, 1e308, -0.0)
+RAW = (
     b"",
     b"{",
     b"[",
@@ -123,6 +123,7 @@ _RAW = (
     b"-" * 3000,
     '{"a":1}'.encode("utf-16"),
 )
+CRLF = b"\r\n"
 _PARAMETER = re.compile(r"\{[^}]*\}")
 
 
@@ -138,6 +139,8 @@ class Vocabulary:
     bodies: tuple[tuple[str, Any], ...]  # documents that a handler understands, by a part of its method and template
     raw: tuple[bytes, ...]  # bodies of other kinds
     headers: dict[str, str]  # of a caller who may call
+    special: tuple[tuple[str, dict[str, str]], ...] = ()  # others' headers, by a part of method and template
+    forms: tuple[tuple[str, bytes], ...] = ()  # bodies that are no JSON and that a handler understands, likewise
 
 
 class OddCalls:
@@ -155,14 +158,60 @@ class OddCalls:
         """The next request."""
         one = self._chance.choice
         method, template = one(self._known.routes)
-        target = _PARAMETER.sub(lambda found: self._place(found[0]), template)
+        target = _PARAMETER.sub(lambda found: self._place(found[0], template), template)
         if self._seldom(0.06):
             target += one(("/", "//", "/x", "/%2e%2e", "/%ff", "/\x00", "/é", "#", "?", "%"))
         if self._seldom(0.5):
             target += "?" + "&".join(self._pair() for _ in range(self._chance.randrange(4)))
-        headers = dict(self._known.headers) if not self._seldom(0.05) else self._stranger()
-        headers["content-type"] = one(TYPES) if self._seldom(0.15) else "application/json"
-        return Call(one(METHODS) if self._seldom(0.06) else method, target, headers, self._body((method, template)))
+        body = self._body((method, template))
+        headers = self.headers((method, template), body) if not self._seldom(0.05) else self._stranger()
+        if self._seldom(0.15):
+            headers["content-type"] = one(TYPES)
+        return Call(one(METHODS) if self._seldom(0.06) else method, target, headers, body)
+
+    def headers(self, route: tuple[str, str], body: bytes = b"") -> dict[str, str]:
+        """Of a caller who may call that route; the media type is that of the body."""
+        spelled = " ".join(route)
+        found = next((each for part, each in self._known.special if part in spelled), self._known.headers)
+        kind = "application/json"
+        if body.startswith(b"--"):
+            kind = f"multipart/form-data; boundary={body[2:].split(CRLF, 1)[0].decode('ascii', 'replace')}"
+        elif body in self.forms(route):
+            kind = "text/xml" if body.startswith(b"<") else "application/x-www-form-urlencoded"
+        return {**found, "content-type": kind}
+
+    def target(self, route: tuple[str, str]) -> str:
+        """A path of that route whose parameters make sense."""
+        return _PARAMETER.sub(lambda found: _quoted(self._sense(found[0], route[1])[0]), route[1])
+
+    def targets_with(self, route: tuple[str, str], word: str) -> list[str]:
+        """Paths of that route, in each of which one parameter is that word."""
+        places = list(_PARAMETER.finditer(route[1]))
+        found = []
+        for wrong in places:
+            spelled = [self._or(word, place, wrong, route[1]) for place in places]
+            words = iter(spelled)
+            found.append("".join(next(words) if part is None else part for part in _parts(route[1])))
+        return found
+
+    def _or(self, word: str, place: re.Match[str], wrong: re.Match[str], template: str) -> str:
+        return _quoted(word if place.start() == wrong.start() else self._sense(place[0], template)[0])
+
+    def query_with(self, word: str) -> str:
+        """Two parameters with that word."""
+        return "&".join(f"{self._chance.choice(self._known.queries)}={_quoted(word)}" for _ in range(2))
+
+    def documents(self, route: tuple[str, str]) -> list[Any]:
+        """JSON documents that the route's handler understands."""
+        return self._fitting[route]
+
+    def forms(self, route: tuple[str, str]) -> list[bytes]:
+        """Bodies that are no JSON and that the route's handler understands."""
+        return [body for part, body in self._known.forms if part in " ".join(route)]
+
+    def encoded(self, document: Any) -> bytes:
+        """As JSON, halves of surrogate pairs escaped."""
+        return json.dumps(document).encode()
 
     def _seldom(self, share: float) -> bool:
         return self._chance.random() < share
@@ -172,21 +221,30 @@ class OddCalls:
         more = {"if-modified-since": "Tue, 99 Foo 2026", "sforce-query-options": "batchSize=x", "accept": "text/xml"}
         return {**self._known.headers, **more} if self._seldom(0.5) else {"authorization": self._chance.choice(odd)}
 
-    def _place(self, parameter: str) -> str:
+    def _sense(self, parameter: str, template: str) -> tuple[str, ...]:
+        """Words for a {parameter}: those of "part/name" where the template has that part, else those of "name"."""
+        name, known = parameter.strip("{}").removesuffix("..."), self._known.parameters
+        special = (key for key in known if key.endswith(f"/{name}") and key.removesuffix(f"/{name}") in template)
+        return known.get(next(special, name), WORDS[2:])
+
+    def _place(self, parameter: str, template: str) -> str:
         """A word for a {parameter} of a path."""
-        sense = self._known.parameters.get(parameter.strip("{}").removesuffix("..."), _WORDS)
-        return _quoted(self._chance.choice(_WORDS if self._seldom(0.12) else sense))
+        sense = self._sense(parameter, template)
+        return _quoted(self._chance.choice(WORDS if self._seldom(0.12) else sense))
 
     def _pair(self) -> str:
         if self._seldom(0.15):
             return self._chance.choice(("", "=", "%", "a=%ff", "?", "limit", ";", "a=b=c", "x[]=1"))
-        words = _WORDS if self._seldom(0.4) else self._texts
+        words = WORDS if self._seldom(0.4) else self._texts
         return f"{self._chance.choice(self._known.queries)}={_quoted(self._chance.choice(words))}"
 
     def _body(self, route: tuple[str, str]) -> bytes:
         kind = self._chance.random()
+        forms = self.forms(route)
+        if forms and kind < 0.5:
+            return self._cut(self._chance.choice(forms))
         if kind < 0.15:
-            return self._chance.choice(_RAW + self._known.raw)
+            return self._chance.choice(RAW + self._known.raw)
         if kind < 0.18:
             return bytes(self._chance.randrange(256) for _ in range(self._chance.randrange(40)))
         if kind < 0.3:
@@ -196,6 +254,14 @@ class OddCalls:
         for _ in range(self._chance.randrange(3)):
             document = self._spoilt(document, self._chance.randrange(1, 7))
         return json.dumps(document).encode()
+
+    def _cut(self, body: bytes) -> bytes:
+        """The body, or what is left of it when a part is taken out or said twice."""
+        if self._seldom(0.3):
+            return body
+        start = self._chance.randrange(len(body))
+        end = min(len(body), start + self._chance.randrange(1, 30))
+        return body[:start] + (body[start:end] * 2 if self._seldom(0.3) else b"") + body[end:]
 
     def _anything(self, depth: int) -> Any:
         """A document of understood keys, whose values are mostly of another kind than they should be."""
@@ -210,10 +276,10 @@ class OddCalls:
         kind = self._chance.random()
         if kind < 0.5:
             return self._chance.choice(self._known.values)
-        return self._chance.choice((*_WORDS, *_NUMBERS, None, True, False, [], {}, [None], [{}], {"": None}))
+        return self._chance.choice((*WORDS, *NUMBERS, None, True, False, [], {}, [None], [{}], {"": None}))
 
     def _key(self) -> str:
-        return self._chance.choice(_WORDS if self._seldom(0.08) else self._known.keys)
+        return self._chance.choice(WORDS if self._seldom(0.08) else self._known.keys)
 
     def _spoilt(self, document: Any, depth: int) -> Any:
         """The document with one of its values replaced, left out or doubled."""
@@ -230,6 +296,37 @@ class OddCalls:
         if self._seldom(0.15):
             return {key: value for key, value in document.items() if key != name}
         return {**document, name: self._spoilt(document[name], depth - 1)}
+
+
+def _parts(template: str) -> list[str | None]:
+    """The template's fixed texts, None where a parameter stands."""
+    fixed = _PARAMETER.split(template)
+    return [fixed[0], *(part for text in fixed[1:] for part in (None, text))]
+
+
+def spoilt_at(document: Any, place: int, wrong: Any) -> Any:
+    """The document with the value at that place, counted from the top, replaced."""
+    found, left = _replaced(document, place, wrong)
+    return found if left < 0 else document
+
+
+def _replaced(document: Any, place: int, wrong: Any) -> tuple[Any, int]:
+    """The document with that place replaced, and how many places are left to count; below 0: it was replaced."""
+    if place == 0:
+        return wrong, -1
+    left = place - 1
+    if isinstance(document, dict):
+        found: dict[str, Any] = {}
+        for key, each in document.items():
+            found[key], left = (each, left) if left < 0 else _replaced(each, left, wrong)
+        return found, left
+    if isinstance(document, list):
+        listed: list[Any] = []
+        for each in document:
+            one, left = (each, left) if left < 0 else _replaced(each, left, wrong)
+            listed.append(one)
+        return listed, left
+    return document, left
 
 
 def _quoted(text: str) -> str:

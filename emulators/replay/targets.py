@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from emulators.hubspot import jobs
 from emulators.hubspot.portal import Portal
 from emulators.hubspot.server import Emulator as PortalEmulator
 from emulators.hubspot.tokens import App as PortalApp
 from emulators.loopback.clock import Clock
 from emulators.loopback.http import Call, Response
+from emulators.replay.furnished import equipped, furnish, with_files
 from emulators.replay.words import org_words, portal_words
 from emulators.salesforce import catalog, oauth
 from emulators.salesforce.org import Org
@@ -33,16 +36,22 @@ class PortalUnderFire:
         self.emulator = PortalEmulator(self.portal, app, control_token="of-the-storm")  # noqa: S106
         self.emulator.limits.set({"enabled": False})
         self.portal.put_state("lag", [0, 0])
+        settings = self.portal.settings
+        furniture = furnish(self._answered, app, settings.app_id, settings.portal_id)
         for name, number in (("companies", 11), ("contacts", 13), ("deals", 15), ("tasks", 17)):
             self._fill(name, number, number + 1)
         self._fill("companies", 91)
         self._fill("contacts", 92)
         self._fill("deals", 93)
-        self.vocabulary = portal_words(self.emulator.router, _TOKEN)
+        words = portal_words(self.emulator.router, _TOKEN)
+        self.vocabulary = equipped(words, with_files(furniture, self._answered), app)
         self._untouched = self._sentinels()
 
     def handle(self, call: Call) -> Response | None:
         """Its answer; no sentinel is ever named by the words."""
+        return self.emulator.handle(call)[0]
+
+    def _answered(self, call: Call) -> Response | None:
         return self.emulator.handle(call)[0]
 
     def expects(self, call: Call, response: Response) -> bool:
@@ -50,7 +59,8 @@ class PortalUnderFire:
         return False
 
     def kept(self) -> object:
-        """Records, links, definitions and pipelines."""
+        """Records, links, definitions and pipelines, once what was begun by earlier calls is done."""
+        jobs.settle(self.portal)
         tables = (
             "record",
             "association",
@@ -60,6 +70,14 @@ class PortalUnderFire:
             "custom_object",
             "label",
             "campaign",
+            "campaign_item",
+            "list_folder",
+            "list_place",
+            "association_limit",
+            "validation",
+            "pipeline_audit",
+            "exchange_rate",
+            "owner",
         )
         return [self.portal.connection.execute(f"SELECT * FROM {each}").fetchall() for each in tables]
 
@@ -75,6 +93,11 @@ class PortalUnderFire:
             if answer is None or answer.status != 200:
                 return f"records of {type_id} cannot be listed: {answer and answer.body!r}"
         return ""
+
+    def release(self) -> None:
+        """Let go what the current thread holds of the file."""
+        if threading.current_thread() is not threading.main_thread():
+            self.emulator.release()
 
     def close(self) -> None:
         """Let the file go."""
@@ -142,6 +165,11 @@ class OrgUnderFire:
             if answer is None or answer.status != 200:
                 return f"records of {name} cannot be queried: {answer and answer.body!r}"
         return ""
+
+    def release(self) -> None:
+        """Let go what the current thread holds of the file."""
+        if threading.current_thread() is not threading.main_thread():
+            self.emulator.release()
 
     def close(self) -> None:
         """Let the file go."""
