@@ -137,9 +137,22 @@ def option_from(body: dict[str, Any], order: int) -> Option:
     )
 
 
+# HubSpot's own definitions that were recorded with `archived` and `showCurrencySymbol` although both are false
+_TELLING = frozenset(
+    (
+        "hs_first_engagement_object_id",
+        "hs_sa_first_engagement_date",
+        "hs_sa_first_engagement_descr",
+        "hs_sa_first_engagement_object_type",
+        "hs_time_to_first_engagement",
+    )
+)
+
+
 def printed(definition: Definition) -> dict[str, Any]:
     """A definition as HubSpot prints it."""
     each = definition
+    quiet = each.hubspot_defined and each.name not in _TELLING
     found: dict[str, Any] = {
         "updatedAt": each.updated_at or None,
         "createdAt": each.created_at or None,
@@ -156,12 +169,12 @@ def printed(definition: Definition) -> dict[str, Any]:
         "displayOrder": each.display_order,
         "calculated": each.calculated,
         "externalOptions": each.external_options,
-        "archived": None if each.hubspot_defined and not each.archived else each.archived,
+        "archived": None if quiet and not each.archived else each.archived,
         "archivedAt": each.archived_at or None,
         "hasUniqueValue": each.unique,
         "hidden": each.hidden,
         "hubspotDefined": True if each.hubspot_defined else None,
-        "showCurrencySymbol": each.currency_symbol or (None if each.hubspot_defined else False),
+        "showCurrencySymbol": each.currency_symbol or (None if quiet else False),
         "numberDisplayHint": each.number_hint or None,
         "textDisplayHint": each.text_hint or None,
         "calculationFormula": each.formula or None,

@@ -35,14 +35,14 @@ def connect(**options: Any) -> Any:
 
 
 @contextmanager
-def refused(error: type[Exception], status: int, **expected: str) -> Any:
+def refused(error: type[Exception], http: int, /, **expected: str) -> Any:
     """The block must be refused so, with these parts of the body."""
     with pytest.raises(error) as caught:
         yield
     bad: Any = caught.value
     body = json.loads(bad.body)
     assert {name: body.get(name) for name in expected} == expected, body
-    assert (bad.status, body["correlationId"]) == (status, bad.headers["X-HubSpot-Correlation-Id"])
+    assert (bad.status, body["correlationId"]) == (http, bad.headers["X-HubSpot-Correlation-Id"])
 
 
 def company(hub: Any, **values: str) -> str:
