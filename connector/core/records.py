@@ -55,6 +55,7 @@ class Table:
 PERSONAS = ("VAR", "MSP", "Distributor", "Agency", "SI", "GSI", "Alliance", "ISV", "Referral", "Other")
 MOTIONS = ("Demand Gen", "Enablement", "Thought Leadership", "First-Deal Incentive", "Other")
 LINK_ROLES = ("sourcing", "reseller", "lead", "influencer", "services", "other")
+PROVENANCES = ("vendor", "partner", "estimated")
 
 
 def _id(meaning: str = "the CRM's id", *, required: bool = True, name: str = "id") -> Column:
@@ -296,9 +297,14 @@ FUND_REQUESTS = Table(
         _ref("allocation_id", "from which allocation"),
         _text("name", "title"),
         _text("motion", "what it would fund", MOTIONS),
+        _text("activity", "what would be done, in the CRM's own word"),
         _text("status", "where it stands", ("draft", "submitted", "approved", "rejected")),
         Column("requested_amount", Kind.MONEY, "asked, in `currency`"),
         Column("approved_amount", Kind.MONEY, "approved, in `currency`"),
+        Column("expected_pipeline", Kind.MONEY, "what the partner expects it to bring, in `currency`"),
+        Column("target_conversion", Kind.NUMBER, "percent of the people reached that are to become opportunities"),
+        Column("match_share", Kind.NUMBER, "percent of the cost that the partner has confirmed to bear"),
+        Column("starts_on", Kind.DATE, "first day of the activity"),
         _CURRENCY,
         Column("created_at", Kind.INSTANT, "when it was made"),
         _MODIFIED,
@@ -331,6 +337,26 @@ FUND_ALLOCATIONS = Table(
         _text("name", "title"),
         Column("amount", Kind.MONEY, "promised, in `currency`"),
         _CURRENCY,
+        _MODIFIED,
+    ),
+)
+
+SERVICE_REVENUE = Table(
+    "service_revenue",
+    "what partners earn with services of their own around an opportunity, and who says so",
+    (
+        _id(),
+        _ref("partner_id", "who earned it", required=True),
+        _ref("opportunity_id", "the deal", required=True),
+        Column("amount", Kind.MONEY, "revenue, in `currency`; zero is a real zero, empty is unknown"),
+        _CURRENCY,
+        _text(
+            "provenance",
+            "whether it is in our own books, told by the partner, or estimated",
+            PROVENANCES,
+            required=True,
+        ),
+        Column("recorded_at", Kind.INSTANT, "when it was written down"),
         _MODIFIED,
     ),
 )
@@ -422,6 +448,7 @@ TABLES: tuple[Table, ...] = (
     FUND_REQUESTS,
     FUND_CLAIMS,
     FUND_ALLOCATIONS,
+    SERVICE_REVENUE,
     USERS,
     STAGES,
     STAGE_HISTORY,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 from emulators.world.calendar import TIME_ZONE, Calendar, text
@@ -245,9 +247,10 @@ class Builder:
 
     def fund_request(
         self, partner: str, campaign: str, title: str, created: datetime, money: Money, motion: str,
-        status: str = "Approved",
+        status: str = "Approved", said: Mapping[str, Any] = MappingProxyType({}),
     ) -> tuple[str, str]:  # fmt: skip
-        """A request against the year's budget; -> (request id, allocation id)."""
+        """A request against the year's budget with what it `said` in fields of the org's own; -> (request id,
+        allocation id)."""
         asked = money.approved if money.approved is not None else money.claimed
         owned: dict[str, Any] = {
             "IsDeleted": "false",
@@ -263,7 +266,7 @@ class Builder:
             Amount=_money(asked) if status == "Approved" else "", Status=status,
             Activity=_ACTIVITY.get(motion, "Other"),
             AllocationId=allocation, BudgetId=self.staff["budget"], CampaignId=campaign, ChannelPartnerId=partner,
-            **owned,
+            **owned, **said,
         )  # fmt: skip
         return request, allocation
 

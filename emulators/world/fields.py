@@ -54,6 +54,14 @@ FIELDS: dict[str, dict[str, Any]] = {
             _plain("Calendar_Id__c", "Calendar Id", "string", length=255),
         ]
     },
+    "PartnerFundRequest": {
+        "fields": [
+            _plain("Expected_Pipeline__c", "Expected Pipeline", "currency"),
+            _plain("Target_Conversion__c", "Target Conversion", "percent"),
+            _plain("Match_Percent__c", "Match Percent", "percent"),
+            _plain("Activity_Start__c", "Activity Start", "date"),
+        ]
+    },
     "Deal_Registration__c": {
         "label": "Deal Registration",
         "plural": "Deal Registrations",

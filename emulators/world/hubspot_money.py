@@ -140,6 +140,10 @@ def _requests(portal: PortalFolder, source: Source) -> None:
             "request_status": FUND_STATUSES[row["Status"]],
             "requested_amount": row["RequestedAmount"],
             "approved_amount": row["Amount"],
+            "expected_pipeline": row["Expected_Pipeline__c"],
+            "target_conversion": row["Target_Conversion__c"],
+            "match_percent": row["Match_Percent__c"],
+            "activity_start": row["Activity_Start__c"],
         } | _place(row)
         id_ = portal.record("fund_requests", row, values | _money_of(row))
         portal.link("fund_requests", id_, "fund_allocations", values["allocation_id"])

@@ -51,8 +51,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "fund_requests": (
         "hs_object_id", "request_title", "partner_company_id", "campaign_id", "allocation_id", "budget_id",
-        "activity", "request_status", "requested_amount", "approved_amount", "currency_code", "hubspot_owner_id",
-        *_ACTIVITY_DATES, "archived_at",
+        "activity", "request_status", "requested_amount", "approved_amount", "expected_pipeline", "target_conversion",
+        "match_percent", "activity_start", "currency_code", "hubspot_owner_id", *_ACTIVITY_DATES, "archived_at",
     ),
     "fund_claims": (
         "hs_object_id", "claim_title", "partner_company_id", "request_id", "allocation_id", "budget_id",
@@ -197,6 +197,9 @@ class _Group:
         hints = {"numberDisplayHint": "currency", "showCurrencySymbol": True}
         return _property(name, label, "number", "number", self.name, **hints)
 
+    def number(self, name: str, label: str) -> Definition:
+        return _property(name, label, "number", "number", self.name)
+
     def owner(self, name: str, label: str) -> Definition:
         refers = {"referencedObjectType": "OWNER", "externalOptions": True}
         return _property(name, label, "enumeration", "select", self.name, **refers)
@@ -303,6 +306,10 @@ SCHEMAS: list[Definition] = [
         _REQUEST.choice("request_status", "Status", "draft", "submitted", "in_review", "approved", "rejected"),
         _REQUEST.money("requested_amount", "Requested amount"),
         _REQUEST.money("approved_amount", "Approved amount"),
+        _REQUEST.money("expected_pipeline", "Expected pipeline"),
+        _REQUEST.number("target_conversion", "Target conversion (percent)"),
+        _REQUEST.number("match_percent", "Match (percent)"),
+        _REQUEST.day("activity_start", "Activity starts"),
         _REQUEST.text("currency_code", "Currency"),
     ),
     _schema(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from decimal import Decimal
 from typing import Any
 
-from emulators.world.build import Money
+from emulators.world.asking import Plea, asks
 from emulators.world.recipes import Expect, Funded, Partner, Recipe
 
 INSUFFICIENT = "Insufficient Evidence"
@@ -37,8 +36,10 @@ def _spread(count: int, first: int, last: int) -> tuple[int, ...]:
 
 _FAIL = _velocity("Fail", ENABLE, 10, 1)
 VELOCITY = (
-    Recipe("fund_demand_gen", "every gate passes and nothing is wrong", tiny=True),
-    Recipe("velocity_fail", "1 of 10 matured quotes won: 10 % < 20 %", _FAIL, quotes=(10, 1), tiny=True),
+    Recipe("fund_demand_gen", "every gate passes and nothing is wrong", tiny=True,
+           also=asks(Plea("Autumn webinar"), Plea("Roadshow", expected=8000, status="Draft"))),
+    Recipe("velocity_fail", "1 of 10 matured quotes won: 10 % < 20 %", _FAIL, quotes=(10, 1), tiny=True,
+           also=asks(Plea("Sales academy", motion="Enablement"))),
     Recipe("velocity_at_20", "2 of 10 is exactly 20 %, which passes",
            _velocity("Pass", "Fund Demand Gen", 10, 2), quotes=(10, 2), tiny=True),
     Recipe("velocity_below_20", "4 of 21 is 19.05 %: fails without rounding up",
@@ -69,7 +70,8 @@ VELOCITY = (
 
 MARKET_FIT = (
     Recipe("market_fit_fail", "sells to retail in Brazil, while the goals are EMEA or healthcare",
-           Expect(market_fit="Fail", decision=DEFER), market=("Brazil", "Retail"), tiny=True),
+           Expect(market_fit="Fail", decision=DEFER), market=("Brazil", "Retail"), tiny=True,
+           also=asks(Plea("Retail fair"))),
     Recipe("market_fit_by_vertical", "Brazil, but healthcare: geographic or vertical is enough",
            market=("Brazil", "Healthcare")),
     Recipe("market_fit_declared", "customers without country or industry, footprint declared by a person",
@@ -89,7 +91,8 @@ PROOF = (
            _proof("Pass", "Fund Demand Gen", pooled="4.0", met="2 of 3", each="Fail", total_cost="2.0 Fail"),
            campaigns=_GOLDEN_FIVE, tiny=True),
     Recipe("proof_fail", "20k from 10k three times is 2.0", _proof("Fail", REWORK, pooled="2.0", met="0 of 3"),
-           campaigns=(Funded(20000, 10000, 140), Funded(20000, 10000, 190), Funded(20000, 10000, 240)), tiny=True),
+           campaigns=(Funded(20000, 10000, 140), Funded(20000, 10000, 190), Funded(20000, 10000, 240)), tiny=True,
+           also=asks(Plea("Round table", motion="Thought Leadership"), Plea("Mail shot"))),
     Recipe("proof_at_three", "exactly 3.0 passes", _proof("Pass", "Fund Demand Gen", pooled="3.0", met="3 of 3"),
            campaigns=(Funded(30000, 10000, 140), Funded(30000, 10000, 190), Funded(30000, 10000, 240))),
     Recipe("proof_below_three", "one cent short of 3:1 fails", _proof("Fail", REWORK, met="2 of 3"),
@@ -174,7 +177,7 @@ SYMPTOMS = (
            Expect(velocity=INSUFFICIENT, proof=INSUFFICIENT, market_fit="Pass", decision=PILOT, symptom=None,
                   lever="Onboard"),
            agreement=30, quotes=(0, 0), wins=0, campaigns=(), meetings=0, open_deals=False, regions="EMEA",
-           tiny=True),
+           tiny=True, also=asks(Plea("First event", 8000, expected=30000))),
     Recipe("several_symptoms", "dormant, and before that meetings without quotes and small deals",
            Expect(velocity=INSUFFICIENT, symptom="Awareness Gap", lever=RERECRUIT, decision=PILOT,
                   detail={"also": ["Confidence Gap", "Strategic Gap"], "demand_gen_allowed": False}),
@@ -185,14 +188,6 @@ SYMPTOMS = (
 def _register(partner: Partner, days: int) -> None:
     calendar = partner.build.calendar
     partner.build.registration(partner.id, partner.customers[0], partner.topic, calendar.at(days), "Approved")
-
-
-def _request(partner: Partner) -> None:
-    calendar = partner.build.calendar
-    money = Money(approved=Decimal(8000))
-    partner.build.fund_request(
-        partner.id, "", "Spring webinar", calendar.at(3), money, "Demand Gen", status="Submitted"
-    )
 
 
 _WITH = Expect(motion="With-Partner", owner_role="PAM")
@@ -241,7 +236,7 @@ PEOPLE_SAY = (
                                                             "audit": "D1", "amount": "15000.00"}),
            quotes=(10, 1), live=True),
     Recipe("request_waiting", "a fund request waits for a decision", Expect(detail={"tasks": ["T5"]}),
-           also=lambda partner: _request(partner)),
+           also=asks(Plea("Spring webinar", 8000, expected=None, conversion="", match="", starts=None))),
 )  # fmt: skip
 
 SCENARIOS = (*VELOCITY, *MARKET_FIT, *PROOF, *SYMPTOMS, *OWNERSHIP, *PEOPLE_SAY)

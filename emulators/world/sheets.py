@@ -85,7 +85,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "PartnerFundRequest": (
         "Id", "IsDeleted", "Title", "RequestedAmount", "Amount", "Status", "Activity", "AllocationId", "BudgetId",
-        "CampaignId", "ChannelPartnerId", "OwnerId", "CurrencyIsoCode", *_AUDIT,
+        "CampaignId", "ChannelPartnerId", "Expected_Pipeline__c", "Target_Conversion__c", "Match_Percent__c",
+        "Activity_Start__c", "OwnerId", "CurrencyIsoCode", *_AUDIT,
     ),
     "PartnerFundClaim": (
         "Id", "IsDeleted", "Title", "Amount", "Status", "RequestId", "AllocationId", "BudgetId", "ChannelPartnerId",
