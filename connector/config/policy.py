@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from connector.config.policy_shape import PolicyShape
+from connector.config.policy_shapes_conduct import audit_of, raci_of
 from connector.config.toml_lines import closest, dotted, line_numbers, parse_toml, read_text, validate
 from connector.core import policy as core
 from connector.errors import Misconfigured
@@ -115,6 +116,9 @@ def _to_core(shape: PolicyShape) -> core.Policy:
             **{**dict(shape.tasks), "due_business_days": tuple(sorted(shape.tasks.due_business_days.items()))}
         ),
         attribution=core.Attribution(**dict(shape.attribution)),
+        multiplier=core.MultiplierRules(**dict(shape.multiplier)),
+        raci=raci_of(shape.raci),
+        audit=audit_of(shape.audit),
         limits=core.Limits(**dict(shape.limits)),
     )
 

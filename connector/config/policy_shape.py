@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from connector.config.countries import country_code
+from connector.config.policy_shapes_conduct import AuditShape, RaciShape
 
 Count = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
 Days = Annotated[int, Field(strict=True, ge=0, le=36_500)]
@@ -279,6 +280,24 @@ class AttributionShape(_Shape):
         return self
 
 
+class MultiplierShape(_Shape):
+    """Partners' service revenue to our product."""
+
+    lag_days: Days
+    window_days: Annotated[Days, Field(ge=1)]
+    split: Literal["influence", "full"]
+    coverage_floor: Share
+    provenances: Annotated[tuple[Literal["vendor", "partner", "estimated"], ...], Field(min_length=1)]
+    high: Amount
+
+    @field_validator("provenances")
+    @classmethod
+    def _each_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(names)) < len(names):
+            raise ValueError("names one twice. Write each once, the most trusted first.")
+        return names
+
+
 class LimitsShape(_Shape):
     """What `apply` refuses."""
 
@@ -303,6 +322,9 @@ class PolicyShape(_Shape):
     ownership: OwnershipShape
     tasks: TasksShape
     attribution: AttributionShape
+    multiplier: MultiplierShape
+    raci: RaciShape
+    audit: AuditShape
     limits: LimitsShape
 
     @field_validator("timezone")

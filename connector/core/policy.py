@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from connector.core.policy_audit import AuditRules
+from connector.core.policy_raci import Raci
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VelocityGate:
@@ -179,6 +182,18 @@ class Attribution:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MultiplierRules:
+    """ "For every $1 of your product sold, how much service revenue does the partner generate?" """
+
+    lag_days: int  # a won deal is looked at so long after its close: services need time
+    window_days: int  # of close dates before that
+    split: str  # of a deal's amount among its partners: "influence" or "full"
+    coverage_floor: Decimal  # of the won amount that must have a known service revenue
+    provenances: tuple[str, ...]  # which may be reported, best first; they are never mixed
+    high: Decimal  # from which a multiplier is called high
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What `apply` refuses unless it is told the plan's fingerprint with --force."""
 
@@ -205,4 +220,7 @@ class Policy:
     ownership: Ownership
     tasks: TaskRules
     attribution: Attribution
+    multiplier: MultiplierRules
+    raci: Raci
+    audit: AuditRules
     limits: Limits
