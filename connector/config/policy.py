@@ -20,6 +20,7 @@ from connector.config.policy_shape import PolicyShape
 from connector.config.policy_shapes_conduct import audit_of, raci_of
 from connector.config.toml_lines import closest, dotted, line_numbers, parse_toml, read_text, validate
 from connector.core import policy as core
+from connector.core.policy_money import AllocationRules, FundRules
 from connector.errors import Misconfigured
 
 _MAX_DEPTH = 5
@@ -119,6 +120,8 @@ def _to_core(shape: PolicyShape) -> core.Policy:
         multiplier=core.MultiplierRules(**dict(shape.multiplier)),
         raci=raci_of(shape.raci),
         audit=audit_of(shape.audit),
+        funds=FundRules(**dict(shape.funds)),
+        allocation=AllocationRules(**_allocation(shape)),
         limits=core.Limits(**dict(shape.limits)),
     )
 
@@ -146,6 +149,11 @@ def _ownership(shape: PolicyShape) -> core.Ownership:
         unflagged=core.PersonaRule(persona="", **dict(own.unflagged)),
         fallback_queue=own.fallback_queue,
     )
+
+
+def _allocation(shape: PolicyShape) -> dict[str, Any]:
+    values = dict(shape.allocation)
+    return {**values, **{key: tuple(sorted(values[key].items())) for key in ("motion_caps", "region_caps")}}
 
 
 def _hash(shape: PolicyShape) -> str:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 
 from connector.config.countries import country_code
 from connector.config.policy_shapes_conduct import AuditShape, RaciShape
+from connector.config.policy_shapes_money import AllocationShape, FundsShape
 
 Count = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
 Days = Annotated[int, Field(strict=True, ge=0, le=36_500)]
@@ -244,6 +245,7 @@ class TasksShape(_Shape):
     data_gap_share: Share
     cohort_personas: tuple[Persona, ...]
     due_business_days: dict[TaskType, Days]
+    registration_notice_days: Days
     override_notice_days: Days
 
 
@@ -325,6 +327,8 @@ class PolicyShape(_Shape):
     multiplier: MultiplierShape
     raci: RaciShape
     audit: AuditShape
+    funds: FundsShape
+    allocation: AllocationShape
     limits: LimitsShape
 
     @field_validator("timezone")

@@ -11,6 +11,7 @@ from datetime import date
 from decimal import Decimal
 
 from connector.core.policy_audit import AuditRules
+from connector.core.policy_money import AllocationRules, FundRules
 from connector.core.policy_raci import Raci
 
 
@@ -154,6 +155,7 @@ class TaskRules:
     data_gap_share: Decimal  # of partners that lack the same thing before an admin is told
     cohort_personas: tuple[str, ...]  # one task a marketer and lever instead of one a partner
     due_business_days: tuple[tuple[str, int], ...]  # task type -> days
+    registration_notice_days: int  # before a registration's last day
     override_notice_days: int
 
 
@@ -223,4 +225,6 @@ class Policy:
     multiplier: MultiplierRules
     raci: Raci
     audit: AuditRules
+    funds: FundRules
+    allocation: AllocationRules
     limits: Limits
