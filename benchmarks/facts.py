@@ -1,8 +1,8 @@
-"""How long the facts of a large mirror take, in full and after one changed opportunity, and how much memory.
+"""How long the credits and facts of a large mirror take, in full and after one changed opportunity, and how much memory.
 
-`run(scale)` makes a mirror of 20,000 partners, 1,000,000 opportunities and 5,000,000 meetings times `scale` in a
-temporary directory, computes in a fresh process, and returns the figures. `python -m benchmarks.facts [scale]`
-prints them.
+`run(scale)` makes a mirror of 20,000 partners, 1,000,000 opportunities and 5,000,000 touches (half of them meetings)
+times `scale` in a temporary directory, computes in a fresh process, and returns the figures.
+`python -m benchmarks.facts [scale]` prints them.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from typing import Any
 import pyarrow as pa
 
 from connector.config.policy import load
+from connector.facts import credited
+from connector.facts.crediting import credit
 from connector.facts.gather import compute
 from connector.mirror import Mirror
 from connector.mirror.layout import CANONICAL
@@ -38,9 +40,16 @@ def _days_ago(days: str) -> str:
     return f"(TIMESTAMPTZ '2026-07-01 09:00:00+00' - to_days(({days})::INTEGER))"
 
 
-def _tables(partners: int, deals: int, meetings: int) -> dict[str, str]:
+def _tables(partners: int, deals: int, traces: int) -> dict[str, str]:
     """Canonical table -> the query that makes its rows; a hash stands for chance, so every run is the same."""
-    accounts, campaigns = max(deals // 4, 1), max(partners * 3, 1)
+    accounts, campaigns, people = max(deals // 4, 1), max(partners * 3, 1), max(partners * 5, 1)
+    topic, day = f"hash(i, 'o') % {deals}", "hash(i, 'at') % 110"
+    when = (
+        f"(TIMESTAMPTZ '2026-07-01 09:00:00+00' - to_days((hash({topic}, 'age') % 1095)::INTEGER)"
+        f" + to_days(({day})::INTEGER))"
+    )
+    staff, buyer = _id("H01", f"hash(i, 'w') % {people}"), _id("B01", topic)
+    with_whom = f"CASE WHEN i % 3 = 0 THEN {staff} ELSE {buyer} END"
     old = "hash(i, 'age') % 1095"
     partner = f"(hash(i, 'p') % {partners} * (hash(i, 'skew') % 1000) // 1000)::BIGINT"
     stamp = "TIMESTAMPTZ '2026-06-30 00:00:00+00' AS modified_at"
@@ -66,16 +75,24 @@ def _tables(partners: int, deals: int, meetings: int) -> dict[str, str]:
             ['reseller', 'lead', 'influencer'][(hash(i, 'r') % 3 + 1)::BIGINT] AS role,
             {stamp} FROM range({deals}) r(i) WHERE hash(i, 'l') % 10 < 7""",
         "registrations": f"""SELECT {_id("R01", "i")} AS id, {_id("P01", partner)} AS partner_id,
-            {_id("O06", f"hash(i, 'o') % {deals}")} AS opportunity_id, 'approved' AS status,
-            {_days_ago(old)} AS submitted_at, {stamp} FROM range({deals // 50}) r(i)""",
+            {_id("O06", topic)} AS opportunity_id, 'approved' AS status,
+            {when} - INTERVAL 40 DAY AS submitted_at, {when} - INTERVAL 38 DAY AS approved_at,
+            {stamp} FROM range({deals // 5}) r(i)""",
+        "contacts": f"""SELECT {_id("H01", "i")} AS id, {_id("P01", f"i % {partners}")} AS account_id,
+            {stamp} FROM range({people}) r(i)""",
         "quotes": f"""SELECT {_id("Q01", "i")} AS id, {_id("O06", "i")} AS opportunity_id, 'issued' AS status,
             {_days_ago(old)} + INTERVAL 10 DAY AS issued_at,
             {stamp} FROM range({deals}) r(i) WHERE hash(i, 'q') % 10 < 6""",
-        "meetings": f"""SELECT {_id("M01", "i")} AS id, {_id("O06", f"hash(i, 'o') % {deals}")} AS related_id,
-            'cal' || hash(i, 'k') % {meetings} AS calendar_id, {_days_ago(old)} AS starts_at,
-            {_days_ago(old)} AS ends_at,
+        "meetings": f"""SELECT {_id("M01", "i")} AS id, {_id("O06", topic)} AS related_id, {with_whom} AS contact_id,
+            'cal' || hash(i, 'k') % {traces} AS calendar_id, {when} AS starts_at, {when} AS ends_at,
             CASE WHEN i % 9 = 0 THEN 'no_show' WHEN i % 2 = 0 THEN 'held' END AS outcome, i % 11 = 0 AS internal,
-            {stamp} FROM range({meetings}) r(i)""",
+            {when} - INTERVAL 3 DAY AS created_at, {stamp} FROM range({traces // 2}) r(i)""",
+        "touches": f"""SELECT {_id("T01", "i")} AS id, {_id("O06", topic)} AS related_id, {with_whom} AS contact_id,
+            ['call', 'email', 'technical validation', 'proof of concept', 'lunch'][i % 5 + 1] AS type,
+            {when} AS occurred_at, {when} AS recorded_at, {stamp} FROM range({traces - traces // 2}) r(i)""",
+        "stage_history": f"""SELECT {_id("S01", "i")} AS id, {_id("O06", "i")} AS opportunity_id,
+            'Negotiation/Review' AS stage, {_days_ago(old)} + INTERVAL 80 DAY AS at
+            FROM range({deals}) r(i) WHERE hash(i, 'n') % 10 < 4""",
         "campaigns": f"""SELECT {_id("C01", "i")} AS id, 'Campaign ' || i AS name, 'Demand Gen' AS motion,
             ['completed', 'active'][(i % 5 = 0)::INTEGER + 1] AS status,
             {_id("P01", f"i % {partners}")} AS partner_id,
@@ -129,6 +146,11 @@ def measure(path: Path) -> dict[str, Any]:
         compiled.statements(compiled.shape(policy, proxy=False))
         compile_seconds = time.perf_counter() - start
         start = time.perf_counter()
+        credit(mirror, policy, AS_OF)
+        credited.keep(mirror)
+        credit_seconds = time.perf_counter() - start
+        after_credit = _megabytes()
+        start = time.perf_counter()
         partners = [facts.partner_id for facts in compute(mirror, policy, AS_OF)]
         full = time.perf_counter() - start
         streamed = _megabytes()
@@ -143,6 +165,9 @@ def measure(path: Path) -> dict[str, Any]:
             **mirror.counts(),
             "index_s": round(index_seconds, 2),
             "compile_s": round(compile_seconds, 3),
+            "credits": mirror.query("SELECT count(*) AS n FROM credited").column("n")[0].as_py(),
+            "credit_s": round(credit_seconds, 2),
+            "credit_mb": after_credit,
             "full_s": round(full, 2),
             "full_again_s": round(again, 2),
             "start_mb": before,

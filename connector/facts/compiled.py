@@ -5,7 +5,7 @@ from __future__ import annotations
 import ibis
 from ibis.expr import types as ir
 
-from connector.facts import campaigns, credits, evidence, links, partners, sourcing
+from connector.facts import campaigns, credits, evidence, links, multiplier, partners, sourcing
 from connector.facts.money import dated_rates
 from connector.facts.relations import rows
 from connector.facts.statements import CreditShape, CreditStatements, Shape, Statements
@@ -20,6 +20,7 @@ def compiled(wanted: Shape) -> Statements:
         "mix": partners.mix(),
         "owned": campaigns.owned(),
         "funded": campaigns.funded(vendor_paid=wanted.vendor_paid, corporate=wanted.corporate),
+        "service_parts": multiplier.service_parts(wanted.service_split),
     }
     answers = {
         "quotes": _by_partner(partners.quotes(proxy=wanted.proxy, decided=wanted.decided)),
@@ -33,6 +34,7 @@ def compiled(wanted: Shape) -> Statements:
         "left_out": campaigns.left_out(),
         "live": campaigns.live(wanted.corporate),
         "credit": _by_partner(credits.sums()),
+        "services": multiplier.services(wanted.corporate).order_by("partner_id", "provenance"),
         "mix": rows("mix").order_by("partner_id", "segment", "product"),
         "profiles": partners.profiles(),
     }
@@ -66,14 +68,9 @@ def compiled_credits(wanted: CreditShape) -> CreditStatements:
             lookback_days=rules.lookback_days,
             prior_activity=rules.prior_activity,
         ),
-        "found": credits.found(
-            min_strong=rules.min_strong,
-            min_weak_days=rules.min_weak_days,
-            strong_points=rules.strong_points,
-            weak_points=rules.weak_points,
-        ),
+        "found": credits.found(rules),
         "settled": credits.settled(),
-        "credits": credits.credits(split=rules.split, corporate=wanted.corporate),
+        "credits": credits.credits(wanted.corporate),
     }
     return CreditStatements(_compiled(stages), dict(_compiled({"rates": dated_rates()}))["rates"])
 

@@ -11,6 +11,7 @@ import ibis
 from ibis import _
 from ibis.expr import types as ir
 
+from connector.core.policy import Attribution
 from connector.facts.money import converted
 from connector.facts.relations import evidence, moment, rows, survivor, yes
 from connector.facts.sourcing import HELD
@@ -47,15 +48,26 @@ def _sourced() -> ir.Table:
     ).select(*_PART)  # fmt: skip
 
 
-def _agreed() -> ir.Table:
-    """`opportunity_id`, `partner_id`, `agreed`: shares of the influence that were agreed in writing, in steps."""
+def _agreed(lock_days: int) -> ir.Table:
+    """`opportunity_id`, `partner_id`, `agreed`: shares of the influence that were agreed in writing, in steps.
+
+    One that was written down after the close (and the days of the lock) comes too late; of several for one partner
+    the largest counts.
+    """
     links = rows("partner_links").filter(_.share > 0)
-    named = survivor(links.select("opportunity_id", "partner_id", "share"), "partner_id")
-    steps = (named.share * (_WHOLE // 100)).round().cast("int64")
-    return named.mutate(steps=steps).group_by("opportunity_id", "partner_id").agg(agreed=_.steps.max())
+    named = survivor(links.select("opportunity_id", "partner_id", "share", "recorded_at"), "partner_id")
+    partners = rows("partners").select(partner_id=_.id)
+    joined = named.semi_join(partners, "partner_id").join(rows("credited_deals"), "opportunity_id")
+    until = joined.closes_at + ibis.interval(days=lock_days)
+    told = joined.filter(
+        joined.recorded_at.isnull() | (joined.recorded_at <= moment("as_of")),
+        joined.recorded_at.isnull() | until.isnull() | (joined.recorded_at < until),
+    )
+    steps = (told.share * (_WHOLE // 100)).round().cast("int64")
+    return told.mutate(steps=steps).group_by("opportunity_id", "partner_id").agg(agreed=_.steps.max())
 
 
-def _influenced(*, min_strong: int, min_weak_days: int, strong_points: int, weak_points: int) -> ir.Table:
+def _influenced(rules: Attribution) -> ir.Table:
     """Partners with enough evidence, and those with a share agreed in writing."""
     known = rows("evidence")
     per = known.group_by("opportunity_id", "partner_id").agg(
@@ -64,11 +76,10 @@ def _influenced(*, min_strong: int, min_weak_days: int, strong_points: int, weak
         pieces=known.source_id.nunique(),
         evidence_ids=evidence(known.source_id),
     )
-    agreed = _agreed().semi_join(rows("credited_deals"), "opportunity_id")
-    agreed = agreed.semi_join(rows("partners").select(partner_id=_.id), "partner_id")
-    joined = per.outer_join(agreed, ["opportunity_id", "partner_id"])
-    enough = yes((joined.strong_count >= min_strong) | (joined.weak_days >= min_weak_days))
-    points = ibis.coalesce(joined.strong_count * strong_points + joined.weak_days * weak_points, 0).cast("int64")
+    joined = per.outer_join(_agreed(rules.influence_lock_days), ["opportunity_id", "partner_id"])
+    enough = yes((joined.strong_count >= rules.min_strong) | (joined.weak_days >= rules.min_weak_days))
+    weighed = joined.strong_count * rules.strong_points + joined.weak_days * rules.weak_points
+    points = ibis.coalesce(weighed, 0).cast("int64") if rules.split == "points" else ibis.literal(1).cast("int64")
     kept = joined.mutate(
         opportunity_id=ibis.coalesce(joined.opportunity_id, joined.opportunity_id_right),
         partner_id=ibis.coalesce(joined.partner_id, joined.partner_id_right),
@@ -81,12 +92,30 @@ def _influenced(*, min_strong: int, min_weak_days: int, strong_points: int, weak
     return kept.filter(kept.counted).select(*_PART)
 
 
-def found(*, min_strong: int, min_weak_days: int, strong_points: int, weak_points: int) -> ir.Table:
-    """What the evidence says: one row a (opportunity, partner, role), before locks."""
-    influenced = _influenced(
-        min_strong=min_strong, min_weak_days=min_weak_days, strong_points=strong_points, weak_points=weak_points
+def found(rules: Attribution) -> ir.Table:
+    """What the evidence says: one row a (opportunity, partner, role), before locks.
+
+    `points` are the part's weight under the policy's split, so that a later policy does not part anew what is final.
+    """
+    return _sourced().union(_influenced(rules), distinct=False)
+
+
+def _kept() -> ir.Table:
+    """The last versions' parts under today's partners: those of partners that became one are one part.
+
+    Who disputed only with a partner that it was merged with has sourced the opportunity.
+    """
+    named = survivor(rows("kept"), "partner_id")
+    per = named.group_by("opportunity_id", "partner_id", "role").agg(
+        reason=named.reason.min(),
+        points=named.points.sum().cast("int64"),
+        agreed=named.agreed.sum().cast("int64"),
+        pieces=named.pieces.sum().cast("int64"),
+        evidence_ids=named.evidence_ids.collect().flatten().unique().sort(),
     )
-    return _sourced().union(influenced, distinct=False)
+    disputing = (per.role == DISPUTED).cast("int64").sum().over(ibis.window(group_by="opportunity_id"))
+    alone = (per.role == DISPUTED) & (disputing == 1)
+    return per.mutate(role=alone.ifelse(SOURCED, per.role), reason=alone.ifelse(FIRST_CLAIM, per.reason))
 
 
 def settled() -> ir.Table:
@@ -105,7 +134,7 @@ def settled() -> ir.Table:
         influence_locked=yes(closed_alike) & ~again,
     )
     new = rows("found").join(state, "opportunity_id")
-    old = rows("kept").join(state, "opportunity_id")
+    old = _kept().join(state, "opportunity_id")
 
     def locked(table: ir.Table) -> ir.BooleanValue:
         return (table.role == INFLUENCED).ifelse(table.influence_locked, table.sourcing_locked)
@@ -116,7 +145,7 @@ def settled() -> ir.Table:
     return joined.filter((joined.role != INFLUENCED) | joined.o.isnull()).select(*_PART)
 
 
-def credits(*, split: str, corporate: str) -> ir.Table:
+def credits(corporate: str) -> ir.Table:
     """One row a (opportunity, partner, role): `amount` in cents that add up, in the corporate currency.
 
     A sourced amount is the whole; influenced amounts add up to the whole, or to the agreed shares of it. Closed
@@ -128,7 +157,7 @@ def credits(*, split: str, corporate: str) -> ir.Table:
     whole_cents = (priced.value * 100).round().cast("decimal(20, 0)")
     sane = whole_cents.abs() <= _MOST_CENTS
     sized = priced.mutate(cents=ibis.ifelse(sane, whole_cents.cast("int64"), ibis.null("int64")))
-    shared = _parted(_weighed(sized, split))
+    shared = _parted(_weighed(sized))
     signed = shared.share * (shared.cents < 0).ifelse(-1, 1)
     amount = (shared.role == DISPUTED).ifelse(ibis.literal(0).cast("int64"), signed)
     lacking = ibis.cases(
@@ -143,27 +172,28 @@ def credits(*, split: str, corporate: str) -> ir.Table:
     )  # fmt: skip
 
 
-def _weighed(table: ir.Table, split: str) -> ir.Table:
-    """With each part's `weight`, and the `weights` of its opportunity and role together of a `whole`."""
+def _weighed(table: ir.Table) -> ir.Table:
+    """With each part's `weight` of a `whole`; `given` of it is what all parts of its role have together."""
     pool = ibis.window(group_by=["opportunity_id", "role"])
     by_agreement = table.agreed.max().over(pool).notnull()
-    alone = ibis.greatest(table.points, 1) if split == "points" else ibis.literal(1).cast("int64")
-    weight = by_agreement.ifelse(ibis.coalesce(table.agreed, 0), alone)
+    weight = by_agreement.ifelse(ibis.coalesce(table.agreed, 0), ibis.greatest(table.points, 1))
     weighed = table.mutate(by_agreement=by_agreement, weight=ibis.least(weight, _WHOLE))
-    weights = weighed.weight.sum().over(pool).cast("int64")
-    summed = weighed.mutate(weights=weights)
+    summed = weighed.mutate(weights=weighed.weight.sum().over(pool).cast("int64"))
+    whole = summed.by_agreement.ifelse(_WHOLE, summed.weights)
     return summed.mutate(
-        over=summed.by_agreement & (summed.weights > _WHOLE),
-        whole=summed.by_agreement.ifelse(ibis.greatest(summed.weights, _WHOLE), summed.weights),
+        over=summed.weights > whole,
+        whole=whole,
+        given=summed.by_agreement.ifelse(ibis.least(summed.weights, _WHOLE), 1),
+        of=summed.by_agreement.ifelse(_WHOLE, 1),
     )
 
 
 def _parted(table: ir.Table) -> ir.Table:
     """With `share`, the part's cents without sign: rounded down, the rest going to the largest remainders."""
     size = table.cents.abs()
-    product, goal = size * table.weight, size * table.weights
+    product, goal = size * table.weight, size * table.given
     cut = table.mutate(
-        rest=product % table.whole, base=_exactly(product, table.whole), goal=_exactly(goal, table.whole)
+        rest=product % table.whole, base=_exactly(product, table.whole), goal=_exactly(goal, table.of)
     )
     pool = ibis.window(group_by=["opportunity_id", "role"])
     order = ibis.window(group_by=["opportunity_id", "role"], order_by=[ibis.desc("rest"), "partner_id"])

@@ -22,7 +22,7 @@ _MOST_IDS = 1_000
 """A longer list of ids is not looked up one by one: the table is read through once."""
 
 _WHOLE = ("aliases", "exchange_rates")
-_BY_PARTNER = ("partner_links", "account_links", "registrations", "logins", "credited")
+_BY_PARTNER = ("partner_links", "account_links", "registrations", "logins", "service_revenue", "credited")
 _COPIED = (
     *_WHOLE, *_BY_PARTNER, "stages", "partners", "fund_requests", "campaigns", "fund_claims", "opportunities",
     "quotes", "stage_history", "meetings", "accounts",
@@ -49,6 +49,7 @@ _IDS = {
     "asked": "SELECT DISTINCT campaign_id FROM fund_requests WHERE campaign_id IS NOT NULL",
     "campaigns": "SELECT id FROM campaigns",
     "requests": "SELECT id FROM fund_requests",
+    "served": "SELECT opportunity_id FROM credited WHERE partner_id IN (SELECT partner_id FROM service_revenue)",
     "linked": "SELECT opportunity_id FROM partner_links"
     " UNION SELECT opportunity_id FROM registrations WHERE opportunity_id IS NOT NULL",
     "deals": "SELECT id FROM opportunities",
@@ -117,6 +118,9 @@ class Desk:
         partners = self._ids("partners")
         for table in _BY_PARTNER:
             self._copy(table, _among("partner_id", partners))
+        served = _among("opportunity_id", self._ids("served"))  # others' parts of these deals count, too
+        if served != _NONE:
+            self._copy("credited", f"{served} AND NOT {_among('partner_id', partners)}")
         customers = self._ids("customers")
         campaigns = self._money(partners)
         linked = self._ids("linked")

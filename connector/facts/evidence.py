@@ -149,18 +149,25 @@ def _links() -> ir.Table:
     )
 
 
-def late_since(late_stages: tuple[str, ...]) -> ir.Table:
-    """`opportunity_id`, `late_at`: since when nobody can influence it any more."""
-    history = rows("stage_history")
-    entered = history.filter(ibis.coalesce(history.stage, "").strip().lower().isin(late_stages))
-    return entered.group_by("opportunity_id").agg(late_at=entered["at"].min())
+def late_spans(late_stages: tuple[str, ...]) -> ir.Table:
+    """`late_deal`, `late_from`, `late_until` (empty: still): while an opportunity stands in the late stages.
+
+    One that is taken back to an earlier stage, as when it is reopened, can be influenced again.
+    """
+    history = rows("stage_history").filter(_["at"].notnull())
+    late = ibis.coalesce(history.stage, "").strip().lower().isin(late_stages)
+    marked = history.select("id", late_deal=history.opportunity_id, late_from=history["at"], late=late)
+    touched = marked.semi_join(marked.filter(marked.late).select("late_deal"), "late_deal")
+    following = ibis.window(group_by="late_deal", order_by=["late_from", "id"])
+    spans = touched.mutate(late_until=touched.late_from.lead().over(following))
+    return spans.filter(spans.late).select("late_deal", "late_from", "late_until")
 
 
 def evidence(*, strong: tuple[str, ...], weak: tuple[str, ...], late_stages: tuple[str, ...], lock_days: int) -> Any:
     """One row a piece of evidence on an opportunity: `partner_id`, `strong`, `day`, `source_id`.
 
     It lies between the opening of the opportunity and its close, was written down by then (and the days of the lock),
-    and came before the late stages.
+    and was done while the opportunity was not in a late stage.
     """
     deals, known = rows("credited_deals"), rows("traces")
     there = known.filter(known.partner_id.notnull()).select(
@@ -169,24 +176,28 @@ def evidence(*, strong: tuple[str, ...], weak: tuple[str, ...], late_stages: tup
     order = ("id", "opportunity_id", "partner_id", "kind", "occurred_at", "recorded_at")
     every = ibis.union(*(table.select(*order) for table in (there, _answers(), _links())), distinct=False)
     worth = every.filter(every.kind.isin((*strong, *weak))).semi_join(rows("partners"), [("partner_id", "id")])
-    late = late_since(late_stages)
-    joined = worth.join(deals, "opportunity_id").left_join(late, "opportunity_id")
+    joined = worth.join(deals, "opportunity_id")
     before_end = joined.closes_at.isnull() | (joined.occurred_at < joined.closes_at)
     told_in_time = joined.closes_at.isnull() | (joined.recorded_at < joined.closes_at + ibis.interval(days=lock_days))
-    early = joined.late_at.isnull() | (joined.occurred_at < joined.late_at)
-    return joined.filter(
+    told = joined.filter(
         joined.occurred_at >= joined.created_at,
         joined.occurred_at <= moment("as_of"),
         joined.recorded_at <= moment("as_of"),
         before_end,
         told_in_time,
-        early,
-    ).select(
+    )
+    late = late_spans(late_stages)
+    too_late = [
+        told.opportunity_id == late.late_deal,
+        told.occurred_at >= late.late_from,
+        late.late_until.isnull() | (told.occurred_at < late.late_until),
+    ]
+    return told.anti_join(late, too_late).select(
         "opportunity_id",
         "partner_id",
         "occurred_at",
-        strong=joined.kind.isin(strong),
-        kind=joined.kind,
-        day=local_day(joined.occurred_at),
-        source_id=joined.id,
+        strong=told.kind.isin(strong),
+        kind=told.kind,
+        day=local_day(told.occurred_at),
+        source_id=told.id,
     )

@@ -25,6 +25,8 @@ from connector.core.facts import (
     Override,
     PartnerFacts,
     QuoteCohort,
+    ServiceFacts,
+    ServiceSums,
     TrackRecord,
     Unknown,
     WonDeals,
@@ -75,7 +77,7 @@ def compute(
     else:
         answers = _ask(tables, questions, partner_ids)
     if not was_credited(tables):
-        del answers["credit"]
+        del answers["credit"], answers["services"]
     return _records(answers, pool, _Day(policy, spans, ready))
 
 
@@ -228,6 +230,7 @@ def _partner(partner: dict[str, Any], rows: _Rows, benchmark: Benchmark | None, 
         override=_override(partner),
         freshness=day.ready.freshness,
         credit=_credit(rows.get("credit"), day),
+        services=_services(rows.get("services"), day),
     )
 
 
@@ -332,6 +335,21 @@ def _credit(rows: list[tuple[Any, ...]] | None, day: _Day) -> CreditSums | Unkno
         since=day.spans.credit_from,
         evidence=tuple(ids or ()),
     )
+
+
+def _services(rows: list[tuple[Any, ...]] | None, day: _Day) -> ServiceFacts | Unknown | None:
+    if rows is None:
+        return None
+    if day.ready.services:
+        return day.ready.services
+    if not rows:
+        return Unknown("NO_SERVICE_FACTS", "service revenue on won deals that credit the partner")
+    deals, won, unconverted, unknown = rows[0][-4:]
+    sums = tuple(
+        ServiceSums(provenance, int(counted), service, product, covered, int(lost), tuple(ids or ()))
+        for provenance, counted, service, product, covered, lost, ids, *_ in rows
+    )
+    return ServiceFacts(int(deals), won, int(unconverted), int(unknown), day.spans.services, sums)
 
 
 def _live_item(row: tuple[Any, ...]) -> LiveItem:

@@ -16,7 +16,7 @@ ISSUED = ("issued", "accepted", "rejected", "expired")
 LINKS = ("partner_links", "account_links", "registrations")
 READ = (
     "partners", "accounts", "opportunities", *LINKS, "quotes", "meetings", "campaigns", "logins",
-    "fund_requests", "fund_claims", "stages", "stage_history", "exchange_rates",
+    "fund_requests", "fund_claims", "service_revenue", "stages", "stage_history", "exchange_rates",
 )  # fmt: skip
 """The canonical tables that facts are made of."""
 
@@ -36,6 +36,7 @@ class Readiness:
     track_record: Unknown | None
     activity: Unknown | None
     credit: Unknown | None
+    services: Unknown | None
     logins_known: bool
     freshness: datetime | None
 
@@ -61,6 +62,7 @@ def readiness(tables: Tables, policy: Policy, as_of: datetime) -> Readiness:
         track_record=asked.need("campaigns", "opportunities") or asked.fresh(*vendor, "exchange_rates"),
         activity=asked.activity(),
         credit=asked.credit(),
+        services=asked.need("service_revenue") or asked.credit(),
         logins_known=asked.has("logins") and _any(tables, "logins", "true"),
         freshness=min((s.read_until for s in asked.readable() if s.read_until is not None), default=None),
     )

@@ -25,7 +25,7 @@ _TYPES = {
 }
 
 INSTANTS = ("as_of", "quotes_start", "quotes_end", "meetings_start", "meetings_end")
-DAYS = ("today", "won_start", "footprint_start", "matured_by", "credit_from")
+DAYS = ("today", "won_start", "footprint_start", "matured_by", "credit_from", "services_start", "services_end")
 
 _PART = {
     "opportunity_id": "string",
@@ -141,6 +141,13 @@ STAGES: dict[str, dict[str, str]] = {
     "credits": _CREDIT,
     # the credits of all opportunities, kept in the mirror from the last computation of each
     "credited": _CREDIT,
+    "service_parts": {
+        "partner_id": "string",
+        "opportunity_id": "string",
+        "close_date": "date",
+        "unconverted": "boolean",
+        "part": "decimal(20, 4)",
+    },
     "owned": {
         "partner_id": "string",
         "id": "string",

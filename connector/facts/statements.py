@@ -20,6 +20,7 @@ class Shape:
     vendor_paid: bool
     newest: int
     attribution_days: int
+    service_split: str
     corporate: str
 
 
@@ -33,6 +34,7 @@ def shape(policy: Policy, *, proxy: bool) -> Shape:
         vendor_paid=policy.track_record.spend_basis == "vendor_paid",
         newest=policy.track_record.campaigns,
         attribution_days=policy.track_record.attribution_days,
+        service_split=policy.multiplier.split,
         corporate=policy.corporate_currency,
     )
 

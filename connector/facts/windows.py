@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 
 from connector.core.facts import Window
-from connector.core.policy import Policy
+from connector.core.policy import MultiplierRules, Policy
 
 _CALENDAR_YEARS = 30
 
@@ -26,6 +26,7 @@ class Windows:
     meetings: Window
     won: Window  # of the close date
     footprint: Window  # of the close date
+    services: Window  # of the close date of won deals that services had time to follow
     matured_by: date  # the last end date of a campaign that is old enough
     credit_from: date  # the first close date whose won amounts stand on partner records
 
@@ -50,9 +51,16 @@ def windows(policy: Policy, as_of: datetime) -> Windows:
         meetings=Window(ago(confidence.lag_days + confidence.window_days), ago(confidence.lag_days)),
         won=Window(ago(policy.levers.strategic.window_days), today),
         footprint=Window(ago(policy.market_fit.observed_window_days), today),
+        services=_services(policy.multiplier, today),
         matured_by=ago(policy.track_record.maturity_days),
         credit_from=ago(policy.attribution.won_days),
     )
+
+
+def _services(rules: MultiplierRules, today: date) -> Window:
+    """A close exactly `lag_days` ago is old enough."""
+    end = min(today - timedelta(days=rules.lag_days - 1), today)
+    return Window(end - timedelta(days=rules.window_days), end)
 
 
 def midnight(day: date, zone: str) -> datetime:
@@ -75,6 +83,8 @@ def moments(spans: Windows) -> dict[str, str]:
         "footprint_start": spans.footprint.start,
         "matured_by": spans.matured_by,
         "credit_from": spans.credit_from,
+        "services_start": spans.services.start,
+        "services_end": spans.services.end,
     }
     literals = {name: f"TIMESTAMPTZ '{value.isoformat()}'" for name, value in instants.items()}
     literals["zone"] = f"'{spans.zone}'"  # an IANA name, checked by the policy
