@@ -12,6 +12,7 @@ from pathlib import Path
 from emulators.replay.fuzz import storm
 from emulators.replay.recordings import FOLDER
 from emulators.replay.stages import replayed
+from emulators.replay.sweep import sweep
 from emulators.replay.targets import OrgUnderFire, PortalUnderFire
 
 _DESCRIPTION = """\
@@ -47,6 +48,10 @@ def parser() -> argparse.ArgumentParser:
     fuzz = acts.add_parser("fuzz", help="throw malformed requests at both emulators")
     fuzz.add_argument("--requests", type=int, default=10_000, metavar="N", help="at each (default 10,000)")
     fuzz.add_argument("--seed", type=int, default=1, metavar="N", help="same seed, same requests (default 1)")
+    fuzz.add_argument(
+        "--share", type=float, default=0.0, metavar="S",
+        help="also each route in every way, or this share of the ways, as 0.05 (default 0: not at all)",
+    )  # fmt: skip
     fuzz.add_argument("--only", choices=["salesforce", "hubspot"], help="one of the two")
     fuzz.set_defaults(run=_fuzz)
     return found
@@ -73,9 +78,12 @@ def _fuzz(options: argparse.Namespace) -> int:
             with tempfile.TemporaryDirectory(prefix="emulator-") as folder:
                 target = kind(Path(folder))
                 outcome = storm(target, options.requests, random.Random(options.seed))
+                swept = sweep(target, random.Random(options.seed), options.share) if options.share else None
                 target.close()
             sys.stdout.write(outcome.told(target.name) + "\n")
-            found += len(outcome.found)
+            if swept is not None:
+                sys.stdout.write(swept.outcome.told(f"{target.name}, each of {len(swept.statuses)} routes") + "\n")
+            found += len(outcome.found) + (0 if swept is None else len(swept.outcome.found))
     return 1 if found else 0
 
 

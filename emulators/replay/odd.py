@@ -201,6 +201,10 @@ class OddCalls:
         """Two parameters with that word."""
         return "&".join(f"{self._chance.choice(self._known.queries)}={_quoted(word)}" for _ in range(2))
 
+    def answers(self, method: str, template: str) -> bool:
+        """Whether there is such a route."""
+        return (method, template) in self._fitting
+
     def documents(self, route: tuple[str, str]) -> list[Any]:
         """JSON documents that the route's handler understands."""
         return self._fitting[route]

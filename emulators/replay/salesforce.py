@@ -14,7 +14,9 @@ from emulators.loopback.http import Call, Response
 from emulators.replay.playing import xml_tree
 from emulators.replay.recordings import Exchange
 from emulators.replay.shapes import Difference
-from emulators.salesforce import catalog, oauth, passwords
+from emulators.salesforce import catalog
+from emulators.salesforce.oauth import login as oauth
+from emulators.salesforce.oauth import passwords
 from emulators.salesforce.org import Org
 from emulators.salesforce.schema import FieldType, PicklistValue
 from emulators.salesforce.server import Emulator

@@ -50,7 +50,7 @@ def sweep(target: Target, chance: random.Random, share: float = 1.0, *, routes: 
 
 def malformed(odd: OddCalls, route: Route) -> Iterator[tuple[bool, Call]]:
     """A route's requests: (whether it is well-formed, the request)."""
-    method, _ = route
+    method, template = route
     headers, target = odd.headers(route), odd.target(route)
     documents = odd.documents(route) or [{}]
     plain = odd.encoded(documents[0])
@@ -62,7 +62,8 @@ def malformed(odd: OddCalls, route: Route) -> Iterator[tuple[bool, Call]]:
     for body in (*map(odd.encoded, documents), *odd.forms(route)):
         yield True, made(body=body, headers=odd.headers(route, body))
     for each in METHODS:
-        yield False, made(method=each)
+        if not odd.answers(each, template):  # else it is another route's turn
+            yield False, made(method=each)
     for body in RAW if method in ("POST", "PUT", "PATCH") else RAW[:6]:
         yield False, made(body=body)
     for kind in TYPES:

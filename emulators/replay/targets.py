@@ -16,7 +16,8 @@ from emulators.loopback.clock import Clock
 from emulators.loopback.http import Call, Response
 from emulators.replay.furnished import equipped, furnish, with_files
 from emulators.replay.words import org_words, portal_words
-from emulators.salesforce import catalog, oauth
+from emulators.salesforce import catalog
+from emulators.salesforce.oauth import login as oauth
 from emulators.salesforce.org import Org
 from emulators.salesforce.server import Emulator as OrgEmulator
 from emulators.salesforce.storage import table
