@@ -7,9 +7,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from emulators.loopback.clock import parse_instant, stored
-from emulators.salesforce import loading, outbound, permissions, person_accounts, storage
-from emulators.salesforce.access import PERMISSION_OBJECTS
+from emulators.salesforce import person_accounts, storage
 from emulators.salesforce.errors import DmlError
+from emulators.salesforce.loading import filling as loading
+from emulators.salesforce.outbound import messages as outbound
+from emulators.salesforce.rights import permissions
+from emulators.salesforce.rights.access import PERMISSION_OBJECTS
 from emulators.salesforce.schema import ObjectType
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import Any
 from emulators.salesforce.org import Org
 from emulators.salesforce.router import Request, Response, Router, json_response
 from emulators.salesforce.schema import FieldType, ObjectType
-from emulators.salesforce.search import searchable
+from emulators.salesforce.search.resources import searchable
 from emulators.salesforce.soql import run
 from emulators.salesforce.soql.operands import groupable
 from emulators.salesforce.viewpoint import context

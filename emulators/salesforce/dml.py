@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from emulators.salesforce import behaviour, duplicates, history, permissions, rules, sharing, storage
+from emulators.salesforce import behaviour, duplicates, history, rules, storage
 from emulators.salesforce.errors import DmlError
 from emulators.salesforce.faults import record_error
 from emulators.salesforce.ids import to18
+from emulators.salesforce.rights import permissions, sharing
 from emulators.salesforce.schema import FieldType, ObjectType
 from emulators.salesforce.values import Stored, to_stored
 

@@ -13,8 +13,9 @@ import sqlite3
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from emulators.salesforce import loading, storage
+from emulators.salesforce import storage
 from emulators.salesforce.errors import DmlError
+from emulators.salesforce.loading import filling as loading
 from emulators.salesforce.schema import ObjectType
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from emulators.salesforce import loading, storage
+from emulators.salesforce import storage
+from emulators.salesforce.loading import filling as loading
 from emulators.salesforce.schema import FieldType, ObjectType
 
 if TYPE_CHECKING:

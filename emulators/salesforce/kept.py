@@ -11,7 +11,7 @@ from emulators.salesforce.org import Org
 from emulators.salesforce.storage import kept_state
 
 if TYPE_CHECKING:
-    from emulators.salesforce.oauth import Login
+    from emulators.salesforce.oauth.login import Login
 
 
 def memory(org: Org, login: Login) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from emulators.salesforce.errors import ApiError
 from emulators.salesforce.org import Org
 from emulators.salesforce.router import Request, Response, Router, json_response
 from emulators.salesforce.schema import ObjectType
-from emulators.salesforce.search import searchable
+from emulators.salesforce.search.resources import searchable
 from emulators.salesforce.soql import run
 from emulators.salesforce.viewpoint import context
 

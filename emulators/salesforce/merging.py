@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from emulators.salesforce import dml, permissions, removal, sharing, storage
+from emulators.salesforce import dml, removal, storage
 from emulators.salesforce.errors import DmlError
 from emulators.salesforce.ids import to18
+from emulators.salesforce.rights import permissions, sharing
 from emulators.salesforce.schema import FieldType, ObjectType
 
 if TYPE_CHECKING:

@@ -18,15 +18,16 @@ from zoneinfo import ZoneInfo
 
 from emulators.loopback.clock import Clock
 from emulators.loopback.faults import Faults
-from emulators.salesforce import dml, loading, merging, recycle, removal, storage
-from emulators.salesforce.access import Access
+from emulators.salesforce import dml, merging, recycle, removal, storage
 from emulators.salesforce.errors import ApiError, DmlError
 from emulators.salesforce.ids import make_id, pod_of
 from emulators.salesforce.limits import Limits
-from emulators.salesforce.permissions import Permissions
+from emulators.salesforce.loading import filling as loading
+from emulators.salesforce.rights.access import Access
+from emulators.salesforce.rights.permissions import Permissions
+from emulators.salesforce.rights.sharing import Sharing
 from emulators.salesforce.rules import Rulebook
 from emulators.salesforce.schema import FieldType, ObjectType, Schema
-from emulators.salesforce.sharing import Sharing
 
 Values = Mapping[str, Any]
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from emulators.salesforce import loading, storage
+from emulators.salesforce import storage
 from emulators.salesforce.errors import DmlError
-from emulators.salesforce.permissions import no_access
+from emulators.salesforce.loading import filling as loading
+from emulators.salesforce.rights.permissions import no_access
 from emulators.salesforce.schema import ObjectType, Schema
 
 if TYPE_CHECKING:

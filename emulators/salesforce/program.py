@@ -12,7 +12,9 @@ from typing import Any
 
 from emulators.loopback.clock import Clock, stored
 from emulators.loopback.program import CODES, Options, add_options, clock_of, page_address, run, saved
-from emulators.salesforce import catalog, kept, oauth, passwords
+from emulators.salesforce import catalog, kept
+from emulators.salesforce.oauth import login as oauth
+from emulators.salesforce.oauth import passwords
 from emulators.salesforce.org import Org
 from emulators.salesforce.server import Emulator
 from emulators.salesforce.storage import kept_state
@@ -169,11 +171,11 @@ def _fill(org: Org, options: argparse.Namespace) -> None:
     if org.state("filled") == wanted:
         return
     if options.csv:
-        from emulators.salesforce.csvload import load_folder
+        from emulators.salesforce.loading.csvload import load_folder
 
         load_folder(org, options.csv)
     if options.world:
-        from emulators.salesforce.csvload import load_folder
+        from emulators.salesforce.loading.csvload import load_folder
         from emulators.world import generate
 
         with tempfile.TemporaryDirectory(prefix="world-") as folder:

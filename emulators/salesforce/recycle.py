@@ -12,9 +12,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from emulators.loopback.clock import stored
-from emulators.salesforce import permissions, removal, sharing, storage
+from emulators.salesforce import removal, storage
 from emulators.salesforce.errors import DmlError
 from emulators.salesforce.ids import to18
+from emulators.salesforce.rights import permissions, sharing
 from emulators.salesforce.schema import ObjectType
 
 if TYPE_CHECKING:

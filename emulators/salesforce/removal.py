@@ -6,8 +6,9 @@ import sqlite3
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from emulators.salesforce import behaviour, dml, permissions, person_accounts, sharing, storage
+from emulators.salesforce import behaviour, dml, person_accounts, storage
 from emulators.salesforce.errors import DmlError
+from emulators.salesforce.rights import permissions, sharing
 from emulators.salesforce.schema import FieldType, ObjectType
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from emulators.salesforce import metadata_formulas as formulas
 from emulators.salesforce.errors import DmlError
+from emulators.salesforce.metadata import formulas
 from emulators.salesforce.schema import ObjectType
 
 if TYPE_CHECKING:

@@ -13,34 +13,31 @@ from emulators.loopback.clock import Clock
 from emulators.loopback.http import Call, Response
 from emulators.loopback.server import Running
 from emulators.salesforce import (
-    bulk,
-    bulk1,
-    collections_,
-    composite,
-    control,
     describe,
-    graph,
     kept,
     layouts,
     menus,
-    metadata,
-    oauth,
-    outbound_control,
-    password_calls,
     query,
     recycle,
     relationships,
     replication,
     rest,
-    search,
-    tree,
     usage,
 )
 from emulators.salesforce.browsing import Browsing
+from emulators.salesforce.bulk import resources as bulk
+from emulators.salesforce.bulk1 import resources as bulk1
+from emulators.salesforce.composite import collections_, composite, graph, tree
+from emulators.salesforce.control import plane as control
 from emulators.salesforce.errors import ApiError, DmlError, not_found
+from emulators.salesforce.metadata import resources as metadata
+from emulators.salesforce.oauth import login as oauth
+from emulators.salesforce.oauth import password_calls
 from emulators.salesforce.org import Org
-from emulators.salesforce.outbound_delivery import Deliveries
+from emulators.salesforce.outbound import control as outbound_control
+from emulators.salesforce.outbound.delivery import Deliveries
 from emulators.salesforce.router import Request, Router, error_response, json_response
+from emulators.salesforce.search import resources as search
 from emulators.salesforce.soap import endpoint
 from emulators.salesforce.tooling import resources
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from emulators.salesforce import bulk_jobs, storage
+from emulators.salesforce import storage
+from emulators.salesforce.bulk import jobs as bulk_jobs
 from emulators.salesforce.org import Org
 from emulators.salesforce.router import Request, Response, Router, json_response
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from emulators.salesforce.org import Org
+from emulators.salesforce.rights.sharing import READ
 from emulators.salesforce.schema import ObjectType
-from emulators.salesforce.sharing import READ
 from emulators.salesforce.soql import Context
 
 

@@ -12,7 +12,8 @@ import pytest
 import requests
 
 from emulators.loopback.clock import Clock
-from emulators.salesforce import catalog, oauth
+from emulators.salesforce import catalog
+from emulators.salesforce.oauth import login as oauth
 from emulators.salesforce.org import Org
 from emulators.salesforce.schema import FieldType
 from emulators.salesforce.server import Emulator

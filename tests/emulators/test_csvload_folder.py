@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from emulators.salesforce.catalog import load
-from emulators.salesforce.csvload import BadFile, load_folder
+from emulators.salesforce.loading.csvload import BadFile, load_folder
 from emulators.salesforce.org import Org
 from emulators.world import generate
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from emulators.salesforce import passwords
+from emulators.salesforce.oauth import passwords
 
 
 def path(caller: Any) -> str:

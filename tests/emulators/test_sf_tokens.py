@@ -16,7 +16,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from emulators.salesforce import passwords
+from emulators.salesforce.oauth import passwords
 
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 KEY = rsa.generate_private_key(65537, 2048)
@@ -137,7 +137,7 @@ def test_without_a_registered_certificate_no_assertion_counts(caller: Any) -> No
 
 
 def test_a_certificate_file_is_read_and_another_key_refused(tmp_path: Path) -> None:
-    from emulators.salesforce.oauth import read_public_key
+    from emulators.salesforce.oauth.login import read_public_key
 
     path = tmp_path / "key.pem"
     form = (serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)

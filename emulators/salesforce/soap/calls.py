@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from emulators.salesforce.oauth import Login
+from emulators.salesforce.oauth.login import Login
 from emulators.salesforce.org import Actor, Org
 from emulators.salesforce.router import Request
 from emulators.salesforce.schema import ObjectType

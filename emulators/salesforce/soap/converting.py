@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from emulators.salesforce.behaviour import lookup
-from emulators.salesforce.collections_ import Result, Write, carried_out
+from emulators.salesforce.composite.collections_ import Result, Write, carried_out
 from emulators.salesforce.errors import DmlError
 from emulators.salesforce.ids import to18
 from emulators.salesforce.org import Org

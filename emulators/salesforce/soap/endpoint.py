@@ -8,7 +8,7 @@ from collections.abc import Callable
 from emulators.loopback.http import Response
 from emulators.salesforce import rest
 from emulators.salesforce.errors import ApiError, DmlError
-from emulators.salesforce.oauth import Login
+from emulators.salesforce.oauth.login import Login
 from emulators.salesforce.org import Org
 from emulators.salesforce.router import Handler, Request, Router
 from emulators.salesforce.soap import converting, describing, reading, session, writing

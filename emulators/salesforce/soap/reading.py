@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from emulators.salesforce import query, replication, search
+from emulators.salesforce import query, replication
 from emulators.salesforce.errors import ApiError
 from emulators.salesforce.ids import to18
 from emulators.salesforce.rest import select, visible_names
 from emulators.salesforce.router import Response
+from emulators.salesforce.search import resources as search
 from emulators.salesforce.soap.calls import MOST_IDS, SoapCall
 from emulators.salesforce.soap.dialect import nil, plain
 from emulators.salesforce.soap.faults import SoapFault, unknown_field

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from emulators.loopback.clock import stored
-from emulators.salesforce import passwords
 from emulators.salesforce.ids import to18
+from emulators.salesforce.oauth import passwords
 from emulators.salesforce.org import Org
 from emulators.salesforce.soap.calls import SoapCall
 from emulators.salesforce.soap.dialect import plain

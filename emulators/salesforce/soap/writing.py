@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from emulators.salesforce import dml
-from emulators.salesforce.collections_ import Result, Write, carried_out, owner_of
+from emulators.salesforce.composite.collections_ import Result, Write, carried_out, owner_of
 from emulators.salesforce.errors import DmlError
 from emulators.salesforce.ids import to18
 from emulators.salesforce.soap.calls import SoapCall

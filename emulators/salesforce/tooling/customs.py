@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from emulators.salesforce import metadata_formulas as formulas
 from emulators.salesforce.errors import DmlError, not_found
 from emulators.salesforce.ids import to18
-from emulators.salesforce.metadata_fields import Problem
+from emulators.salesforce.metadata import formulas
+from emulators.salesforce.metadata.fields import Problem
 from emulators.salesforce.org import Org
 from emulators.salesforce.schema import FieldType, ObjectType
 from emulators.salesforce.tooling.field_metadata import made_of

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from emulators.salesforce.metadata_fields import KINDS, Problem, field_of
+from emulators.salesforce.metadata.fields import KINDS, Problem, field_of
 from emulators.salesforce.schema import FieldType, ObjectType, Schema
 from emulators.salesforce.xml_text import Node
 

@@ -16,7 +16,7 @@ from emulators.salesforce.describe import field_body
 from emulators.salesforce.ids import make_id
 from emulators.salesforce.org import Org
 from emulators.salesforce.schema import FieldType, ObjectType
-from emulators.salesforce.search import searchable
+from emulators.salesforce.search.resources import searchable
 from emulators.salesforce.soql.operands import filterable, groupable, sortable
 from emulators.salesforce.tooling.field_metadata import data_type, metadata_of
 from emulators.salesforce.tooling.formulas import text_of

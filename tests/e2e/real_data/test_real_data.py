@@ -20,8 +20,9 @@ from connector import wiring
 from connector.cli.app import main
 from connector.crm.base import ReadRequest
 from emulators.loopback.clock import Clock
-from emulators.salesforce import catalog, oauth
-from emulators.salesforce.csvload import load_folder
+from emulators.salesforce import catalog
+from emulators.salesforce.loading.csvload import load_folder
+from emulators.salesforce.oauth import login as oauth
 from emulators.salesforce.org import Org
 from emulators.salesforce.server import Emulator
 

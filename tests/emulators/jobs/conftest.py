@@ -14,9 +14,11 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from emulators.loopback.clock import Clock
-from emulators.salesforce import bulk, metadata, replication
+from emulators.salesforce import replication
+from emulators.salesforce.bulk import resources as bulk
 from emulators.salesforce.catalog import load
 from emulators.salesforce.errors import ApiError, DmlError
+from emulators.salesforce.metadata import resources as metadata
 from emulators.salesforce.org import Org
 from emulators.salesforce.router import Request, Response, Router, error_response
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from emulators.loopback.clock import Clock
-from emulators.salesforce import bulk_ingest, bulk_jobs
+from emulators.salesforce.bulk import ingest as bulk_ingest
+from emulators.salesforce.bulk import jobs as bulk_jobs
 from emulators.salesforce.catalog import load
 from emulators.salesforce.org import Org
 from emulators.salesforce.schema import FieldType

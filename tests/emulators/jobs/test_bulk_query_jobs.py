@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from emulators.loopback.clock import Clock
-from emulators.salesforce import bulk_jobs
+from emulators.salesforce.bulk import jobs as bulk_jobs
 from emulators.salesforce.catalog import load
 from emulators.salesforce.org import Org
 

@@ -11,10 +11,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from emulators.salesforce import metadata_deploy, metadata_formulas
 from emulators.salesforce.catalog import load
 from emulators.salesforce.errors import DmlError
-from emulators.salesforce.metadata_formulas import BadFormula
+from emulators.salesforce.metadata import deploy as metadata_deploy
+from emulators.salesforce.metadata import formulas as metadata_formulas
+from emulators.salesforce.metadata.formulas import BadFormula
 from emulators.salesforce.org import Org
 
 MET = "http://soap.sforce.com/2006/04/metadata"
@@ -169,7 +170,7 @@ def test_what_is_retrieved_deploys_again_without_a_change(deployed: Soap) -> Non
 
 
 def test_fields_that_came_another_way_are_written_so_that_they_can_be_deployed(soap: Soap, tmp_path: Any) -> None:
-    from emulators.salesforce.csvload import load_folder
+    from emulators.salesforce.loading.csvload import load_folder
     from emulators.world import generate
 
     folder = generate(1, "tiny", soap.org.clock.now().date(), tmp_path / "world")

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from emulators.loopback.clock import Clock
-from emulators.salesforce import metadata_deploy
 from emulators.salesforce.catalog import load
-from emulators.salesforce.metadata_xml import NAMESPACE
+from emulators.salesforce.metadata import deploy as metadata_deploy
+from emulators.salesforce.metadata.xml import NAMESPACE
 from emulators.salesforce.org import Org
 
 SCORE = (

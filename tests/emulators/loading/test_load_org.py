@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from emulators.loopback.clock import Clock
-from emulators.salesforce import catalog, csvload
-from emulators.salesforce.columns import converter
-from emulators.salesforce.csvload import BadFile, load_folder
+from emulators.salesforce import catalog
 from emulators.salesforce.errors import DmlError
+from emulators.salesforce.loading import csvload
+from emulators.salesforce.loading.columns import converter
+from emulators.salesforce.loading.csvload import BadFile, load_folder
 from emulators.salesforce.org import Org
 from emulators.salesforce.schema import FieldType
 from emulators.salesforce.values import to_stored

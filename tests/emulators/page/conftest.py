@@ -18,7 +18,8 @@ from emulators.hubspot.server import Emulator as HubSpot
 from emulators.hubspot.tokens import App as HubApp
 from emulators.loopback.clock import Clock
 from emulators.loopback.server import Running
-from emulators.salesforce import catalog, oauth
+from emulators.salesforce import catalog
+from emulators.salesforce.oauth import login as oauth
 from emulators.salesforce.org import Org
 from emulators.salesforce.server import Emulator as Salesforce
 

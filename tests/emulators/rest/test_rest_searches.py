@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from emulators.salesforce.search import search
+from emulators.salesforce.search.resources import search
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from emulators.salesforce.outbound_delivery import gap
+from emulators.salesforce.outbound.delivery import gap
 from emulators.salesforce.xml_text import Node, parse
 
 NAMESPACE = "http://soap.sforce.com/2005/09/outbound"

@@ -1,0 +1,1 @@
+"""How tests and demos steer the org."""

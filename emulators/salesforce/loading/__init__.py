@@ -1,0 +1,1 @@
+"""How an org is filled from files."""

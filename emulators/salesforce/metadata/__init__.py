@@ -1,0 +1,1 @@
+"""The Metadata API: deployments, retrieval, and components one by one."""

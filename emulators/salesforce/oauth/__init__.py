@@ -1,0 +1,1 @@
+"""Who may call: flows, tokens, sessions and passwords."""

@@ -1,0 +1,1 @@
+"""Outbound messages: what is sent when records change, and again until it is acknowledged."""

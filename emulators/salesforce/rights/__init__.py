@@ -1,0 +1,1 @@
+"""What a user may see and change: objects, fields and records."""
