@@ -1,4 +1,4 @@
-"""What should become of a fund request: the partner's decision, the motions that it allows, and what the request says?
+"""What should become of a fund request, given the partner's decision, its open motions and what the request says?
 
 "Stop letting the Partner Account Manager (PAM) or the "biggest voice" decide who gets MDF." A request that lacks
 something is incomplete and told what; no request is rejected here. People approve.
@@ -210,7 +210,8 @@ def _pipeline(request: FundRequest, policy: Policy) -> Reason | None:
 
 
 def _return(request: FundRequest, policy: Policy) -> str:
-    assert request.expected_pipeline is not None and request.amount
+    assert request.expected_pipeline is not None
+    assert request.amount
     ratio = Ratio(request.expected_pipeline, request.amount)
     currency = request.currency
     shown = ratio.text(1, threshold=policy.funds.ratio)

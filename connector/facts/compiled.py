@@ -5,10 +5,27 @@ from __future__ import annotations
 import ibis
 from ibis.expr import types as ir
 
-from connector.facts import campaigns, credits, evidence, links, multiplier, partners, sourcing
+from connector.facts import (
+    campaigns,
+    credits,
+    evidence,
+    fund_requests,
+    fund_returns,
+    links,
+    multiplier,
+    partners,
+    sourcing,
+)
 from connector.facts.money import dated_rates
 from connector.facts.relations import rows
-from connector.facts.statements import CreditShape, CreditStatements, Shape, Statements
+from connector.facts.statements import (
+    CreditShape,
+    CreditStatements,
+    FundShape,
+    FundStatements,
+    Shape,
+    Statements,
+)
 
 
 def compiled(wanted: Shape) -> Statements:
@@ -48,8 +65,6 @@ def compiled_credits(wanted: CreditShape) -> CreditStatements:
     stages = {
         "partner_people": evidence.partner_people(),
         "credited_deals": evidence.credited_deals(rules.business),
-        "subjects": evidence.subjects(),
-        "traces": evidence.traces(),
         "evidence": evidence.evidence(
             strong=rules.strong,
             weak=rules.weak,
@@ -61,6 +76,7 @@ def compiled_credits(wanted: CreditShape) -> CreditStatements:
             window_days=rules.window_days,
             extension_days=rules.extension_days,
         ),
+        "subjects": sourcing.subjects(),
         "standing": sourcing.standing(),
         "candidates": sourcing.candidates(
             grace_days=rules.grace_days,
@@ -73,6 +89,22 @@ def compiled_credits(wanted: CreditShape) -> CreditStatements:
         "credits": credits.credits(wanted.corporate),
     }
     return CreditStatements(_compiled(stages), dict(_compiled({"rates": dated_rates()}))["rates"])
+
+
+def compiled_funds(wanted: FundShape) -> FundStatements:
+    """The SQL about fund requests and what campaigns brought (DuckDB's dialect)."""
+    stages = {
+        "owned": campaigns.owned(),
+        "funded": campaigns.funded(vendor_paid=wanted.vendor_paid, corporate=wanted.corporate),
+    }
+    answers = {
+        "requests": fund_requests.waiting(wanted.corporate),
+        "granted": fund_requests.granted(),
+        "claims": fund_requests.claims(wanted.claims_days),
+        "returns": fund_returns.returns(wanted.attribution_days, wanted.corporate),
+        "rates": dated_rates(),
+    }
+    return FundStatements(stages=_compiled(stages), **dict(_compiled(answers)))
 
 
 def _by_partner(relation: ir.Table) -> ir.Table:

@@ -124,7 +124,7 @@ def _desk(tables: Tables, form: Shape, questions: Statements) -> Desk:
 
 def _ask(tables: Tables, questions: Statements, partner_ids: Sequence[str] | None) -> dict[str, pa.Table]:
     tables.run(f"CREATE OR REPLACE TEMP TABLE rates AS {questions.rates}")
-    _want(tables, partner_ids)
+    want(tables, partner_ids)
     try:
         for name, sql in questions.stages:
             tables.run(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")
@@ -134,7 +134,8 @@ def _ask(tables: Tables, questions: Statements, partner_ids: Sequence[str] | Non
             tables.run(f"DROP TABLE IF EXISTS temp.{name}")
 
 
-def _want(tables: Tables, partner_ids: Sequence[str] | None) -> None:
+def want(tables: Tables, partner_ids: Sequence[str] | None) -> None:
+    """Fill `wanted` with the ids of every partner, or of the named ones, under every id they ever had."""
     if partner_ids is None:
         tables.run(_WANTED.format(narrowed=""))
         return

@@ -14,9 +14,12 @@ from connector.facts.sources import Tables
 from connector.facts.statements import (
     CreditShape,
     CreditStatements,
+    FundShape,
+    FundStatements,
     Shape,
     Statements,
     credit_statements,
+    fund_statements,
     statements,
 )
 
@@ -32,6 +35,11 @@ def kept_statements(tables: Tables, form: Shape) -> Statements:
 def kept_credit_statements(tables: Tables, form: CreditShape) -> CreditStatements:
     """As `credit_statements`, likewise."""
     return _kept(tables, "compiled_credits", form, CreditStatements, credit_statements)
+
+
+def kept_fund_statements(tables: Tables, form: FundShape) -> FundStatements:
+    """As `fund_statements`, likewise."""
+    return _kept(tables, "compiled_funds", form, FundStatements, fund_statements)
 
 
 def _kept(tables: Tables, name: str, form: F, kind: type[S], make: Callable[[F], S]) -> S:

@@ -68,6 +68,28 @@ class Statements:
     direct: str
 
 
+@dataclass(frozen=True, slots=True)
+class FundShape:
+    """Everything that changes the text of the relations about fund requests and what campaigns brought."""
+
+    vendor_paid: bool
+    attribution_days: int
+    claims_days: int
+    corporate: str
+
+
+@dataclass(frozen=True, slots=True)
+class FundStatements:
+    """SQL: `requests`, `granted` and `claims` are read as they are; `returns` after its `stages`."""
+
+    requests: str
+    granted: str
+    claims: str
+    stages: tuple[tuple[str, str], ...]
+    returns: str
+    rates: str
+
+
 @lru_cache(maxsize=16)
 def statements(wanted: Shape) -> Statements:
     """The SQL of every stage and answer (DuckDB's dialect)."""
@@ -82,3 +104,11 @@ def credit_statements(wanted: CreditShape) -> CreditStatements:
     from connector.facts.compiled import compiled_credits
 
     return compiled_credits(wanted)
+
+
+@lru_cache(maxsize=16)
+def fund_statements(wanted: FundShape) -> FundStatements:
+    """The SQL about fund requests and returns (DuckDB's dialect)."""
+    from connector.facts.compiled import compiled_funds
+
+    return compiled_funds(wanted)
