@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from importlib import resources
@@ -18,9 +19,19 @@ from pydantic import BaseModel
 
 from connector.config.policy_shape import PolicyShape
 from connector.config.policy_shapes_conduct import audit_of, raci_of
-from connector.config.toml_lines import closest, dotted, line_numbers, parse_toml, read_text, validate
+from connector.config.toml_lines import (
+    Problem,
+    closest,
+    dotted,
+    line_numbers,
+    misconfigured,
+    parse_toml,
+    read_text,
+    validate,
+)
 from connector.core import policy as core
 from connector.core.policy_money import AllocationRules, FundRules
+from connector.core.raci import lint
 from connector.errors import Misconfigured
 
 _MAX_DEPTH = 5
@@ -40,7 +51,41 @@ def load(policy: str | Path = "default") -> core.Policy:
     merged = _merged(path, text, depth=0)
     merged.setdefault("name", Path(path).stem)
     shape = validate(PolicyShape, merged, path, text=text)
-    return _to_core(shape)
+    read = _to_core(shape)
+    wrong = [each for each in matrix_problems(read, path, text) if each.level == "error"]
+    if wrong:
+        raise misconfigured([Problem(each.where, each.key, each.found, each.fix) for each in wrong], path)
+    return read
+
+
+def linted(policy: str | Path = "default") -> tuple[core.Policy, tuple[MatrixProblem, ...]]:
+    """The policy, and what is odd about its matrix of who answers for what; `Misconfigured` when it is wrong."""
+    path, text = _source(policy)
+    read = load(policy)
+    return read, matrix_problems(read, path, text)
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixProblem:
+    """One thing about the matrix: `where` is file:line, `level` "error" or "warning"."""
+
+    level: str
+    where: str
+    key: str
+    found: str
+    fix: str
+
+
+def matrix_problems(policy: core.Policy, path: str, text: str) -> tuple[MatrixProblem, ...]:
+    """What `core.raci` finds, with the lines of this file; rows of a policy that it extends have none here."""
+    lines = line_numbers(text)
+    found = []
+    for each in lint(policy):
+        known = (each.key[:end] for end in range(len(each.key), 0, -1))
+        line = next((lines[key] for key in known if key in lines), 0)
+        where = f"{path}:{line}" if line else path
+        found.append(MatrixProblem(each.level, where, dotted(each.key), each.found, each.fix))
+    return tuple(found)
 
 
 def sources_of(policy: str | Path = "default") -> dict[str, str]:
@@ -122,6 +167,7 @@ def _to_core(shape: PolicyShape) -> core.Policy:
         audit=audit_of(shape.audit),
         funds=FundRules(**dict(shape.funds)),
         allocation=AllocationRules(**_allocation(shape)),
+        cycle_time=core.CycleTimeRules(**dict(shape.cycle_time)),
         limits=core.Limits(**dict(shape.limits)),
     )
 

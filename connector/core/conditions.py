@@ -13,7 +13,8 @@ from connector.core.policy import Policy
 from connector.core.verdicts import Gate, Presence, Symptom, Verdict
 
 STOP, SHADOW, UPGRADE, RE_RECRUIT, DATA_GAP, OVERRIDE = "T1", "T2", "T3", "T4", "T10", "T11"
-ORDER = (STOP, SHADOW, UPGRADE, RE_RECRUIT, OVERRIDE, DATA_GAP)
+AUDIT_PACK = "T9"
+ORDER = (STOP, SHADOW, UPGRADE, RE_RECRUIT, OVERRIDE, AUDIT_PACK, DATA_GAP)
 """The order in which tasks take the room that the limits leave: money first."""
 
 PARTNER_TYPES = (STOP, SHADOW, UPGRADE, RE_RECRUIT)
@@ -25,10 +26,12 @@ class Condition:
     """One task type for one subject; `holds` None means that the evidence is insufficient."""
 
     type: str
-    subject: str  # partner id, or the thing that is missing
+    subject: str  # partner id, the thing that is missing, or the quarter (and portfolio) of an audit
     holds: bool | None
     decision: Decision | None = None
     count: int = 0  # partners that lack the thing
+    text: tuple[str, str] = ("", "")  # first line and text, where the condition brings its own
+    owner_id: str | None = None  # whose portfolio an audit pack is about
 
 
 def partner_conditions(decision: Decision, policy: Policy, as_of: date) -> Iterator[Condition]:

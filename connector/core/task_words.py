@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from connector.core.conditions import DATA_GAP, OVERRIDE, RE_RECRUIT, SHADOW, STOP, UPGRADE, Condition
-from connector.core.explain import why
+from connector.core.conditions import (
+    AUDIT_PACK,
+    DATA_GAP,
+    OVERRIDE,
+    RE_RECRUIT,
+    SHADOW,
+    STOP,
+    UPGRADE,
+    Condition,
+)
+from connector.core.decisions import DEMAND_GEN, Decision
+from connector.core.explain import brief, symptom_sentence, why
 from connector.core.figures import money
 
 _LISTED = 300  # partners that a shared task names
@@ -17,6 +27,7 @@ _TITLES = {
     UPGRADE: "Plan a With-Partner play",
     RE_RECRUIT: "Re-recruit: first-deal bonus and executive alignment",
     OVERRIDE: "Renew or remove the override",
+    AUDIT_PACK: "Audit of the levers",
     DATA_GAP: "Data gap blocks decisions",
 }
 
@@ -33,15 +44,17 @@ def partner_words(condition: Condition) -> Words:
     """For one partner: what to do, and the decision's own account."""
     decision = condition.decision
     assert decision is not None
-    body = why(decision)
-    if condition.type == STOP:
-        live = [item for item in decision.live if item.motion == "Demand Gen"]
-        items = [
-            f"{item.name} ({money(item.amount, decision.currency)})" if item.amount is not None else item.name
-            for item in live
-        ]
-        body = f"Live: {'; '.join(items)}.\n{body}"
-    return Words(f"{_TITLES[condition.type]}: {decision.name}", body)
+    live = f"Live: {_live(decision)}.\n" if condition.type == STOP else ""
+    return Words(f"{_TITLES[condition.type]}: {decision.name}", f"{live}{why(decision)}")
+
+
+def _live(decision: Decision) -> str:
+    """The demand generation to stop, with its amounts."""
+    return "; ".join(
+        f"{item.name} ({money(item.amount, decision.currency)})" if item.amount is not None else item.name
+        for item in decision.live
+        if item.motion == DEMAND_GEN
+    )
 
 
 def gap_words(condition: Condition) -> Words:
@@ -51,8 +64,22 @@ def gap_words(condition: Condition) -> Words:
 
 
 def cohort_words(kind: str, conditions: Sequence[Condition]) -> Words:
-    """For a marketer: one lever, and every partner that it is for."""
-    return Words(f"{_TITLES[kind]}: {_partners(len(conditions))}", _lines([_name(c) for c in conditions]))
+    """For a marketer: one lever, and every partner that it is for, with what was seen of it."""
+    return Words(f"{_TITLES[kind]}: {_partners(len(conditions))}", _lines([_seen(kind, c) for c in conditions]))
+
+
+def _seen(kind: str, condition: Condition) -> str:
+    decision = condition.decision
+    if decision is None:
+        return condition.subject
+    result = decision.symptom_result(decision.symptom)
+    said = brief(decision) if result is None else symptom_sentence(result)
+    return f"{decision.name}: {f'live: {_live(decision)}; {brief(decision)}' if kind == STOP else said}"
+
+
+def signed(words: Words, owner: str, policy_version: str) -> Words:
+    """The words with whose task it is, how that was found, and the policy that asked for it."""
+    return Words(words.subject, f"{words.body}\n{owner}\nPolicy {policy_version}.".strip())
 
 
 def digest_words(conditions: Sequence[Condition]) -> Words:

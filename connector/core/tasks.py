@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from connector.core.conditions import (
+    AUDIT_PACK,
     DATA_GAP,
     ORDER,
     OVERRIDE,
     PARTNER_TYPES,
-    SHADOW,
     Condition,
     data_gaps,
     partner_conditions,
@@ -26,7 +26,8 @@ from connector.core.decisions import Decision
 from connector.core.episodes import Episode, TaskState
 from connector.core.ownership import UNCHECKED, People, resolve
 from connector.core.policy import Policy, TaskRules
-from connector.core.task_words import Words, cohort_words, digest_words, gap_words, partner_words
+from connector.core.raci import ACCOUNT_MANAGER, TaskOwner, cohort_owner, task_owner
+from connector.core.task_words import Words, cohort_words, digest_words, gap_words, partner_words, signed
 
 COHORT, DIGEST = "cohort", "digest"
 
@@ -97,17 +98,20 @@ def plan_tasks(
     connection: str,
     people: People = UNCHECKED,
     complete: bool = True,
+    also: Iterable[Condition] = (),
 ) -> TaskPlan:
     """The tasks to make and close. `state` is None on the first run, which makes none.
 
     With `complete` false `decisions` holds only some partners: the others' episodes stay as they are, and nothing
-    that needs all of them (cohorts, digests, data gaps) is made. The returned state may be
-    kept whether or not the plan is applied: what was not made is asked for again under the same key.
+    that needs all of them (cohorts, digests, data gaps) is made. `also`: conditions that no decision shows, such as
+    an audit that waits to be signed. The returned state may be kept whether or not the plan is applied: what was not
+    made is asked for again under the same key.
     """
     found = tuple(sorted(decisions, key=lambda decision: decision.partner_id))
     conditions = {(c.type, c.subject): c for d in found for c in partner_conditions(d, policy, as_of)}
     if complete:
         conditions |= {(c.type, c.subject): c for c in data_gaps(found, policy)}
+    conditions |= {(c.type, c.subject): c for c in also}
     tasks = {task.key: task for task in existing}
     episodes = _followed(state, conditions, tasks, policy.tasks, as_of, complete=complete)
     close = _closures(episodes, tasks)
@@ -263,15 +267,19 @@ class _Maker:
         if partner and not self._room_for(partner):
             return True
         owner = self._owner(ready)
-        if episode.type != DATA_GAP and self.today_of[owner] >= self.policy.tasks.max_new_per_user_day:
+        exempt = episode.type in (DATA_GAP, AUDIT_PACK)
+        if not exempt and self.today_of[owner.owner.id] >= self.policy.tasks.max_new_per_user_day:
             return False
         key = self._key(episode.subject, episode.type, episode.began)
         if partner:
             self.open_of[partner] += 1
             self.new_of[partner] += 1
-        words = partner_words(ready.condition) if partner else gap_words(ready.condition)
+        words = partner_words(ready.condition) if partner else self._other_words(ready.condition)
         self._add(key, episode.type, partner or None, owner, words, self._due(ready), [ready])
         return True
+
+    def _other_words(self, condition: Condition) -> Words:
+        return Words(*condition.text) if condition.type == AUDIT_PACK else gap_words(condition)
 
     def _room_for(self, partner: str) -> bool:
         rules = self.policy.tasks
@@ -283,7 +291,8 @@ class _Maker:
         groups: dict[tuple[str | None, str], list[_Ready]] = defaultdict(list)
         for item in ready:
             assert item.condition.decision is not None
-            groups[(item.condition.decision.accountability.marketer.id, item.episode.type)].append(item)
+            owner = cohort_owner(item.condition.decision, self.policy)
+            groups[(owner.id, item.episode.type)].append(item)
         for (marketer, kind), items in sorted(groups.items(), key=lambda pair: (pair[0][0] or "", pair[0][1])):
             stem = f"{self.connection}:{COHORT}-{marketer or 'nobody'}:{kind}:"
             if any(key.startswith(stem) for key in self.open_keys):
@@ -292,47 +301,57 @@ class _Maker:
             key = given[0] if given else f"{stem}{self.as_of.isoformat()}"
             if key not in self.known:
                 words = cohort_words(kind, [item.condition for item in items])
-                self._add(key, kind, None, marketer, words, self._due(items[0]), items)
+                self._add(key, kind, None, self._cohort(items[0]), words, self._due(items[0]), items)
+
+    def _cohort(self, item: _Ready) -> TaskOwner:
+        """The cohort's owner as what the matrix calls it."""
+        assert item.condition.decision is not None
+        held = task_owner(item.episode.type, item.condition.decision, self.policy, self.people)
+        owner, role = cohort_owner(item.condition.decision, self.policy), self.policy.raci.cohort_role
+        return replace(held, owner=owner, role=role, as_what="one task for all of them,")
 
     def _digests(self, ready: list[_Ready], *, again: bool) -> None:
         """What is too much for one day goes into one task a person; `again` repeats one that was not seen yet."""
         groups: dict[tuple[str | None, str], list[_Ready]] = defaultdict(list)
         for item in ready:
-            owner = self._owner(item)
+            owner = self._owner(item).owner.id
             new = f"{self.connection}:{DIGEST}-{owner or 'nobody'}:{self.as_of.isoformat()}"
             groups[(owner, item.episode.task_key if again else new)].append(item)
-        for (owner, key), items in sorted(groups.items(), key=lambda pair: pair[0][1]):
+        for (_, key), items in sorted(groups.items(), key=lambda pair: pair[0][1]):
             if key not in self.known and not any(task.key == key for task in self.made):
                 words = digest_words([item.condition for item in items])
-                self._add(key, DIGEST, None, owner, words, self._due(items[0]), items)
+                self._add(key, DIGEST, None, self._owner(items[0]), words, self._due(items[0]), items)
 
     def _add(
         self,
         key: str,
         kind: str,
         partner: str | None,
-        owner: str | None,
+        owner: TaskOwner,
         words: Words,
         due: date,
         items: list[_Ready],
     ) -> None:
         partners = tuple(sorted({i.episode.subject for i in items if i.condition.decision is not None}))
-        reason = f"{kind} since {min(item.episode.began for item in items)}"
-        self.made.append(DesiredTask(key, kind, partner, partners, owner, words.subject, words.body, due, reason))
-        self.today_of[owner] += 1
+        reason = f"{kind} since {min(item.episode.began for item in items)}; owner: {owner.step}"
+        said = signed(words, owner.words, self.policy.version)
+        self.made.append(
+            DesiredTask(key, kind, partner, partners, owner.owner.id, said.subject, said.body, due, reason)
+        )
+        self.today_of[owner.owner.id] += 1
         self.keys |= {item.episode.id: key for item in items}
 
     def _key(self, subject: str, kind: str, began: date) -> str:
         return f"{self.connection}:{subject}:{kind}:{began.isoformat()}"
 
-    def _owner(self, ready: _Ready) -> str | None:
-        decision, fallback = ready.condition.decision, self.policy.ownership.fallback_queue
-        if decision is None:
-            return fallback or None
-        held = decision.accountability
-        if ready.episode.type == OVERRIDE and decision.override is not None:
-            return resolve(decision.override.override.by, self.people, fallback).id or held.owner.id
-        return held.account_manager.id if ready.episode.type == SHADOW else held.owner.id
+    def _owner(self, ready: _Ready) -> TaskOwner:
+        """By the policy's matrix; an audit pack of one portfolio is its account manager's."""
+        found = task_owner(ready.episode.type, ready.condition.decision, self.policy, self.people)
+        if ready.condition.owner_id is None:
+            return found
+        fallback = self.policy.ownership.fallback_queue
+        owner = resolve(ready.condition.owner_id, self.people, fallback)
+        return replace(found, owner=owner, role=ACCOUNT_MANAGER, as_what="for their own portfolio,")
 
     def _due(self, ready: _Ready) -> date:
         days = dict(self.policy.tasks.due_business_days).get(ready.episode.type, 0)

@@ -105,9 +105,13 @@ def test_a_change_makes_a_task_on_the_second_day_and_only_then(
         subject="Stop or pause demand generation: Example Reseller",
         body=task.body,
         due=date(2026, 7, 9),
-        reason="T1 since 2026-07-01",
+        reason="T1 since 2026-07-01; owner: PAM unchecked",
     )
     assert task.body.startswith("Live: Spring webinar (12,000 USD).\n")
+    assert task.body.endswith(
+        "\nOwner: PAM, accountable for Relationship and joint plan [raci.activities]: the person named, unchecked as "
+        f"no users were read. Consulted: PMM. Informed: AE.\nPolicy {days.policy.version}."
+    )
 
 
 def test_running_twice_on_one_day_is_no_second_day(days: Days, well: PartnerFacts, gap: PartnerFacts) -> None:
@@ -249,7 +253,13 @@ def test_transactional_partners_share_one_task_a_marketer_and_lever(lasting: Pol
         ("org:cohort-m1:T4:2026-07-02", "m1", ("p1", "p3"), None),
     ]
     assert made[0].subject == "Re-recruit: first-deal bonus and executive alignment: 2 partners"
-    assert made[0].body == "Partner 0\nPartner 2"
+    assert made[0].body.splitlines() == [
+        "Partner 0: Awareness Gap: Present. No sign of life in 90 days [levers.awareness.days].",
+        "Partner 2: Awareness Gap: Present. No sign of life in 90 days [levers.awareness.days].",
+        "Owner: PMM, one task for all of them, for Relationship and joint plan [raci.activities]: the person named, "
+        "unchecked as no users were read. Consulted: PAM.",
+        f"Policy {lasting.version}.",
+    ]
     assert days.run(*dormant) == ()  # the late ones wait while the first task is open
     days.person(made[0].key, is_closed=True, closed=days.today)
     assert [task.partners for task in days.run(*dormant)] == [("p4",)]
