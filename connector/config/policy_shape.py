@@ -48,6 +48,9 @@ class VelocityShape(_Shape):
     reentry_quotes: Count
     not_applicable_personas: tuple[Persona, ...]
     not_applicable_passes: bool
+    verdict: Literal["ratio", "bayes"]
+    certainty: Annotated[Decimal, Field(gt=0.5, lt=1)]
+    min_prior_partners: Annotated[Count, Field(ge=2)]
 
     @model_validator(mode="after")
     def _band_leaves_room(self) -> VelocityShape:
@@ -298,6 +301,31 @@ class MultiplierShape(_Shape):
         if len(set(names)) < len(names):
             raise ValueError("names one twice. Write each once, the most trusted first.")
         return names
+
+
+class CycleTimeShape(_Shape):
+    """Cycle time against direct."""
+
+    definition: Literal["mean_won", "median_won", "mean_closed", "median_closed", "size_adjusted", "censored"]
+    start: Literal["created", "qualified"]
+    qualified_stage: Folded
+    partner_side: Literal["any", "closing", "credited"]
+    business: Literal["new", "all"]
+    window_days: Annotated[Days, Field(ge=1, le=10_000)]
+    cohort_days: Annotated[Days, Field(ge=30)]
+    faster: Annotated[Decimal, Field(gt=0, lt=1)]
+    slower: Annotated[Decimal, Field(gt=0, le=10)]
+    certainty: Annotated[Decimal, Field(ge=0, lt=1)]
+    interval: Annotated[Decimal, Field(gt=0, lt=1)]
+    maturity: Annotated[Decimal, Field(ge=0, lt=1)]
+    min_opportunities: Annotated[Count, Field(ge=1)]
+    min_wins: Annotated[Count, Field(ge=1)]
+    min_direct_wins: Annotated[Count, Field(ge=1)]
+    min_level_wins: Annotated[Count, Field(ge=1)]
+    min_overlap: Share
+    max_disagreement: Annotated[Decimal, Field(ge=0, le=10)]
+    min_prior_partners: Annotated[Count, Field(ge=2)]
+    false_discovery_rate: Annotated[Decimal, Field(gt=0, lt=1)]
 
 
 class LimitsShape(_Shape):

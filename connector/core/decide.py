@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from connector.core.decisions import Decision, Outcome, OverrideResult, Previous, Settled
 from connector.core.facts import Override, PartnerFacts, Unknown
 from connector.core.levers import primary, stale_symptoms, symptoms
+from connector.core.multiplier import multiplied
 from connector.core.ownership import UNCHECKED, People, accountability
 from connector.core.policy import Policy
 from connector.core.triage import allowed_motions, combine, market_fit, stale_gates, track_record, velocity
@@ -117,6 +118,7 @@ def _decision(
         excluded=excluded,
         stale=stale,
         credit=None if excluded else facts.credit,
+        multiplier=None if excluded else multiplied(facts.services, policy.multiplier),
     )
 
 

@@ -14,6 +14,7 @@ from enum import StrEnum
 from connector.core.codec import from_json, to_json
 from connector.core.credit import CreditSums
 from connector.core.facts import LiveItem, Override, Unknown
+from connector.core.multiplier import Multiplier
 from connector.core.verdicts import (
     Confidence,
     Gate,
@@ -157,6 +158,7 @@ class Decision:
     excluded: bool = False
     stale: bool = False  # the sources are too old: the outcome and the lever are the earlier ones
     credit: CreditSums | Unknown | None = None
+    multiplier: Multiplier | Unknown | None = None
 
     def gate(self, gate: Gate) -> GateResult | None:
         """That gate's result; None when the partner is excluded."""

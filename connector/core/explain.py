@@ -11,6 +11,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from connector.core.decisions import UNMAPPED, Decision, Outcome
 from connector.core.facts import Window
 from connector.core.figures import money, percent, plain, plain_percent
+from connector.core.multiplier import Multiplier, multiplier_sentence, multiplier_story
 from connector.core.verdicts import (
     Confidence,
     Gate,
@@ -49,6 +50,7 @@ def why(decision: Decision) -> str:
         owner_sentence(decision),
         *(sentence(gate) for gate in decision.gates),
         *(symptom_sentence(result) for result in decision.symptoms if result.presence is Presence.INSUFFICIENT),
+        *_multiplier(decision),
     ]
     return _fitted(lines)
 
@@ -68,6 +70,8 @@ def story(decision: Decision) -> tuple[str, ...]:
         lines.append(symptom_sentence(result))
         if result.evidence:
             lines.append(f"  Evidence: {_listed(result.evidence)}.")
+    if decision.multiplier is not None:
+        lines += multiplier_story(decision.multiplier, decision.currency)
     lines += [_live(decision)] if decision.live else []
     lines.append(f"As of {decision.as_of}, policy {decision.policy_version}.")
     return tuple(lines)
@@ -270,6 +274,12 @@ def _behind(gate: GateResult, currency: str) -> tuple[str, ...]:
 
 def _live(decision: Decision) -> str:
     return "In effect: " + "; ".join(f"{item.motion} ({item.name})" for item in decision.live) + "."
+
+
+def _multiplier(decision: Decision) -> tuple[str, ...]:
+    held = decision.multiplier
+    known = isinstance(held, Multiplier) and held.told.value is not None
+    return (multiplier_sentence(held, decision.currency),) if known and held is not None else ()
 
 
 def _stop(decision: Decision) -> tuple[str, ...]:

@@ -99,6 +99,31 @@ class WonDeals:
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceSums:
+    """What records of one provenance say about the partner's own services on its won deals."""
+
+    provenance: str  # one of `records.PROVENANCES`
+    deals: int  # with a known service revenue
+    service: Decimal  # on those deals
+    product: Decimal  # the partner's parts of those deals' amounts
+    covered: Decimal  # the same without signs
+    unconverted: int  # records in a currency without a rate on the deal's close date
+    evidence: tuple[str, ...]  # opportunity ids
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceFacts:
+    """A partner's service revenue on the won deals of the window that it is credited with."""
+
+    deals: int
+    won: Decimal  # its parts of the amounts, without signs
+    unconverted: int  # deals in a currency without a rate
+    unknown: int  # deals whose amount, or whose parting, is not known; in no figure
+    window: Window  # of the close date
+    sums: tuple[ServiceSums, ...]  # one a provenance that says anything, by name
+
+
+@dataclass(frozen=True, slots=True)
 class Activity:
     """The last sign of life of each kind; None means none was ever recorded."""
 
@@ -143,6 +168,7 @@ class PartnerFacts:
     override: Override | None
     freshness: datetime | None  # the oldest moment up to which a source was read
     credit: CreditSums | Unknown | None = None  # None: credit was never computed
+    services: ServiceFacts | Unknown | None = None  # likewise
 
 
 @dataclass(frozen=True, slots=True)

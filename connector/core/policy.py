@@ -32,6 +32,9 @@ class VelocityGate:
     reentry_quotes: int
     not_applicable_personas: tuple[str, ...]
     not_applicable_passes: bool
+    verdict: str  # "ratio": the rate against the floor; "bayes": the empirical-Bayes state
+    certainty: Decimal  # chance of being below the floor, or above, from which the state is Block, or Fund
+    min_prior_partners: int  # fewer partners with quotes tell nothing about how rates lie
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +196,32 @@ class MultiplierRules:
     coverage_floor: Decimal  # of the won amount that must have a known service revenue
     provenances: tuple[str, ...]  # which may be reported, best first; they are never mixed
     high: Decimal  # from which a multiplier is called high
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CycleTimeRules:
+    """Do deals with a partner close faster than direct ones?"""
+
+    definition: str  # "mean_won", "median_won", "mean_closed", "median_closed", "size_adjusted" or "censored"
+    start: str  # "created", or "qualified": when the qualified stage, or a later one, was first entered
+    qualified_stage: str  # lower case; for the start "qualified"
+    partner_side: str  # "any": linked or credited; "closing": by velocity.link_roles; "credited"
+    business: str  # "new": without renewals; "all"
+    window_days: int  # opportunities that started so long ago or later
+    cohort_days: int  # those that started in one such span are compared with each other
+    faster: Decimal  # "15%"
+    slower: Decimal
+    certainty: Decimal  # chance that the difference is as large as claimed, below which nothing is claimed
+    interval: Decimal  # two-sided confidence of the interval that is shown
+    maturity: Decimal  # share of direct wins that had come after the days in which a cohort matures
+    min_opportunities: int
+    min_wins: int
+    min_direct_wins: int
+    min_level_wins: int  # direct wins without which a segment, product or cohort is not told apart
+    min_overlap: Decimal  # share of the partner's opportunities whose size is as most direct ones'
+    max_disagreement: Decimal  # between the censored and the size-adjusted ratio
+    min_prior_partners: int
+    false_discovery_rate: Decimal  # of the list of partners that are faster
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from connector.core.decisions import FUNDED_MOTIONS, UNMAPPED, Decision, Outcome
 from connector.core.explain import why
 from connector.core.fields import Maker, ScoreField, Value, joined
 from connector.core.figures import Ratio
+from connector.core.multiplier import NAMES, Multiplier
 from connector.core.records import MOTIONS, PERSONAS, Kind
 from connector.core.verdicts import Confidence, Gate, Lever, Symptom, Verdict
 
@@ -65,6 +66,9 @@ PARTNER_FIELDS: tuple[ScoreField, ...] = (
     _ON.money("Influenced_Won_TTM", "Influenced Won (12 months)", "Its shares of won deals that it influenced."),
     _ON.money("Touched_Won_TTM", "Touched Won (12 months)", "Whole won deals it sourced or influenced; overlapping."),
     _ON.money("Sourced_Open_Pipeline", "Sourced Open Pipeline", "Open deals that this partner sourced."),
+    _ON.number("Ecosystem_Multiplier", "Ecosystem Multiplier", "Service revenue per product revenue.", 9, 2),
+    _ON.number("Multiplier_Coverage", "Multiplier Coverage (%)", "Won amount with a known service revenue.", 5, 1),
+    _ON.words("Multiplier_Source", "Multiplier Source", "Who says so; never mixed.", tuple(NAMES.values())),
     _ON.text("Why", "Why", "The decision's account, with the policy key of each number.", 1000, long=True),
     _ON.text(
         "Evidence_URL", "Evidence", "The first record behind the deciding number; `pmom explain` lists all.", 255
@@ -104,7 +108,7 @@ def scorecard(
         values = {name: None for name in MACHINE_FIELDS if name != "Evidence_URL"}
         values |= {"Triage_Decision": decision.outcome.value, "Why": why(decision), **stamps}
     else:
-        values = {**_decided(decision), **_measured(decision), **_credited(decision), **stamps}
+        values = {**_decided(decision), **_measured(decision), **_told(decision), **stamps}
     if evidence_url is not None and not decision.stale:
         values["Evidence_URL"] = evidence_url
     return tuple((name, values[name]) for name in MACHINE_FIELDS if name in values)
@@ -165,6 +169,11 @@ def _measured(decision: Decision) -> dict[str, Value]:
     return values
 
 
+def _told(decision: Decision) -> dict[str, Value]:
+    """What is shown and decides nothing."""
+    return {**_credited(decision), **_multiplied(decision)}
+
+
 def _credited(decision: Decision) -> dict[str, Value]:
     held = decision.credit
     if not isinstance(held, CreditSums):
@@ -174,6 +183,17 @@ def _credited(decision: Decision) -> dict[str, Value]:
 
 
 _CREDIT_FIELDS = ("Sourced_Won_TTM", "Influenced_Won_TTM", "Touched_Won_TTM", "Sourced_Open_Pipeline")
+
+
+def _multiplied(decision: Decision) -> dict[str, Value]:
+    held = decision.multiplier
+    names = ("Ecosystem_Multiplier", "Multiplier_Coverage", "Multiplier_Source")
+    if not isinstance(held, Multiplier):
+        return {} if held is None else dict.fromkeys(names)
+    told = held.told
+    coverage = _rounded(names[1], told.coverage, held.floor, 100)
+    values = (_rounded(names[0], told.value, held.threshold, 1), coverage, NAMES[told.provenance])
+    return dict(zip(names, values, strict=True))
 
 
 def _rounded(name: str, value: Ratio | None, threshold: Decimal | None, factor: int) -> Decimal | None:

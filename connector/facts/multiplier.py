@@ -34,9 +34,9 @@ def service_parts(split: str) -> ir.Table:
         unsure=won.amount.isnull().any(),
         unconverted=(won.lacking == FX_RATE_MISSING).any(),
     )
-    wanted, told = rows("wanted"), survivor(rows("service_revenue").select("partner_id"), "partner_id")
-    asked = wanted.semi_join(told, wanted.partner_id == told.partner_id)
-    own = won.join(asked.select(id=_.id, wanted_id=_.partner_id), won.partner_id == asked.id)
+    told = survivor(rows("service_revenue").select("partner_id"), "partner_id")
+    asked = rows("wanted").select(id=_.id, wanted_id=_.partner_id).semi_join(told, [("wanted_id", "partner_id")])
+    own = won.join(asked, won.partner_id == asked.id)
     mine = own.group_by(partner_id=own.wanted_id, opportunity_id=own.opportunity_id).agg(
         amount=own.amount.sum(), value=own.value.max(), close_date=own.close_date.max()
     )
@@ -70,9 +70,11 @@ def services(corporate: str) -> ir.Table:
         told.provenance.notnull(),
         told.recorded_at.isnull() | (told.recorded_at <= moment("as_of")),
     ).select("partner_id", "opportunity_id", "amount", "currency", "provenance")
-    named = past.join(wanted.select(id=_.id, wanted_id=_.partner_id), past.partner_id == wanted.id)
-    named = named.select("opportunity_id", "amount", "currency", "provenance", partner_id=named.wanted_id)
-    priced = converted(named.join(parts, ["partner_id", "opportunity_id"]), "amount", _.close_date, corporate)
+    today = wanted.select(id=_.id, wanted_id=_.partner_id)
+    joined = past.join(today, past.partner_id == today.id)
+    named = joined.select("opportunity_id", "amount", "currency", "provenance", partner_id=joined.wanted_id)
+    on_deals = named.join(parts, ["partner_id", "opportunity_id"])
+    priced = converted(on_deals, "amount", on_deals.close_date, corporate)
     per_deal = priced.group_by("partner_id", "provenance", "opportunity_id").agg(
         service=priced.value.sum(), lost=priced.unconverted.sum(), part=priced.part.max()
     )

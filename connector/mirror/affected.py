@@ -101,6 +101,7 @@ RULES: dict[str, Callable[[Follow, list[str]], list[str]]] = {
         *follow.requests(follow.cells("fund_claims", "request_id", ids)),
     ],
     "fund_allocations": lambda follow, ids: follow.named("fund_allocations", ids),
+    "service_revenue": lambda follow, ids: follow.named("service_revenue", ids),
     "users": Follow.users,
     "stages": Follow.everybody,
     "exchange_rates": Follow.everybody,

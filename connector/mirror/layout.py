@@ -35,6 +35,7 @@ LOOKED_UP = {
     "fund_requests": ("id", "partner_id", "campaign_id"),
     "fund_claims": ("partner_id", "request_id"),
     "logins": ("partner_id",),
+    "service_revenue": ("partner_id",),
     "touches": ("related_id",),
 }
 """Columns of large tables by which a few partners' rows are found; see `Mirror.index`."""

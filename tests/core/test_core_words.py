@@ -13,6 +13,7 @@ from connector.core.cards import FIELDS, field_named
 from connector.core.credit import CreditSums
 from connector.core.decide import decide
 from connector.core.explain import sentence, story, symptom_sentence, to_clear, why
+from connector.core.facts import Unknown
 from connector.core.fields import joined
 from connector.core.figures import Ratio, money, percent, plain
 from connector.core.records import MOTIONS
@@ -165,7 +166,7 @@ def test_every_answer_has_a_sentence_with_its_policy_key(build: Any, default: An
 def test_every_machine_field_is_filled_in_order_and_none_that_people_own(build: Any, with_goal: Any) -> None:
     sums = CreditSums(Decimal(9), 1, Decimal(5), 2, Decimal(19), Decimal(0), 0, 0, date(2025, 6, 30), ("o1",))
     card = scorecard(
-        build.decided(replace(build.good(), credit=sums), with_goal),
+        build.decided(replace(build.good(), credit=sums, services=Unknown("NO_SERVICE_FACTS", "")), with_goal),
         scored_at=build.ago(0),
         evidence_url="https://crm.example/p1",
     )
