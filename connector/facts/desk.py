@@ -121,9 +121,6 @@ class Desk:
         served = _among("opportunity_id", self._ids("served"))  # others' parts of these deals count, too
         if served != _NONE:
             self._copy("credited", f"{served} AND NOT {_among('partner_id', partners)}")
-        served = _among("opportunity_id", self._ids("served"))  # others' parts of these deals count, too
-        if served != _NONE:
-            self._copy("credited", f"{served} AND NOT {_among('partner_id', partners)}")
         customers = self._ids("customers")
         campaigns = self._money(partners)
         linked = self._ids("linked")
