@@ -352,6 +352,7 @@ class PolicyShape(_Shape):
     ownership: OwnershipShape
     tasks: TasksShape
     attribution: AttributionShape
+    cycle_time: CycleTimeShape
     multiplier: MultiplierShape
     raci: RaciShape
     audit: AuditShape

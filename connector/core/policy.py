@@ -251,6 +251,7 @@ class Policy:
     ownership: Ownership
     tasks: TaskRules
     attribution: Attribution
+    cycle_time: CycleTimeRules
     multiplier: MultiplierRules
     raci: Raci
     audit: AuditRules
