@@ -105,6 +105,7 @@ class Interval:
 Shares = Callable[[Paths, Floats], Floats]
 """The shares of all names when each path counts so many times."""
 
+_ROUNDING = 1 + 1e-9  # a width of exactly the part is not too wide
 _LEAST = 8  # fewer paths than this cannot be resampled in any sense
 _GROUPS = 2_000
 """More paths than this are resampled in so many random groups: of independent paths that is as wide an interval."""
@@ -157,4 +158,6 @@ def resampled_rule(paths: Paths, model: Model, floors: Floors, options: Options 
 def speaks(shares: Floats, interval: Interval, floors: Floors) -> Flags:
     """Marks of the names whose share may be shown: enough wins, and not wider than a part of itself."""
     half = (interval.high - interval.low) / 2
-    return np.asarray((interval.won >= floors.min_won_each) & (half <= floors.max_half_width * shares) & (shares > 0))
+    return np.asarray(
+        (interval.won >= floors.min_won_each) & (half <= floors.max_half_width * shares * _ROUNDING) & (shares > 0)
+    )
