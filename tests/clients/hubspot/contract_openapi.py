@@ -1,4 +1,4 @@
-"""The contract of the vendor's client as an OpenAPI document: a tester of others can throw calls at a portal by it."""
+"""The contract of the vendor's client as an OpenAPI document, by which testers of others throw calls at a portal."""
 
 from __future__ import annotations
 
