@@ -31,6 +31,7 @@ from connector.config.toml_lines import (
 )
 from connector.core import policy as core
 from connector.core.policy_money import AllocationRules, FundRules
+from connector.core.policy_touch import PointRule, TouchModelRules
 from connector.core.raci import lint
 from connector.errors import Misconfigured
 
@@ -165,11 +166,17 @@ def _to_core(shape: PolicyShape) -> core.Policy:
         multiplier=core.MultiplierRules(**dict(shape.multiplier)),
         raci=raci_of(shape.raci),
         audit=audit_of(shape.audit),
+        touch_models=_touch_models(shape),
         funds=FundRules(**dict(shape.funds)),
         allocation=AllocationRules(**_allocation(shape)),
         cycle_time=core.CycleTimeRules(**dict(shape.cycle_time)),
         limits=core.Limits(**dict(shape.limits)),
     )
+
+
+def _touch_models(shape: PolicyShape) -> TouchModelRules:
+    lines = tuple(PointRule(**dict(line)) for line in shape.touch_models.custom)
+    return TouchModelRules(**{**dict(shape.touch_models), "custom": lines})
 
 
 def _market_fit(shape: PolicyShape) -> core.MarketFitGate:

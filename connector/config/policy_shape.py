@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 from connector.config.countries import country_code
 from connector.config.policy_shapes_conduct import AuditShape, RaciShape
 from connector.config.policy_shapes_money import AllocationShape, FundsShape
+from connector.config.policy_shapes_touch import TouchModelsShape
 
 Count = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
 Days = Annotated[int, Field(strict=True, ge=0, le=36_500)]
@@ -354,6 +355,7 @@ class PolicyShape(_Shape):
     attribution: AttributionShape
     cycle_time: CycleTimeShape
     multiplier: MultiplierShape
+    touch_models: TouchModelsShape
     raci: RaciShape
     audit: AuditShape
     funds: FundsShape

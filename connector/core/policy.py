@@ -13,6 +13,7 @@ from decimal import Decimal
 from connector.core.policy_audit import AuditRules
 from connector.core.policy_money import AllocationRules, FundRules
 from connector.core.policy_raci import Raci
+from connector.core.policy_touch import TouchModelRules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,6 +254,7 @@ class Policy:
     attribution: Attribution
     cycle_time: CycleTimeRules
     multiplier: MultiplierRules
+    touch_models: TouchModelRules
     raci: Raci
     audit: AuditRules
     funds: FundRules
