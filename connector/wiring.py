@@ -40,6 +40,11 @@ def texts(path: Path) -> Texts:
     )
 
 
+def policy_of(settings: Settings) -> str | Path:
+    """The policy that the settings name: a shipped name, or a path."""
+    return _policy(settings)
+
+
 def _policy(settings: Settings) -> str | Path:
     found = _beside(settings.policy.file, settings.base)
     if isinstance(found, Path) and not found.is_file():

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
+from connector.cli import policy as policy_commands
 from connector.cli import show
 from connector.cli.console import Voice, err, out
 from connector.cli.ending import INTERRUPTED, failed, interrupts, stopped
@@ -363,6 +364,9 @@ def _opened() -> Any:
             yield ctx
 
     return both()
+
+
+policy_commands.register(app, state, lambda: _opened())
 
 
 def _note_interrupt() -> None:

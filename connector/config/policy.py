@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -52,7 +53,11 @@ def load(policy: str | Path = "default") -> core.Policy:
     merged = _merged(path, text, depth=0)
     merged.setdefault("name", Path(path).stem)
     shape = validate(PolicyShape, merged, path, text=text)
-    read = _to_core(shape)
+    return _checked(_to_core(shape), path, text)
+
+
+def _checked(read: core.Policy, path: str, text: str) -> core.Policy:
+    """The policy, once its matrix of who answers for what holds together."""
     wrong = [each for each in matrix_problems(read, path, text) if each.level == "error"]
     if wrong:
         raise misconfigured([Problem(each.where, each.key, each.found, each.fix) for each in wrong], path)
@@ -87,6 +92,40 @@ def matrix_problems(policy: core.Policy, path: str, text: str) -> tuple[MatrixPr
         where = f"{path}:{line}" if line else path
         found.append(MatrixProblem(each.level, where, dotted(each.key), each.found, each.fix))
     return tuple(found)
+
+
+def values(policy: str | Path = "default") -> dict[str, Any]:
+    """Every value of a policy as plain values, tables within tables; numbers and dates as text."""
+    path, text = _source(policy)
+    merged = _merged(path, text, depth=0)
+    merged.setdefault("name", Path(path).stem)
+    found: dict[str, Any] = _canonical(validate(PolicyShape, merged, path, text=text))
+    return found
+
+
+def load_with(policy: str | Path, changes: Mapping[str, Any]) -> core.Policy:
+    """The policy with the values of some dotted keys replaced; `Misconfigured` as `load`."""
+    path, text = _source(policy)
+    merged = _merged(path, text, depth=0)
+    merged.setdefault("name", Path(path).stem)
+    for key, value in changes.items():
+        merged = _laid_over(merged, _nested(key.split("."), value))
+    shape = validate(PolicyShape, merged, f"{path} with {', '.join(changes)}", text=text)
+    return _checked(_to_core(shape), path, text)
+
+
+def _nested(parts: list[str], value: Any) -> dict[str, Any]:
+    return {parts[0]: _nested(parts[1:], value) if len(parts) > 1 else value}
+
+
+def source(policy: str | Path) -> tuple[str, str]:
+    """The path as messages name it, and the text of that policy's own file."""
+    return _source(policy)
+
+
+def beside(base: str, path: str) -> str:
+    """The policy that the file at `path` extends, as `load` takes it."""
+    return str(Path(path).parent / base) if base.endswith(".toml") and not Path(base).is_absolute() else base
 
 
 def sources_of(policy: str | Path = "default") -> dict[str, str]:
@@ -129,9 +168,7 @@ def _merged(path: str, text: str, *, depth: int) -> dict[str, Any]:
         raise Misconfigured(where, "extends: must be a name or a path", 'Write extends = "default".')
     if depth >= _MAX_DEPTH:
         raise Misconfigured(where, "extends: the policies extend each other in a circle", "Break the circle.")
-    if base.endswith(".toml") and not Path(base).is_absolute():
-        base = str(Path(path).parent / base)
-    base_path, base_text = _source(base)
+    base_path, base_text = _source(beside(base, path))
     below = _merged(base_path, base_text, depth=depth + 1)
     below.pop("name", None)
     return _laid_over(below, tables)

@@ -1,0 +1,283 @@
+"""What a person may ask of a policy: what it says, in what two differ, whether it holds, and what it would change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
+
+import typer
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from connector.cli.console import Voice, clean, plain
+from connector.cli.tables import MOST_ROWS, Column, Fitted, counted, cut
+from connector.cli.words import AsOf
+from connector.errors import Misconfigured
+
+if TYPE_CHECKING:  # `pmom --help` must not wait for the libraries behind these
+    from connector.config.policy import MatrixProblem
+    from connector.config.policy_document import Differing, Said
+    from connector.core.backtest import Backtest, Money, Moved
+
+
+class Speaking(Protocol):
+    """What the options before the command said."""
+
+    config: Path
+    voice: Voice
+
+
+Opened = Callable[[], AbstractContextManager[Any]]
+
+Named = Annotated[
+    str | None, typer.Option("--policy", "-p", help="A shipped name or a file; else the settings' own.")
+]
+
+
+def register(app: typer.Typer, state: Speaking, opened: Opened) -> None:
+    """Add `pmom policy ...` to the commands."""
+    policy = typer.Typer(
+        help="Read the written policy, compare two, check who answers for what, and see what a change would do.",
+        no_args_is_help=True,
+    )
+    app.add_typer(policy, name="policy")
+
+    @policy.command()
+    def show(
+        key: Annotated[
+            str | None, typer.Argument(help="A key such as velocity.floor, or the beginning of several.")
+        ] = None,
+        name: Named = None,
+    ) -> None:
+        """Print each key's value, the sentence or reason it comes from, and what it means."""
+        said = _chosen(_said(name or _of_settings(state)), key)
+        state.voice.answer(keys=[asdict(each) for each in said])
+        state.voice.show(_shown(said, long=len(said) <= _FEW))
+
+    @policy.command()
+    def diff(
+        one: Annotated[str, typer.Argument(help="A shipped name (default, literal) or a file.")],
+        other: Annotated[str, typer.Argument(help="Another one.")],
+    ) -> None:
+        """List every key with which two policies do not agree, both values and where each comes from."""
+        from connector.config.policy import load
+        from connector.config.policy_document import differing
+
+        versions = (load(one).version, load(other).version)
+        found = differing(one, other)
+        state.voice.answer(one=versions[0], other=versions[1], differing=[_differing_json(each) for each in found])
+        state.voice.show(_differing_table(found, versions))
+
+    @policy.command()
+    def lint(
+        name: Annotated[str | None, typer.Argument(help="A shipped name or a file; else the settings' own.")] = None,
+    ) -> None:
+        """Check the policy and its matrix: one accountable role each, nobody's work, roles that nobody knows."""
+        from connector.config.policy import linted
+
+        read, found = linted(name or _of_settings(state))
+        state.voice.answer(policy=read.version, findings=[asdict(each) for each in found])
+        state.voice.show(_linted(read.version, len(read.raci.activities), found))
+
+    @policy.command()
+    def backtest(
+        settings: Annotated[
+            list[str] | None,
+            typer.Option(
+                "--set", metavar="KEY=VALUE", help="A key set anew, such as velocity.floor=0.25; repeatable."
+            ),
+        ] = None,
+        name: Annotated[str | None, typer.Option("--policy", "-p", help="Compare with this policy instead.")] = None,
+        as_of: AsOf = None,
+    ) -> None:
+        """Say whom another policy would decide otherwise, and which live money that touches; keeps nothing."""
+        from connector.config.policy_document import changed, differing_values
+        from connector.sync.backtest import backtest as compare
+
+        if not settings and name is None:
+            raise Misconfigured(
+                "pmom policy backtest", "it is not said what to compare with", "Give --set or --policy."
+            )
+        base = name or _of_settings(state)
+        other = changed(base, settings or [])
+        with opened() as ctx:
+            result = compare(ctx, other, as_of)
+        keys = differing_values(_of_settings(state), base, settings or [])
+        state.voice.answer(**_backtest_json(result), changed=[dict(zip(_CHANGED, row, strict=True)) for row in keys])
+        state.voice.show(_backtest_tables(result, keys))
+
+
+_FEW = 5
+_CHANGED = ("key", "now", "other")
+
+
+def _of_settings(state: Speaking) -> str:
+    """The policy that the settings name; the shipped default where there are no settings."""
+    if not state.config.is_file():
+        return "default"
+    from connector import wiring
+    from connector.config.settings import Settings
+
+    return str(wiring.policy_of(Settings.load(state.config)))
+
+
+def _said(name: str) -> dict[str, Said]:
+    from connector.config.policy import load
+    from connector.config.policy_document import said
+
+    load(name)  # its errors first
+    return said(name)
+
+
+def _chosen(said: dict[str, Said], key: str | None) -> list[Said]:
+    if key is None:
+        return list(said.values())
+    wanted = key.removeprefix("gates.")
+    found = [each for name, each in said.items() if name == wanted or name.startswith((f"{wanted}.", f"{wanted}["))]
+    if not found:
+        from connector.config.toml_lines import closest
+
+        raise Misconfigured("policy show", f"no key is called {key}", closest(wanted, said))
+    return found
+
+
+def _shown(said: Sequence[Said], *, long: bool) -> RenderableType:
+    if not long:
+        columns = (Column("key", least=24), Column("value", least=12, most=40), Column("from", least=20, spare=1))
+        return Fitted("", columns, [tuple(map(plain, (each.key, each.value, each.source))) for each in said])
+    parts: list[RenderableType] = []
+    for each in said:
+        parts += [Text(f"{clean(each.key)} = {clean(each.value)}", style="bold")]
+        parts += [Text(f"  {clean(line)}") for line in (each.meaning, each.source) if line]
+        parts += [Text(f"  {clean(each.where)}", style="dim"), ""]
+    return Group(*parts[:-1])
+
+
+def _differing_json(each: Differing) -> dict[str, Any]:
+    sides = {"one": each.one, "other": each.other}
+    return {"key": each.key, **{name: None if side is None else asdict(side) for name, side in sides.items()}}
+
+
+def _differing_table(found: Sequence[Differing], versions: tuple[str, str]) -> RenderableType:
+    head = f"{plain(versions[0])} and {plain(versions[1])}: {counted(len(found), 'key')} differ."
+    parts: list[RenderableType] = [
+        head.replace("1 key differ", "1 key differs") if found else f"{head[:-1]}: the same rules."
+    ]
+    for each in found:
+        meaning = (each.one or each.other).meaning if (each.one or each.other) else ""  # type: ignore[union-attr]
+        parts += ["", Text(clean(each.key), style="bold")]
+        parts += [Text(f"  {clean(meaning)}", style="dim")] if meaning else []
+        for version, side in zip(versions, (each.one, each.other), strict=True):
+            name = version.partition("@")[0]
+            said = "does not have it" if side is None else f"{side.value}  ({side.source or side.where})"
+            parts.append(Text(f"  {clean(name)}: {clean(said)}"))
+    return Group(*parts)
+
+
+def _linted(version: str, rows: int, found: Sequence[MatrixProblem]) -> RenderableType:
+    parts: list[RenderableType] = [
+        Text(
+            f"{each.level}  {clean(each.where)}: {clean(each.key)}: {clean(each.found)}. {clean(each.fix)}",
+            style="yellow",
+        )
+        for each in found
+    ]
+    warned = f", {counted(len(found), 'warning')}" if found else ""
+    return Group(*parts, f"{plain(version)} holds together: {counted(rows, 'row')} of who answers for what{warned}.")
+
+
+def _money_json(money: Money) -> dict[str, Any]:
+    return {"items": money.items, "amount": str(money.amount), "without_amount": money.unknown}
+
+
+def _backtest_json(result: Backtest) -> dict[str, Any]:
+    return {
+        "as_of": result.as_of.isoformat(),
+        "policy": result.policy,
+        "other": result.other,
+        "currency": result.currency,
+        "partners": result.partners,
+        "decisions_changed": result.decisions,
+        "levers_changed": result.levers,
+        "classes": [
+            {
+                "from": each.was,
+                "to": each.now,
+                "partners": each.partners,
+                **{name: _money_json(getattr(each, name)) for name in ("live", "closed", "opened")},
+            }
+            for each in result.classes
+        ],
+        "moved": [_moved_json(each) for each in result.moved],
+    }
+
+
+def _moved_json(each: Moved) -> dict[str, Any]:
+    return {
+        "partner": each.partner_id,
+        "name": each.name,
+        "from": each.was,
+        "to": each.now,
+        "lever_from": each.lever_was,
+        "lever_to": each.lever_now,
+        "reasons_from": list(each.reasons_was),
+        "reasons_to": list(each.reasons_now),
+        "motions_closed": list(each.motions_closed),
+        "motions_opened": list(each.motions_opened),
+        **{name: _money_json(getattr(each, name)) for name in ("live", "closed", "opened")},
+    }
+
+
+def money_words(money: Money, currency: str) -> str:
+    """`12,000 USD (2 items, 1 without an amount)`."""
+    if not money.items:
+        return "none"
+    unknown = f", {money.unknown} without an amount" if money.unknown else ""
+    return f"{money.amount:,.0f} {currency} ({counted(money.items, 'item')}{unknown})"
+
+
+def _backtest_tables(result: Backtest, keys: Sequence[tuple[str, str, str]]) -> RenderableType:
+    head = [f"As of {result.as_of}, {counted(result.partners, 'partner')} decided twice from the same records."]
+    head += [f"  {plain(key)}: {plain(now)} -> {plain(other)}" for key, now, other in keys]
+    if not result.moved:
+        return Group(*head, "Nobody would be decided otherwise.")
+    head += [f"{counted(result.decisions, 'decision')} and {counted(result.levers, 'lever')} would change."]
+    money = [
+        (plain(each.was), plain(each.now), f"{each.partners:,}",
+         *(plain(money_words(part, result.currency)) for part in (each.live, each.closed, each.opened)))
+        for each in result.classes
+    ]  # fmt: skip
+    rows = [
+        (
+            plain(each.name),
+            plain(each.was),
+            plain(each.now),
+            plain("; ".join(each.reasons_now)),
+            plain(each.lever_now),
+        )
+        for each in result.moved[:MOST_ROWS]
+    ]
+    tables: list[RenderableType] = [Fitted("Live fund requests and campaigns, by decision", _MONEY, money), ""]
+    tables += [cut(Fitted("Who", _WHO, rows), MOST_ROWS, len(result.moved), "partners")]
+    end = Text("Nothing was kept or written.", style="dim")
+    return Group(*head, "", *tables, "", end)
+
+
+_MONEY = (
+    Column("from", least=16),
+    Column("to", least=16),
+    Column("partners", right=True),
+    Column("live", least=12, spare=1),
+    Column("would be closed", least=12),
+    Column("would be opened", least=12),
+)
+_WHO = (
+    Column("partner", least=18, most=32),
+    Column("from", least=14),
+    Column("to", least=14),
+    Column("because", least=20, spare=1),
+    Column("lever", least=14, spare=2),
+)
