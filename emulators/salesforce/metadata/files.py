@@ -7,18 +7,13 @@ from collections.abc import Collection
 from emulators.salesforce.metadata import kept, sets
 from emulators.salesforce.metadata import rules as validations
 from emulators.salesforce.metadata.fields import Problem, field_of
+from emulators.salesforce.metadata.kinds import kind_of, particular, required
 from emulators.salesforce.metadata.nodes import make, optional, ordered
 from emulators.salesforce.metadata.types import ACTIVITY
 from emulators.salesforce.org import Org
 from emulators.salesforce.schema import FieldType, ObjectType
 from emulators.salesforce.xml_text import Node
 
-_KINDS = {
-    "string": "Text", "double": "Number", "int": "Number", "currency": "Currency", "percent": "Percent",
-    "date": "Date", "datetime": "DateTime", "boolean": "Checkbox", "picklist": "Picklist",
-    "multipicklist": "MultiselectPicklist",
-    "url": "Url", "email": "Email", "phone": "Phone",
-}  # fmt: skip
 ALL = None  # of names: every component there is
 Names = Collection[str] | None
 
@@ -89,43 +84,18 @@ def _describes(source: Node, obj: ObjectType, field: FieldType, org: Org) -> boo
 
 
 def _derived(field: FieldType) -> list[Node]:
+    kind, must = kind_of(field), required(field)
     shared = [
         *optional("description", field.description), *optional("inlineHelpText", field.help),
-        make("label", field.label), make("type", _kind(field)), make("trackFeedHistory", False),
+        make("label", field.label), make("type", kind), make("trackFeedHistory", False),
     ]  # fmt: skip
-    if field.type != "boolean" and not (field.cascade_delete and not field.nillable):
-        shared.append(make("required", not field.nillable))
+    if must is not None:
+        shared.append(make("required", must))
     if field.external_id or field.unique:
         shared += [make("externalId", field.external_id), make("unique", field.unique)]
-    return shared + _particular(field)
-
-
-def _kind(field: FieldType) -> str:
-    if field.type == "textarea":
-        return "LongTextArea" if field.length > 255 else "TextArea"
-    if field.type == "reference":
-        return "MasterDetail" if field.cascade_delete and not field.nillable else "Lookup"
-    return _KINDS.get(field.type, "Text")
-
-
-def _particular(field: FieldType) -> list[Node]:
-    """What only fields of this type say."""
-    kind = _kind(field)
-    if kind == "Text":
-        case = [make("caseSensitive", True)] if field.case_sensitive else []
-        return [make("length", str(min(field.length or 255, 255))), *case]
-    if kind == "LongTextArea":
-        return [make("length", str(field.length)), make("visibleLines", "3")]
-    if kind in ("Number", "Currency", "Percent"):
-        return [make("precision", str(field.precision or 18)), make("scale", str(field.scale))]
-    if kind == "Checkbox":
-        return [make("defaultValue", False)]
     if kind in ("Picklist", "MultiselectPicklist"):
-        lines = [make("visibleLines", "4")] if kind == "MultiselectPicklist" else []
-        return [_value_set(field), *lines]
-    if kind in ("Lookup", "MasterDetail"):
-        return _reference(field, kind)
-    return []
+        shared.append(_value_set(field))
+    return shared + [make(tag, value) for tag, value in particular(field).items()]
 
 
 def _value_set(field: FieldType) -> Node:
@@ -136,15 +106,6 @@ def _value_set(field: FieldType) -> Node:
     ]  # fmt: skip
     restricted = [make("restricted", True)] if field.restricted_picklist else []
     return make("valueSet", *restricted, make("valueSetDefinition", make("sorted", False), *values))
-
-
-def _reference(field: FieldType, kind: str) -> list[Node]:
-    way = (field.child_relationship or field.name).removesuffix("__r").removesuffix("__c")
-    found = [make("referenceTo", field.reference_to[0] if field.reference_to else ""), make("relationshipName", way)]
-    if kind == "Lookup":
-        constraint = "Cascade" if field.cascade_delete else "SetNull" if field.nillable else "Restrict"
-        found.append(make("deleteConstraint", constraint))
-    return found
 
 
 def set_node(org: Org, name: str) -> Node | None:

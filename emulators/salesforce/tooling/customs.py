@@ -11,11 +11,11 @@ from typing import Any
 
 from emulators.salesforce.errors import DmlError, not_found
 from emulators.salesforce.ids import to18
-from emulators.salesforce.metadata import formulas
+from emulators.salesforce.metadata import rules
 from emulators.salesforce.metadata.fields import Problem
 from emulators.salesforce.org import Org
 from emulators.salesforce.schema import FieldType, ObjectType
-from emulators.salesforce.tooling.field_metadata import made_of
+from emulators.salesforce.tooling.field_metadata import made_of, node_of
 from emulators.salesforce.tooling.rows import custom_fields, field_id, rule_id
 
 _RULE = frozenset({"active", "description", "errorConditionFormula", "errorDisplayField", "errorMessage"})
@@ -126,24 +126,10 @@ def _rule(obj: ObjectType, name: str, metadata: dict[str, Any]) -> dict[str, Any
     unknown = sorted(set(metadata) - _RULE - {"urls", "shouldEvaluateOnClient", "fullName"})
     if unknown:
         raise DmlError("JSON_PARSER_ERROR", f'Unrecognized field "{unknown[0]}"')
-    message, formula = metadata.get("errorMessage"), metadata.get("errorConditionFormula")
-    if not isinstance(message, str) or not isinstance(formula, str) or not message or not formula.strip():
+    if not metadata.get("errorMessage") or not str(metadata.get("errorConditionFormula") or "").strip():
         raise DmlError("REQUIRED_FIELD_MISSING", "Required fields are missing: [errorConditionFormula, errorMessage]")
-    if len(message) > 255:
-        raise DmlError("STRING_TOO_LONG", "Error Message: data value too large (max length=255)", ["ErrorMessage"])
-    shown = metadata.get("errorDisplayField")
-    if shown and obj.field(str(shown)) is None:
-        raise DmlError("FIELD_INTEGRITY_EXCEPTION", f"Field {shown} does not exist. Check spelling.", ["Metadata"])
+    told = {key: value for key, value in {"active": False, **metadata}.items() if key in _RULE}
     try:
-        formulas.check(formula, obj)
-    except formulas.BadFormula as bad:
-        raise DmlError("FIELD_INTEGRITY_EXCEPTION", str(bad), ["Metadata"]) from None
-    return {
-        "object": obj.name,
-        "name": name,
-        "active": metadata.get("active") in (True, "true"),
-        "description": metadata.get("description"),
-        "formula": formula,
-        "error_field": shown or None,
-        "message": message,
-    }
+        return rules.read(node_of("ValidationRule", name, told), obj)
+    except Problem as bad:
+        raise DmlError("FIELD_INTEGRITY_EXCEPTION", bad.text, ["Metadata"]) from None

@@ -8,28 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 from emulators.salesforce.metadata.fields import KINDS, Problem, field_of
+from emulators.salesforce.metadata.kinds import kind_of, particular, required
 from emulators.salesforce.schema import FieldType, ObjectType, Schema
 from emulators.salesforce.xml_text import Node
 
-_LONG = 255
-_NAMES = {
-    "string": "Text", "double": "Number", "currency": "Currency", "percent": "Percent", "date": "Date",
-    "datetime": "DateTime", "boolean": "Checkbox", "picklist": "Picklist", "multipicklist": "MultiselectPicklist",
-    "url": "Url", "email": "Email", "phone": "Phone", "int": "Number", "address": "Address",
-}  # fmt: skip
 _SHOWN = {
     "id": "Lookup()", "DateTime": "Date/Time", "Url": "URL", "MultiselectPicklist": "Picklist (Multi-Select)",
     "LongTextArea": "Long Text Area", "TextArea": "Text Area", "MasterDetail": "Master-Detail",
 }  # fmt: skip
-
-
-def kind_of(field: FieldType) -> str:
-    """The type's name in metadata: Text, LongTextArea, Lookup, ..."""
-    if field.type == "textarea":
-        return "LongTextArea" if field.length > _LONG else "TextArea"
-    if field.type == "reference":
-        return "MasterDetail" if field.custom and field.cascade_delete and not field.nillable else "Lookup"
-    return _NAMES.get(field.type, "Text")
 
 
 def data_type(field: FieldType) -> str:
@@ -47,33 +33,29 @@ def data_type(field: FieldType) -> str:
     return f"{shown}({field.length})" if kind in ("Text", "LongTextArea", "TextArea") and field.length else shown
 
 
+_PARTICULAR = (
+    "caseSensitive", "defaultValue", "deleteConstraint", "length", "precision", "referenceTo", "relationshipName",
+    "scale", "visibleLines",
+)  # fmt: skip
+
+
 def metadata_of(field: FieldType) -> dict[str, Any]:
-    """The Metadata of a custom field."""
-    kind = kind_of(field)
-    number = kind in ("Number", "Currency", "Percent")
-    reference = kind in ("Lookup", "MasterDetail")
-    way = (field.child_relationship or "").removesuffix("__r") or None
-    return {
-        "caseSensitive": field.case_sensitive or None if kind == "Text" else None,
-        "defaultValue": "false" if kind == "Checkbox" else None,
-        "deleteConstraint": None if not reference else "Cascade" if field.cascade_delete else "SetNull",
+    """The Metadata of a custom field; what its kind has not is null."""
+    every = {
+        **dict.fromkeys(_PARTICULAR),
+        **particular(field),
         "description": field.description,
         "externalId": field.external_id,
         "formula": field.formula,
         "inlineHelpText": field.help,
         "label": field.label,
-        "length": field.length if kind in ("Text", "LongTextArea") else None,
-        "precision": field.precision if number else None,
-        "referenceTo": field.reference_to[0] if reference and field.reference_to else None,
-        "relationshipName": way if reference else None,
-        "required": not field.nillable and kind != "Checkbox",
-        "scale": field.scale if number else None,
+        "required": bool(required(field)),
         "trackHistory": False,
-        "type": kind,
+        "type": kind_of(field),
         "unique": field.unique,
         "valueSet": _value_set(field) if field.picklist else None,
-        "visibleLines": {"LongTextArea": 3, "MultiselectPicklist": 4}.get(kind),
     }
+    return dict(sorted(every.items()))
 
 
 def _value_set(field: FieldType) -> dict[str, Any]:
@@ -89,13 +71,16 @@ def made_of(full_name: str, metadata: Any, obj: ObjectType, schema: Schema) -> F
     """The field that FullName and Metadata describe. Problem says why it cannot be."""
     if not isinstance(metadata, dict):
         raise Problem("Metadata must be an object")
-    root = Node("CustomField", 1, 1)
-    root.children = [_leaf("fullName", full_name.partition(".")[2])]
-    for name, value in metadata.items():
-        root.children.extend(_nodes(name, value))
+    root = node_of("CustomField", full_name.partition(".")[2], metadata)
     if root.get("type") not in KINDS:
         raise Problem(f"Unknown field type: {root.get('type') or 'none'}")
     return field_of(root, obj, schema)
+
+
+def node_of(kind: str, name: str, metadata: dict[str, Any]) -> Node:
+    """A component's Metadata as its element in a metadata file."""
+    inner = [node for key, value in metadata.items() for node in _nodes(key, value)]
+    return Node(kind, 1, 1, "", [_leaf("fullName", name), *inner])
 
 
 def _nodes(name: str, value: Any, depth: int = 0) -> list[Node]:
