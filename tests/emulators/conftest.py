@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,7 @@ class Caller:
 
 
 Start = Callable[..., Caller]
+Opened = Callable[..., Org]
 
 
 @pytest.fixture(scope="session")
@@ -86,32 +88,45 @@ def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def start(tmp_path: Path, founded: Path) -> Iterator[Start]:
-    """Start an org; `tls=True` for TLS, `without=[...]` for absent features, `app={...}` for the application."""
-    running: list[Caller] = []
+@pytest.fixture(scope="session")
+def opened(founded: Path) -> Opened:
+    """`opened(folder)`: an org of that folder, a new one unless its file is there; `without=[...]` lacks features."""
 
-    def begin(
-        *,
-        tls: bool = False,
-        without: tuple[str, ...] = (),
-        app: dict[str, Any] | None = None,
-        file: str = "org.db",
-        frozen: bool = True,
-    ) -> Caller:
-        if not without and not (tmp_path / file).exists():
-            shutil.copyfile(founded, tmp_path / file)
-        org = Org.open(tmp_path / file, catalog.load(without), Clock(START, frozen=frozen), seed=1)
-        known = oauth.App(**{"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, **(app or {})})
-        folder = tmp_path if tls else None
-        emulator = Emulator(org, known, ca_folder=folder, control_token=CONTROL_TOKEN).start()
-        running.append(Caller(emulator).login())
-        return running[-1]
+    def make(folder: Path, *, without: tuple[str, ...] = (), file: str = "org.db", frozen: bool = True) -> Org:
+        if not without and not (folder / file).exists():
+            shutil.copyfile(founded, folder / file)
+        return Org.open(folder / file, catalog.load(without), Clock(START, frozen=frozen), seed=1)
 
-    yield begin
-    for caller in running:
+    return make
+
+
+@contextmanager
+def answering(org: Org, app: dict[str, Any] | None = None, ca_folder: Path | None = None) -> Iterator[Caller]:
+    """While inside, the org answers; a caller with a session."""
+    known = oauth.App(**{"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, **(app or {})})
+    with Emulator(org, known, ca_folder=ca_folder, control_token=CONTROL_TOKEN) as emulator:
+        caller = Caller(emulator).login()
+        yield caller
         caller.http.close()
-        caller.emulator.stop()
+
+
+@pytest.fixture
+def start(tmp_path: Path, opened: Opened) -> Iterator[Start]:
+    """Start an org; `tls=True` for TLS, `app={...}` for the application, the rest as of `opened`."""
+    with ExitStack() as running:
+
+        def begin(*, tls: bool = False, app: dict[str, Any] | None = None, **options: Any) -> Caller:
+            org = opened(tmp_path, **options)
+            return running.enter_context(answering(org, app, tmp_path if tls else None))
+
+        yield begin
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory, opened: Opened) -> Iterator[Caller]:
+    """A caller of one org for the whole module: its tests make their own records and leave the others' alone."""
+    with answering(opened(tmp_path_factory.mktemp("module"))) as caller:
+        yield caller
 
 
 @pytest.fixture

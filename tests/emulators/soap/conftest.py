@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from xml.sax.saxutils import escape
 
 import pytest
 import requests
 
-from emulators.loopback.clock import Clock
-from emulators.salesforce import catalog
 from emulators.salesforce.oauth import login as oauth
 from emulators.salesforce.oauth import passwords
 from emulators.salesforce.org import Org
@@ -20,7 +16,6 @@ from emulators.salesforce.schema import FieldType
 from emulators.salesforce.server import Emulator
 from emulators.salesforce.xml_text import Node, parse
 
-START = datetime(2026, 3, 31, 9, 0, tzinfo=UTC)
 PASSWORD, SECURITY_TOKEN = "its password", "ItsSecurityToken"
 USERNAME = "integration@emulated.example"
 
@@ -95,16 +90,13 @@ class Soap:
 
 
 @pytest.fixture(scope="module")
-def soap(tmp_path_factory: pytest.TempPathFactory, founded: Path) -> Iterator[Soap]:
+def soap(tmp_path_factory: pytest.TempPathFactory, opened: Callable[[Path], Org]) -> Iterator[Soap]:
     """A caller to one org for the whole file; accounts have a visible external id Key__c."""
-    path = tmp_path_factory.mktemp("soap") / "org.db"
-    shutil.copyfile(founded, path)
-    org = Org.open(path, catalog.load(), Clock(START, frozen=True), seed=1)
+    org = opened(tmp_path_factory.mktemp("soap"))
     key = FieldType("Key__c", "Key", "string", length=40, custom=True, unique=True, external_id=True, id_lookup=True)
     org.add_custom_field("Account", key)
     passwords.put(org, org.user_id, PASSWORD, SECURITY_TOKEN)
-    emulator = Emulator(org, oauth.App("an-app", "its-secret"), control_token="of-these-tests").start()
-    found = Soap(emulator)
-    yield found
-    found.http.close()
-    emulator.stop()
+    with Emulator(org, oauth.App("an-app", "its-secret"), control_token="of-these-tests") as emulator:
+        found = Soap(emulator)
+        yield found
+        found.http.close()
