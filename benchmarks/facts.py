@@ -1,4 +1,4 @@
-"""How long the credits and facts of a large mirror take, in full and after one changed opportunity, and how much memory.
+"""How long credits and facts of a large mirror take, in full and after one changed opportunity, and how much memory.
 
 `run(scale)` makes a mirror of 20,000 partners, 1,000,000 opportunities and 5,000,000 touches (half of them meetings)
 times `scale` in a temporary directory, computes in a fresh process, and returns the figures.
@@ -147,7 +147,7 @@ def measure(path: Path) -> dict[str, Any]:
         compile_seconds = time.perf_counter() - start
         start = time.perf_counter()
         credit(mirror, policy, AS_OF)
-        credited.keep(mirror)
+        credited.keep(mirror, whole=True)
         credit_seconds = time.perf_counter() - start
         after_credit = _megabytes()
         start = time.perf_counter()

@@ -136,6 +136,7 @@ OPPORTUNITIES = Table(
         _text("product", "product family"),
         _text("segment", "size class of the deal, when the CRM keeps one on the deal"),
         _text("credit_dispute", "a person's word about who brought the deal", ("open", "reassess")),
+        _text("credit_dispute_reason", "why that person says so"),
         _MODIFIED,
     ),
 )

@@ -10,12 +10,12 @@ def was_credited(tables: Tables) -> bool:
     return bool(tables.query("SELECT 1 FROM pmom_meta WHERE key = 'credited'").num_rows)
 
 
-def keep(tables: Tables) -> None:
-    """Put the credits just computed in the place of those of the same opportunities, all at once."""
+def keep(tables: Tables, *, whole: bool = False) -> None:
+    """Put the credits just computed in the place of those of the same opportunities, or of all, at once."""
     tables.run("BEGIN")
     try:
-        tables.run("DELETE FROM credited WHERE opportunity_id IN (SELECT opportunity_id FROM scope)")
-        tables.run("DELETE FROM credited WHERE opportunity_id NOT IN (SELECT id FROM opportunities)")
+        all_of_them = "TRUE" if whole else "opportunity_id IN (SELECT opportunity_id FROM scope)"
+        tables.run(f"DELETE FROM credited WHERE {all_of_them}")
         tables.run("INSERT INTO credited BY NAME SELECT * FROM credits ORDER BY partner_id, opportunity_id, role")
         tables.run("INSERT OR REPLACE INTO pmom_meta VALUES ('credited', 'yes')")
     except BaseException:

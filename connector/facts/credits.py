@@ -13,7 +13,7 @@ from ibis.expr import types as ir
 
 from connector.core.policy import Attribution
 from connector.facts.money import converted
-from connector.facts.relations import evidence, moment, rows, survivor, yes
+from connector.facts.relations import evidence, few_ids, moment, rows, survivor, yes
 from connector.facts.sourcing import HELD
 
 SOURCED, INFLUENCED, DISPUTED = "sourced", "influenced", "disputed"
@@ -36,7 +36,7 @@ def _sourced() -> ir.Table:
     first = held.group_by("opportunity_id").agg(at=held.submitted_at.min())
     earliest = held.join(first, [held.opportunity_id == first.opportunity_id, held.submitted_at == first["at"]])
     per = earliest.group_by("opportunity_id", "partner_id").agg(
-        pieces=earliest.source_id.nunique(), evidence_ids=evidence(earliest.source_id)
+        pieces=earliest.source_id.nunique(), evidence_ids=few_ids(earliest.source_id)
     )
     several = per.count().over(ibis.window(group_by="opportunity_id")) > 1
     return per.select(
@@ -74,7 +74,7 @@ def _influenced(rules: Attribution) -> ir.Table:
         strong_count=known.strong.ifelse(known.source_id, None).nunique(),
         weak_days=known.strong.ifelse(None, known.day).nunique(),
         pieces=known.source_id.nunique(),
-        evidence_ids=evidence(known.source_id),
+        evidence_ids=few_ids(known.source_id),
     )
     joined = per.outer_join(_agreed(rules.influence_lock_days), ["opportunity_id", "partner_id"])
     enough = yes((joined.strong_count >= rules.min_strong) | (joined.weak_days >= rules.min_weak_days))

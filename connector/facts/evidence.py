@@ -13,7 +13,7 @@ from ibis import _
 from ibis.expr import types as ir
 
 from connector.facts.campaigns import campaign_partners
-from connector.facts.relations import merged_companies, moment, rows, survivor, yes
+from connector.facts.relations import moment, rows, survivor, yes
 
 
 @ibis.udf.scalar.builtin(name="timezone", signature=(("string", dt.Timestamp("UTC")), dt.timestamp))
@@ -51,6 +51,7 @@ def credited_deals(business: str) -> ir.Table:
         amount=joined.amount,
         currency=joined.currency,
         dispute=joined.credit_dispute,
+        words=joined.credit_dispute_reason,
     )
 
 
@@ -92,21 +93,9 @@ def _traces() -> ir.Table:
     return survivor(told.union(met, distinct=False), "partner_id")
 
 
-def subjects() -> ir.Table:
-    """`subject`, `account_id`: every id under which the customers in question, or their opportunities, are named."""
-    customers = rows("credited_deals").select("account_id").distinct()
-    deals = survivor(rows("opportunities").select("account_id", subject=_.id), "account_id")
-    merged = merged_companies().select(account_id=_.survivor, subject=_.former)
-    own = customers.select("account_id", subject=customers.account_id)
-    known = merged.semi_join(customers, "account_id").select("account_id", "subject")
-    theirs = deals.semi_join(customers, "account_id").select("account_id", "subject")
-    alone = rows("credited_deals").select("account_id", subject=_.opportunity_id)
-    return ibis.union(own, known, theirs, alone, distinct=True)
-
-
 def traces() -> ir.Table:
-    """What was done at these customers up to as_of and written down by then; what has no instant proves nothing."""
-    every = _traces().semi_join(rows("subjects"), [("related_id", "subject")])
+    """What was done and written down up to as_of, whoever did it; what has no instant proves nothing."""
+    every = _traces()
     return every.filter(
         every.related_id.notnull(), every.occurred_at <= moment("as_of"), every.recorded_at <= moment("as_of")
     )
@@ -169,7 +158,7 @@ def evidence(*, strong: tuple[str, ...], weak: tuple[str, ...], late_stages: tup
     It lies between the opening of the opportunity and its close, was written down by then (and the days of the lock),
     and was done while the opportunity was not in a late stage.
     """
-    deals, known = rows("credited_deals"), rows("traces")
+    deals, known = rows("credited_deals"), traces()
     there = known.filter(known.partner_id.notnull()).select(
         "id", "partner_id", "kind", "occurred_at", "recorded_at", opportunity_id=known.related_id
     )

@@ -85,14 +85,6 @@ STAGES: dict[str, dict[str, str]] = {
     "scope": {"opportunity_id": "string"},
     "partner_people": {"contact_id": "string", "partner_id": "string"},
     "subjects": {"account_id": "string", "subject": "string"},
-    "traces": {
-        "id": "string",
-        "related_id": "string",
-        "partner_id": "string",
-        "kind": "string",
-        "occurred_at": "timestamp('UTC')",
-        "recorded_at": "timestamp('UTC')",
-    },
     "credited_deals": {
         "opportunity_id": "string",
         "account_id": "string",
@@ -104,6 +96,7 @@ STAGES: dict[str, dict[str, str]] = {
         "amount": "decimal(20, 4)",
         "currency": "string",
         "dispute": "string",
+        "words": "string",
     },
     "evidence": {
         "opportunity_id": "string",
@@ -215,6 +208,11 @@ def evidence(ids: Any, first: Any = None) -> Any:
     if first is None:
         return _least(ids, EVIDENCE_LIMIT)
     return _least(first.ifelse("0", "1") + ids, EVIDENCE_LIMIT).map(lambda marked: marked.substr(1))
+
+
+def few_ids(ids: Any) -> Any:
+    """As `evidence`, each once, for groups of a few rows: a heap for each of a million groups would not fit."""
+    return ids.collect(distinct=True).sort()[:EVIDENCE_LIMIT]
 
 
 def merged_companies() -> ir.Table:

@@ -12,8 +12,8 @@ import ibis
 from ibis import _
 from ibis.expr import types as ir
 
-from connector.facts.evidence import local_day
-from connector.facts.relations import moment, rows, survivor, yes
+from connector.facts.evidence import local_day, traces
+from connector.facts.relations import merged_companies, moment, rows, survivor, yes
 
 HELD = "HELD"
 LATE_SUBMISSION, LATE_APPROVAL, EXPIRED = "LATE_SUBMISSION", "LATE_APPROVAL", "EXPIRED"
@@ -91,6 +91,17 @@ def claims(*, referral_roles: tuple[str, ...], window_days: int, extension_days:
     return every.semi_join(rows("partners").select(partner_id=_.id), "partner_id")
 
 
+def subjects() -> ir.Table:
+    """`account_id`, `subject`: every id under which a claim's customer, or an opportunity of its, is named."""
+    customers = rows("claims").filter(_.customer.notnull()).select(account_id=_.customer).distinct()
+    deals = survivor(rows("opportunities").select("account_id", subject=_.id), "account_id")
+    merged = merged_companies().select(account_id=_.survivor, subject=_.former)
+    own = customers.select("account_id", subject=customers.account_id)
+    known = merged.semi_join(customers, "account_id").select("account_id", "subject")
+    theirs = deals.semi_join(customers, "account_id").select("account_id", "subject")
+    return ibis.union(own, known, theirs, distinct=True)
+
+
 def standing() -> ir.Table:
     """`opportunity_id`, `partner_id`: who stands on which opportunity of a claim's customer, in any role."""
     links = rows("partner_links").select("opportunity_id", "partner_id")
@@ -121,9 +132,8 @@ def _prior_deals(whose: str) -> ir.Table:
 
 def _prior_traces(whose: str, lookback_days: int) -> ir.Table:
     """Claims before which somebody else was active at the customer: `claim`, `on`."""
-    every, traces = rows("claims"), rows("traces")
-    subjects = rows("subjects")
-    placed = traces.join(subjects, traces.related_id == subjects.subject)
+    every, places, known = rows("claims"), rows("subjects"), traces()
+    placed = known.join(places, known.related_id == places.subject)
     seen = placed.select("occurred_at", at=placed.account_id, actor=placed.partner_id)
     met = every.join(seen, [every.customer == seen["at"], seen.occurred_at < every.submitted_at])
     theirs = met.actor.notnull() & (met.actor != met.partner_id)

@@ -30,7 +30,7 @@ class CreditRow:
 
 @dataclass(frozen=True, slots=True)
 class CreditVersion:
-    """One version as it is kept for good; `reason` says why there was a new one."""
+    """One version as it is kept for good; `reason` says why there was a new one, `words` what a person said to it."""
 
     version: int
     run_id: int
@@ -38,6 +38,16 @@ class CreditVersion:
     policy_version: str
     reason: str
     body: str
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NewVersion:
+    """A row that replaces the latest one, and why."""
+
+    row: CreditRow
+    reason: str  # first, evidence, policy, merged, reassessed, gone
+    words: str = ""
 
 
 class CreditBook:
@@ -64,34 +74,23 @@ class CreditBook:
         run_id: int,
         as_of: date,
         policy_version: str,
-        changed: Iterable[tuple[CreditRow, str]],
+        changed: Iterable[NewVersion],
         relocked: Iterable[CreditRow],
     ) -> None:
-        """Add versions (with the reason of each), and renew the locks of those that stay as they are."""
+        """Add versions, and renew the locks of those that stay as they are; all of it or nothing."""
         new = list(changed)
-        every = [row for row, _ in new] + list(relocked)
-        latest, versions = t.latest_credits, t.credit_versions
+        every = [each.row for each in new] + list(relocked)
+        latest = t.latest_credits
         stamp = {"connection": self._name, "run_id": run_id, "as_of": as_of, "policy_version": policy_version}
         with self._store.begin() as db:
             for start in range(0, len(new), _CHUNK):
-                db.execute(
-                    versions.insert(),
-                    [
-                        {
-                            **stamp,
-                            "opportunity_id": row.opportunity_id,
-                            "version": row.version,
-                            "reason": reason,
-                            "body": row.body,
-                        }
-                        for row, reason in new[start : start + _CHUNK]
-                    ],
-                )
+                part = [{**stamp, **_version_values(each)} for each in new[start : start + _CHUNK]]
+                db.execute(t.credit_versions.insert(), part)
             for start in range(0, len(every), _CHUNK):
-                part = every[start : start + _CHUNK]
-                ids = [row.opportunity_id for row in part]
+                rows = every[start : start + _CHUNK]
+                ids = [row.opportunity_id for row in rows]
                 db.execute(latest.delete().where(latest.c.connection == self._name, latest.c.opportunity_id.in_(ids)))
-                db.execute(latest.insert(), [self._latest_values(row) for row in part])
+                db.execute(latest.insert(), [self._latest_values(row) for row in rows])
 
     def _latest_values(self, row: CreditRow) -> dict[str, Any]:
         return {
@@ -113,9 +112,19 @@ class CreditBook:
         )
         with self._store.begin() as db:
             return tuple(
-                CreditVersion(r.version, r.run_id, r.as_of, r.policy_version, r.reason, r.body)
+                CreditVersion(r.version, r.run_id, r.as_of, r.policy_version, r.reason, r.body, r.words)
                 for r in db.execute(query)
             )
+
+
+def _version_values(new: NewVersion) -> dict[str, Any]:
+    return {
+        "opportunity_id": new.row.opportunity_id,
+        "version": new.row.version,
+        "reason": new.reason,
+        "words": new.words,
+        "body": new.row.body,
+    }
 
 
 def _parts(query: sa.Select[Any], column: Any, ids: Sequence[str] | None) -> list[sa.Select[Any]]:

@@ -94,7 +94,8 @@ credit_versions = sa.Table(
     sa.Column("run_id", sa.Integer, nullable=False),
     sa.Column("as_of", sa.Date, nullable=False),
     sa.Column("policy_version", sa.String(64), nullable=False),
-    sa.Column("reason", sa.String(32), nullable=False),  # first, evidence, policy, reassessed
+    sa.Column("reason", sa.String(32), nullable=False),  # first, evidence, policy, merged, reassessed, gone
+    sa.Column("words", sa.Text, nullable=False, server_default=""),  # a person's, of a dispute
     sa.Column("body", sa.Text, nullable=False),
     sa.Index("ix_credit_versions_opportunity", "connection", "opportunity_id", "version"),
 )

@@ -16,9 +16,9 @@ import pyarrow as pa
 from connector.core.credit import Credited, DealCredit, Part, Parts
 from connector.core.plan import marked
 from connector.facts.crediting import LOCKS, PARTS
-from connector.store.credits import CreditRow
+from connector.store.credits import CreditRow, NewVersion
 from connector.sync.context import Context
-from connector.sync.streams import to_plan
+from connector.sync.streams import to_decide, to_plan
 
 OPPORTUNITIES = "opportunities"
 
@@ -32,8 +32,25 @@ class CreditRun:
     partners: frozenset[str] = frozenset()  # whose credit is another now
 
 
-def settle(ctx: Context, run_id: int, day: date, as_of: datetime, chosen: list[str] | None) -> CreditRun:
-    """Compute the credit of the chosen opportunities (None: of all) and keep what is new about it."""
+@dataclass(frozen=True, slots=True)
+class News:
+    """Why credit is settled anew: another policy, or something new about these opportunities (None: about any)."""
+
+    policy: bool = False
+    opportunities: frozenset[str] | None = frozenset()
+
+    def about(self, id_: str) -> bool:
+        """Whether something new arrived about that one."""
+        return self.opportunities is None or id_ in self.opportunities
+
+
+def settle(
+    ctx: Context, run_id: int, day: date, as_of: datetime, chosen: list[str] | None, news: News = News()
+) -> CreditRun:
+    """Compute the credit of the chosen opportunities (None: of all) and keep what is new about it.
+
+    What is to be done again is noted before what it rests on is kept, for the case that the process dies in between.
+    """
     from connector.facts.credited import keep
     from connector.facts.crediting import credit  # the relations' library takes most of a second to import
 
@@ -41,12 +58,13 @@ def settle(ctx: Context, run_id: int, day: date, as_of: datetime, chosen: list[s
     before = book.latest(chosen)
     credit(ctx.mirror, ctx.policy, as_of, chosen, kept=_kept(before.values()), locks=_locks(before.values()))
     now = _settled(ctx)
-    changed, relocked = _compared(ctx, before, now, as_of)
+    changed, relocked = _compared(ctx, before, now, as_of, news)
     moved = _moved(ctx)
     book.record(run_id, day, ctx.policy.version, changed, relocked)
-    keep(ctx.mirror)
     to_plan(ctx.mirror).add(None if chosen is None else {marked(OPPORTUNITIES, id_) for id_ in {*now, *before}})
-    return CreditRun(len(now), len(changed), moved)
+    to_decide(ctx.mirror).add(set(moved))
+    keep(ctx.mirror, whole=chosen is None)
+    return CreditRun(sum(1 for deal in now.values() if deal["parts"]), len(changed), moved)
 
 
 def _kept(rows: Iterable[CreditRow]) -> pa.Table:
@@ -75,15 +93,21 @@ def _locks(rows: Iterable[CreditRow]) -> pa.Table:
 
 
 def _settled(ctx: Context) -> dict[str, dict[str, Any]]:
-    """By opportunity: its parts as a version would hold them, and when it was opened and closed."""
+    """By opportunity: its parts as a version would hold them, and when it was opened and closed.
+
+    Only opportunities with parts, and those that had some in an earlier version.
+    """
     rows = ctx.mirror.query(
-        "SELECT s.*, d.created_at, d.closes_at, d.close_date, d.dispute FROM settled s"
-        " JOIN credited_deals d USING (opportunity_id) ORDER BY opportunity_id, role DESC, partner_id"
+        "SELECT s.*, d.created_at, d.closes_at, d.close_date, d.dispute, d.words, d.opportunity_id AS deal"
+        " FROM credited_deals d LEFT JOIN settled s USING (opportunity_id)"
+        " WHERE s.partner_id IS NOT NULL OR d.opportunity_id IN (SELECT opportunity_id FROM locks)"
+        " ORDER BY deal, role DESC, partner_id"
     ).to_pylist()
     found: dict[str, dict[str, Any]] = {}
     for row in rows:
-        deal = found.setdefault(row["opportunity_id"], {**row, "parts": []})
-        deal["parts"].append(part_of(row))
+        deal = found.setdefault(row["deal"], {**row, "parts": []})
+        if row["partner_id"] is not None:
+            deal["parts"].append(part_of(row))
     return found
 
 
@@ -101,25 +125,24 @@ def part_of(row: dict[str, Any]) -> Part:
 
 
 def _compared(
-    ctx: Context, before: dict[str, CreditRow], now: dict[str, dict[str, Any]], as_of: datetime
-) -> tuple[list[tuple[CreditRow, str]], list[CreditRow]]:
-    """New versions with their reasons, and rows whose locks have passed since."""
-    changed: list[tuple[CreditRow, str]] = []
+    ctx: Context, before: dict[str, CreditRow], now: dict[str, dict[str, Any]], as_of: datetime, news: News
+) -> tuple[list[NewVersion], list[CreditRow]]:
+    """New versions with their reasons, and rows whose locks have passed or were opened since."""
+    changed: list[NewVersion] = []
     relocked: list[CreditRow] = []
-    asked = _asked(ctx, before)
+    merged = _merged_away(ctx)
     for id_ in sorted({*before, *now}):
-        earlier, deal = before.get(id_), now.get(id_) or asked.get(id_)
+        earlier, deal = before.get(id_), now.get(id_)
         if deal is None:  # the opportunity is gone, or gives no credit any more
             if earlier is not None and earlier.body != _NONE:
-                changed.append((CreditRow(id_, earlier.version + 1, _NONE, False, None), "gone"))
+                changed.append(NewVersion(CreditRow(id_, earlier.version + 1, _NONE, False, None), "gone"))
             continue
-        body = Parts(tuple(deal["parts"])).to_json()
-        final = _finality(ctx, deal, as_of)
+        body, final = Parts(tuple(deal["parts"])).to_json(), _finality(ctx, deal, as_of)
         if earlier is None:
-            changed.append((CreditRow(id_, 1, body, *final), "first"))
+            changed.append(NewVersion(CreditRow(id_, 1, body, *final), "first"))
         elif earlier.body != body:
-            reason = "reassessed" if deal["dispute"] == "reassess" else "evidence"
-            changed.append((CreditRow(id_, earlier.version + 1, body, *final), reason))
+            row = CreditRow(id_, earlier.version + 1, body, *final)
+            changed.append(NewVersion(row, _why(earlier, deal, news, merged), deal["words"] or ""))
         elif (earlier.sourced_final, earlier.final_close) != final:
             relocked.append(CreditRow(id_, earlier.version, body, *final))
     return changed, relocked
@@ -128,10 +151,16 @@ def _compared(
 _NONE = Parts(()).to_json()
 
 
-def _asked(ctx: Context, before: dict[str, CreditRow]) -> dict[str, dict[str, Any]]:
-    """The opportunities of earlier versions on which no part is left."""
-    rows = ctx.mirror.query("SELECT * FROM credited_deals").to_pylist() if before else []
-    return {row["opportunity_id"]: {**row, "parts": []} for row in rows if row["opportunity_id"] in before}
+def _why(earlier: CreditRow, deal: dict[str, Any], news: News, merged: frozenset[str]) -> str:
+    if deal["dispute"] == "reassess":
+        return "reassessed"
+    if any(part.partner_id in merged for part in Parts.from_json(earlier.body).parts):
+        return "merged"
+    return "policy" if news.policy and not news.about(earlier.opportunity_id) else "evidence"
+
+
+def _merged_away(ctx: Context) -> frozenset[str]:
+    return frozenset(r["id"] for r in ctx.mirror.query("SELECT id FROM aliases WHERE family = 'company'").to_pylist())
 
 
 def _finality(ctx: Context, deal: dict[str, Any], as_of: datetime) -> tuple[bool, date | None]:

@@ -22,7 +22,7 @@ from connector.errors import Refused, Stale
 from connector.store.store import DecisionRow
 from connector.sync.batch import uncollected
 from connector.sync.context import Context
-from connector.sync.credit import CreditRun, settle
+from connector.sync.credit import CreditRun, News, settle
 from connector.sync.streams import take_up, to_credit, to_decide, to_plan
 
 DECIDED_BY = "decided by"
@@ -58,13 +58,15 @@ def decide(
     take_up(ctx.mirror)
     day = as_of or ctx.today()
     stamp = json.dumps({"as_of": day.isoformat(), "policy": ctx.policy.version})
-    dirty = None if everybody or ctx.store.state("decided") != stamp else to_decide(ctx.mirror).read()
+    decided = ctx.store.state("decided")
+    dirty = None if everybody or decided != stamp else to_decide(ctx.mirror).read()
     result = Decided(day, everybody=dirty is None)
     chosen = None if dirty is None else sorted(dirty)
     if not let_go:
         _check_gone(ctx, _left(ctx, chosen))
     with uncollected():
-        settled = _settle(ctx, run_id, day, everybody=chosen is None)
+        other_policy = decided is not None and json.loads(decided)["policy"] != ctx.policy.version
+        settled = _settle(ctx, run_id, day, everybody=chosen is None, other_policy=other_policy)
         result.credits, result.recredited = settled.opportunities, settled.changed
         if chosen is not None:
             chosen = sorted({*chosen, *settled.partners})
@@ -77,12 +79,14 @@ def decide(
     return result
 
 
-def _settle(ctx: Context, run_id: int, day: date, *, everybody: bool) -> CreditRun:
+def _settle(ctx: Context, run_id: int, day: date, *, everybody: bool, other_policy: bool) -> CreditRun:
     """Settle the credit of opportunities about which something new arrived, or of all of them."""
-    marks = None if everybody else to_credit(ctx.mirror).read()
-    if marks is not None and not marks:
+    marks = to_credit(ctx.mirror).read()
+    news = News(other_policy, None if marks is None else frozenset(marks))
+    if not everybody and marks is not None and not marks:
         return CreditRun()
-    return settle(ctx, run_id, day, moment(ctx, day), None if marks is None else sorted(marks))
+    chosen = None if everybody or marks is None else sorted(marks)
+    return settle(ctx, run_id, day, moment(ctx, day), chosen, news)
 
 
 def _left(ctx: Context, chosen: list[str] | None) -> int:
