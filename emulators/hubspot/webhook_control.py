@@ -55,6 +55,4 @@ def add(plane: Plane, deliveries: Deliveries) -> None:
     plane.add("POST", "webhooks", change)
     plane.add("POST", "subscribe", subscribe)
     plane.add("POST", "unsubscribe", unsubscribe)
-    plane.add("GET", "deliveries", lambda body: {"deliveries": deliveries.log()})
-    plane.add("POST", "reset_deliveries", lambda body: deliveries.forget())
-    plane.add("POST", "deliver", lambda body: {"idle": deliveries.settle(float(body.get("seconds", 30)))})
+    deliveries.steer(plane)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections import deque
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -15,13 +14,12 @@ from emulators.hubspot.portal import Portal, epoch_ms
 from emulators.hubspot.webhook_events import Waiting
 from emulators.hubspot.webhooks import Wire
 from emulators.loopback.clock import stored
-from emulators.loopback.outgoing import Sender, post
+from emulators.loopback.outgoing import Sender, batches, post
 
 MAX_EVENTS = 99  # "fewer than 100 events" a request
 # minutes from each failure to the next attempt, at most: ten retries that end within 24 hours ("Webhooks API" says
 # neither how they are spread nor by how much they are moved at random: by up to a fifth here)
 _GAPS = (1, 5, 15, 30, 60, 120, 240, 240, 300, 360)
-_KEPT = 5000
 _AGENT = "HubSpot Connect 2.0 (http://dev.hubspot.com/) (namespace: webhooks-nio-http-client)"
 
 
@@ -41,10 +39,8 @@ class Deliveries(Sender):
     """Posts what waits. Its thread begins with the first event and ends with `stop`."""
 
     def __init__(self, portal: Portal, secret: str) -> None:
-        super().__init__("webhooks")
+        super().__init__("webhooks", "delivered", "given_up")
         self.portal, self._secret = portal, secret
-        self._log: deque[Delivery] = deque(maxlen=_KEPT)
-        self._delivered = self._given_up = 0
         webhook_events.wake_with(portal, self.wake)
 
     def pending(self) -> tuple[int, int]:
@@ -59,23 +55,6 @@ class Deliveries(Sender):
         """Close the thread's connection."""
         self.portal.release()
 
-    def describe(self) -> dict[str, Any]:
-        """How many events wait, were delivered and were given up."""
-        waiting, late = webhook_events.pending(self.portal)
-        with self._lock:
-            return {"waiting": waiting, "due": late, "delivered": self._delivered, "given_up": self._given_up}
-
-    def log(self) -> list[dict[str, Any]]:
-        """The attempts, oldest first."""
-        with self._lock:
-            return [asdict(each) for each in self._log]
-
-    def forget(self) -> None:
-        """Empty the log."""
-        with self._lock:
-            self._log.clear()
-            self._delivered = self._given_up = 0
-
     def begin(self) -> None:
         """Start as many posts as may run at once."""
         settings, wire = webhooks.settings(self.portal), webhooks.wire(self.portal)
@@ -86,8 +65,9 @@ class Deliveries(Sender):
         if room > 0:
             with self.portal.transaction() as connection:  # events become visible when their writer is done
                 found = webhook_events.due(self.portal, connection, len(busy) + room * MAX_EVENTS)
-            batches = _batches(self.portal, [each for each in found if each.seq not in busy], wire)
-            for batch in batches[:room]:
+            free = [each for each in found if each.seq not in busy]
+            order = self.portal.seed if wire.reorder else None
+            for batch in batches(free, lambda each: each.attempt, MAX_EVENTS, order)[:room]:
                 post_it = partial(self._deliver, settings.target_url, batch, wire)
                 self.launch(tuple(each.seq for each in batch), post_it)
 
@@ -98,8 +78,7 @@ class Deliveries(Sender):
         signed = str(epoch_ms(at + timedelta(seconds=wire.skew)))
         answer = post(url, body, _headers(self._secret, url, body, signed, wire), wire.timeout)
         self._settle(batch, delivered=200 <= answer.status < 300)
-        with self._lock:
-            self._log.append(Delivery(stored(at), url, batch[0].attempt, answer.status, answer.problem, events))
+        self.note(Delivery(stored(at), url, batch[0].attempt, answer.status, answer.problem, events))
 
     def _settle(self, batch: tuple[Waiting, ...], *, delivered: bool) -> None:
         attempt = batch[0].attempt
@@ -108,31 +87,14 @@ class Deliveries(Sender):
                 webhook_events.forget(connection, batch)
             else:
                 webhook_events.postpone(connection, batch, gap(self.portal.seed, batch[0].seq, attempt))
-        with self._lock:
-            if delivered:
-                self._delivered += len(batch)
-            elif attempt >= len(_GAPS):
-                self._given_up += len(batch)
+        if delivered or attempt >= len(_GAPS):
+            self.count("delivered" if delivered else "given_up", len(batch))
 
 
 def gap(seed: int, seq: int, attempt: int) -> float:
     """Seconds from failed attempt 0 ... 9 of a batch that begins with this event to the next attempt."""
     part = random.Random(f"gap/{seed}/{seq}/{attempt}").uniform(0.8, 1.0)
     return round(_GAPS[attempt] * 60 * part, 3)
-
-
-def _batches(portal: Portal, found: list[Waiting], wire: Wire) -> list[tuple[Waiting, ...]]:
-    """Events of the same attempt together; in another order than they happened when that is asked for."""
-    if wire.reorder:
-        found = sorted(found, key=lambda each: random.Random(f"order/{portal.seed}/{each.seq}").random())
-    parts: dict[int, list[Waiting]] = {}
-    for each in found:
-        parts.setdefault(each.attempt, []).append(each)
-    return [
-        tuple(part[start : start + MAX_EVENTS])
-        for part in parts.values()
-        for start in range(0, len(part), MAX_EVENTS)
-    ]
 
 
 def _headers(secret: str, url: str, body: bytes, signed_at: str, wire: Wire) -> dict[str, str]:

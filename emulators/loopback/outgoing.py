@@ -5,14 +5,23 @@ from __future__ import annotations
 import contextlib
 import http.client
 import ipaddress
+import random
 import ssl
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
+from emulators.loopback.plane import Plane
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+_KEPT = 5000  # attempts
 _LOOK = 0.25  # real seconds between looks at the clock while something waits for it
 _MOST_ANSWER = 65_536  # bytes of an answer that are read
 
@@ -64,11 +73,36 @@ def post(url: str, body: bytes, headers: Mapping[str, str], timeout: float) -> A
             return Answer(0, b"", f"{type(bad).__name__}: {bad}")
 
 
+class Numbered(Protocol):
+    """Something that waits, with its place in the order in which it came."""
+
+    @property
+    def seq(self) -> int: ...
+
+
+Thing = TypeVar("Thing", bound=Numbered)
+
+
+def batches(
+    found: Iterable[Thing], together: Callable[[Thing], Hashable], most: int, shuffled_by: int | None = None
+) -> list[tuple[Thing, ...]]:
+    """Things of the same `together`, at most so many at once; in an order that only a seed gives, if one is given."""
+    if shuffled_by is not None:
+        found = sorted(found, key=lambda each: random.Random(f"order/{shuffled_by}/{each.seq}").random())
+    parts: dict[Hashable, list[Thing]] = {}
+    for each in found:
+        parts.setdefault(together(each), []).append(each)
+    return [tuple(part[at : at + most]) for part in parts.values() for at in range(0, len(part), most)]
+
+
 class Sender(ABC):
     """Sends what is due, some requests at once. Its thread begins with the first `wake` and ends with `stop`."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *ends: str) -> None:
+        """`ends` name what becomes of things: they are counted."""
         self._name = name
+        self._log: deque[DataclassInstance] = deque(maxlen=_KEPT)
+        self._ends = dict.fromkeys(ends, 0)
         self._lock = threading.RLock()
         self._news = threading.Condition(self._lock)
         self._thread: threading.Thread | None = None
@@ -90,6 +124,39 @@ class Sender(ABC):
     @abstractmethod
     def release(self) -> None:
         """Close what the present thread holds open."""
+
+    def describe(self) -> dict[str, int]:
+        """How many things wait, are due, and came to each end."""
+        waiting, late = self.pending()
+        with self._lock:
+            return {"waiting": waiting, "due": late, **self._ends}
+
+    def log(self) -> list[dict[str, Any]]:
+        """The attempts, oldest first."""
+        with self._lock:
+            return [asdict(each) for each in self._log]
+
+    def forget(self) -> None:
+        """Empty the log and its counts."""
+        with self._lock:
+            self._log.clear()
+            self._ends = dict.fromkeys(self._ends, 0)
+
+    def note(self, attempt: DataclassInstance) -> None:
+        """Add an attempt to the log."""
+        with self._lock:
+            self._log.append(attempt)
+
+    def count(self, end: str, number: int) -> None:
+        """So many more things came to that end."""
+        with self._lock:
+            self._ends[end] += number
+
+    def steer(self, plane: Plane) -> None:
+        """The control plane's calls about deliveries."""
+        plane.add("GET", "deliveries", lambda body: {"deliveries": self.log()})
+        plane.add("POST", "reset_deliveries", lambda body: self.forget())
+        plane.add("POST", "deliver", lambda body: {"idle": self.settle(float(body.get("seconds", 30)))})
 
     def resume(self) -> None:
         """Go on with what an earlier run of this file left behind."""

@@ -36,6 +36,4 @@ def add(plane: Plane, deliveries: Deliveries) -> None:
     plane.add("GET", "outbound_messages", state)
     plane.add("POST", "outbound_messages", change)
     plane.add("DELETE", "outbound_messages", remove)
-    plane.add("GET", "deliveries", lambda body: {"deliveries": deliveries.log()})
-    plane.add("POST", "reset_deliveries", lambda body: deliveries.forget())
-    plane.add("POST", "deliver", lambda body: {"idle": deliveries.settle(float(body.get("seconds", 30)))})
+    deliveries.steer(plane)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import random
-from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Any
 
 from emulators.loopback.clock import parse_instant, stored
-from emulators.loopback.outgoing import Sender, post
+from emulators.loopback.outgoing import Sender, batches, post
 from emulators.salesforce.oauth.login import Login
 from emulators.salesforce.outbound import envelope as outbound_envelope
 from emulators.salesforce.outbound import messages as outbound
@@ -21,7 +18,6 @@ MOST_NOTIFICATIONS = 100  # of a message
 GIVEN_UP_AFTER = timedelta(hours=24)
 FIRST_GAP, LONGEST_GAP = timedelta(minutes=1), timedelta(hours=2)  # doubling; the vendor tells only the longest
 _AT_ONCE = 5  # requests
-_KEPT = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +38,8 @@ class Deliveries(Sender):
     """Posts what waits. Its thread begins with the first notification and ends with `stop`."""
 
     def __init__(self, login: Login, base_url: Callable[[], str]) -> None:
-        super().__init__("outbound messages")
+        super().__init__("outbound messages", "acknowledged", "given_up", "dropped")
         self.org, self._login, self._base_url = login.org, login, base_url
-        self._log: deque[Delivery] = deque(maxlen=_KEPT)
-        self._acknowledged = self._given_up = self._dropped = 0
         outbound.wake_with(self.org, self.wake)
 
     def pending(self) -> tuple[int, int]:
@@ -60,29 +54,6 @@ class Deliveries(Sender):
         """Close the thread's connection."""
         self.org.release()
 
-    def describe(self) -> dict[str, int]:
-        """How many notifications wait, are due, were acknowledged, given up, or dropped with their record."""
-        waiting, late = self.pending()
-        with self._lock:
-            return {
-                "waiting": waiting,
-                "due": late,
-                "acknowledged": self._acknowledged,
-                "given_up": self._given_up,
-                "dropped": self._dropped,
-            }
-
-    def log(self) -> list[dict[str, Any]]:
-        """The attempts, oldest first."""
-        with self._lock:
-            return [asdict(each) for each in self._log]
-
-    def forget(self) -> None:
-        """Empty the log and its counts."""
-        with self._lock:
-            self._log.clear()
-            self._acknowledged = self._given_up = self._dropped = 0
-
     def begin(self) -> None:
         """Start as many posts as may run at once."""
         wire = outbound.wire(self.org)
@@ -93,23 +64,11 @@ class Deliveries(Sender):
         with self.org.transaction() as connection:  # notifications become visible when their writer is done
             found = outbound.due(self.org, connection, len(busy) + room * MOST_NOTIFICATIONS)
             known = {each.id: each for each in outbound.messages(self.org)}
-        batches = self._batches([each for each in found if each.seq not in busy], wire)
-        for batch in batches[:room]:
+        free = [each for each in found if each.seq not in busy]
+        order = self.org.seed if wire.reorder else None
+        for batch in batches(free, _together, MOST_NOTIFICATIONS, order)[:room]:
             numbers = tuple(each.seq for each in batch)
             self.launch(numbers, partial(self._deliver, known[batch[0].message], batch, wire))
-
-    def _batches(self, found: list[Waiting], wire: Wire) -> list[tuple[Waiting, ...]]:
-        """Notifications of the same message and attempt together."""
-        if wire.reorder:
-            found = sorted(found, key=lambda each: random.Random(f"order/{self.org.seed}/{each.seq}").random())
-        parts: dict[tuple[int, int, str], list[Waiting]] = {}
-        for each in found:
-            parts.setdefault((each.message, each.attempt, each.object), []).append(each)
-        return [
-            tuple(part[start : start + MOST_NOTIFICATIONS])
-            for part in parts.values()
-            for start in range(0, len(part), MOST_NOTIFICATIONS)
-        ]
 
     def _deliver(self, message: Message, batch: tuple[Waiting, ...], wire: Wire) -> None:
         at = self.org.clock.now()
@@ -120,8 +79,7 @@ class Deliveries(Sender):
         if gone:
             with self.org.transaction() as connection:
                 outbound.forget(connection, gone)
-            with self._lock:
-                self._dropped += len(gone)
+            self.count("dropped", len(gone))
         if not found:
             return
         session = self._login.issue(found[0][0].user_id) if message.include_session_id else ""
@@ -132,11 +90,10 @@ class Deliveries(Sender):
         sent = tuple(each for each, _ in found)
         self._settle(sent, good)
         told = tuple({"id": each.id, "record": each.record} for each in sent)
-        with self._lock:
-            attempt = batch[0].attempt
-            self._log.append(
-                Delivery(stored(at), message.endpoint, message.id, attempt, answer.status, good, answer.problem, told)
-            )
+        attempt = batch[0].attempt
+        self.note(
+            Delivery(stored(at), message.endpoint, message.id, attempt, answer.status, good, answer.problem, told)
+        )
 
     def _settle(self, batch: tuple[Waiting, ...], good: bool) -> None:
         """Acknowledged: gone. Otherwise once more after a while, unless it is a day old by then."""
@@ -146,9 +103,13 @@ class Deliveries(Sender):
         with self.org.transaction() as connection:
             outbound.forget(connection, over)
             outbound.postpone(connection, [each for each in batch if each not in over], stored(then))
-        with self._lock:
-            self._acknowledged += len(batch) if good else 0
-            self._given_up += len(late)
+        self.count("acknowledged", len(batch) if good else 0)
+        self.count("given_up", len(late))
+
+
+def _together(each: Waiting) -> tuple[int, int, str]:
+    """Notifications of the same message and attempt."""
+    return each.message, each.attempt, each.object
 
 
 def gap(attempt: int) -> timedelta:
