@@ -51,7 +51,7 @@ def claims(days: int) -> ir.Table:
     joined = known.left_join(requests, known.request_id == requests.request)
     named = joined.mutate(partner_id=ibis.coalesce(joined.partner_id, joined.asker)).drop("request", "asker")
     calendar = rows("calendar")
-    first = calendar.filter(calendar.day == (moment("today") - ibis.interval(days=days)).date())
+    first = calendar.filter(calendar.day.cast("timestamp") == moment("today") - ibis.interval(days=days))
     recent = named.join(first.select("midnight"), named.created_at >= first.midnight).drop("midnight")
     ours = _of_wanted(recent)
     return ours.group_by("partner_id").agg(

@@ -10,7 +10,7 @@ from pyarrow import compute as pc
 from connector.config.fieldmap import FieldMap
 from connector.core.cards import CARRIERS, FIELDS, machine
 from connector.core.fields import ScoreField
-from connector.core.plan import marked, same
+from connector.core.plan import PARTNERS, marked, same
 from connector.crm.base import CRM, FieldSpec, arrow_type
 from connector.mirror import Mirror
 
@@ -54,6 +54,19 @@ def names(crm: CRM, fieldmap: FieldMap) -> dict[str, dict[str, str]]:
 def carriers(fieldmap: FieldMap) -> tuple[str, ...]:
     """The canonical tables whose cards the mapping gives an object."""
     return tuple(table for table in CARRIERS if table in dict(fieldmap.write.cards))
+
+
+def present(crm: CRM, fieldmap: FieldMap) -> tuple[str, ...]:
+    """The carriers without which nothing works, and those of the others whose object the CRM shows."""
+    return tuple(
+        table
+        for table in carriers(fieldmap)
+        if not _optional(table, fieldmap) or crm.schema(fieldmap.write.object_of(table)) is not None
+    )
+
+
+def _optional(table: str, fieldmap: FieldMap) -> bool:
+    return table != PARTNERS and all(source.optional for source in fieldmap.of(table))
 
 
 def carried_by(object_name: str, fieldmap: FieldMap) -> tuple[str, ...]:

@@ -22,10 +22,11 @@ from connector.errors import Misconfigured, Stale
 from connector.mapping import keepable
 from connector.store.store import DecisionRow
 from connector.sync.batch import uncollected
-from connector.sync.cards import carriers, names
+from connector.sync.cards import carriers, names, present
 from connector.sync.context import Context
 from connector.sync.credit import OPPORTUNITIES, deal_credits
 from connector.sync.decide import DECIDED_BY, people
+from connector.sync.funds import asked, fund_records
 from connector.sync.streams import TASKS, to_plan
 from connector.sync.tenant import claim
 
@@ -62,8 +63,10 @@ def _plan(ctx: Context, run_id: int, *, everybody: bool) -> Planned:
         raise Stale("nothing was decided yet: run `pmom pull` and `pmom decide`")
     decisions = [(row, Decision.from_json(row.body)) for row in rows.values()]
     scored_at = ctx.clock().replace(microsecond=0)
-    desired = [_desired(ctx, row, decision, scored_at) for row, decision in decisions] + _deals(ctx, chosen)
     day = max((decision.as_of for _, decision in decisions), default=ctx.today())
+    requests = asked(ctx, [decision for _, decision in decisions], chosen, day)
+    desired = [_desired(ctx, row, decision, scored_at) for row, decision in decisions]
+    desired += [*_deals(ctx, chosen), *fund_records(ctx, requests)]
     tasks = plan_tasks(
         [decision for _, decision in decisions],
         _task_state(ctx),
@@ -75,7 +78,8 @@ def _plan(ctx: Context, run_id: int, *, everybody: bool) -> Planned:
         complete=chosen is None,
     )
     partners = ctx.mirror.counts()["partners"]
-    made = diff(_existing(ctx, chosen), desired, create=tasks.create, close=tasks.close, partners=partners)
+    there = _existing(ctx, chosen, requests.marks)
+    made = diff(there, desired, create=tasks.create, close=tasks.close, partners=partners)
     kept = ctx.store.save_plan(run_id, made.fingerprint, to_json(made), ctx.clock())
     ctx.store.set_state(TASK_STATE, tasks.state.to_json())
     to_plan(ctx.mirror).replace({mark_of(change) for change in made.changes})
@@ -87,7 +91,10 @@ def _plan(ctx: Context, run_id: int, *, everybody: bool) -> Planned:
 
 
 def _check_installed(ctx: Context) -> None:
+    there = present(ctx.crm, ctx.fieldmap)
     for table, known in names(ctx.crm, ctx.fieldmap).items():
+        if table not in there:
+            continue  # `pmom check` and `pmom install` say so
         target = ctx.fieldmap.write.object_of(table)
         schema = ctx.crm.schema(target)
         lacking = [name for name in known.values() if schema is None or schema.field(name) is None]
@@ -146,8 +153,8 @@ def _evidence_url(ctx: Context, decision: Decision) -> str | None:
     return ctx.crm.record_url(sources[0].object, record_id)
 
 
-def _existing(ctx: Context, chosen: list[str] | None) -> list[RecordValues]:
-    wanted = None if chosen is None else set(chosen)
+def _existing(ctx: Context, chosen: list[str] | None, requests: set[str]) -> list[RecordValues]:
+    wanted = None if chosen is None else {*chosen, *requests}
     return [
         RecordValues(str(row.pop("id")), tuple(row.items()), table)
         for table in carriers(ctx.fieldmap)
