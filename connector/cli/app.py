@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
+from connector.cli import allocate as allocate_command
 from connector.cli import policy as policy_commands
 from connector.cli import show
 from connector.cli.console import Voice, err, out
@@ -367,6 +368,7 @@ def _opened() -> Any:
 
 
 policy_commands.register(app, state, lambda: _opened())
+allocate_command.register(app, state, lambda: _opened())
 
 
 def _note_interrupt() -> None:
