@@ -18,6 +18,7 @@ import typer
 
 from connector.cli import allocate as allocate_command
 from connector.cli import policy as policy_commands
+from connector.cli import touch_models as touch_commands
 from connector.cli import show
 from connector.cli.console import Voice, err, out
 from connector.cli.ending import INTERRUPTED, failed, interrupts, stopped
@@ -368,6 +369,7 @@ def _opened() -> Any:
 
 
 policy_commands.register(app, state, lambda: _opened())
+touch_commands.register(app, state, lambda: _opened())
 allocate_command.register(app, state, lambda: _opened())
 
 
