@@ -18,8 +18,8 @@ import typer
 
 from connector.cli import allocate as allocate_command
 from connector.cli import policy as policy_commands
-from connector.cli import touch_models as touch_commands
 from connector.cli import show
+from connector.cli import touch_models as touch_commands
 from connector.cli.console import Voice, err, out
 from connector.cli.ending import INTERRUPTED, failed, interrupts, stopped
 from connector.cli.words import CRMS, AsOf, Connected, DryRun, Force, LetGo, Named, Size, connected
