@@ -16,6 +16,7 @@ from emulators.world.fields import FIELDS
 from emulators.world.hostile import EqualStamps, equal_stamps, make_hostile
 from emulators.world.recipes import Partner, make
 from emulators.world.scenarios import GOALS, SCENARIOS
+from emulators.world.services import make_services
 from emulators.world.sheets import Folder
 
 __all__ = ["SIZES", "Size", "generate"]
@@ -69,6 +70,7 @@ def _write(build: Builder, size: Size) -> tuple[list[Partner], EqualStamps]:
     customers = direct_customers(build)
     partners = [make(build, recipe) for recipe in SCENARIOS if recipe.tiny or not size.tiny]
     partners += make_hostile(build, tiny=size.tiny)
+    partners += [] if size.tiny else make_services(build)
     swept = equal_stamps(build, customers[0][0], size.equal_stamps)
     written = build.folder.sheets["Opportunity"]
     missing = max(size.opportunities - written.rows, 0)

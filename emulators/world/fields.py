@@ -62,6 +62,17 @@ FIELDS: dict[str, dict[str, Any]] = {
             _plain("Activity_Start__c", "Activity Start", "date"),
         ]
     },
+    "Partner_Service_Revenue__c": {
+        "label": "Partner Service Revenue",
+        "plural": "Partner Service Revenue",
+        "prefix": "a01",
+        "fields": [
+            _lookup("Partner__c", "Partner", "Account", "Partner__r", "Service_Revenue__r"),
+            _lookup("Opportunity__c", "Opportunity", "Opportunity", "Opportunity__r", "Service_Revenue__r"),
+            _plain("Amount__c", "Amount", "currency"),
+            _choice("Provenance__c", "Provenance", "Vendor-recorded", "Partner-reported", "Estimated"),
+        ],
+    },
     "Deal_Registration__c": {
         "label": "Deal Registration",
         "plural": "Deal Registrations",

@@ -15,7 +15,8 @@ every object, property, label, stage and option that appears. What HubSpot has n
 - The customer's answer to a quote is the custom `quote_state`; `hs_status` knows approval and publication.
 - Copies of events that invitees see, members of campaigns, lead sources, forecast categories, quote synchronisation
   and the currency of records without amounts have no counterpart.
-- Campaign costs are budget and spend items; deal registrations and market development funds are custom objects.
+- Campaign costs are budget and spend items; deal registrations, funds and partners' service revenue
+  are custom objects.
 - Names lose blanks at their ends, as HubSpot trims them.
 """
 
@@ -30,14 +31,15 @@ from typing import Any
 from emulators.world.hubspot_deals import companies, contacts, deals, meetings, quotes, tasks
 from emulators.world.hubspot_folder import PortalFolder, Source
 from emulators.world.hubspot_ids import hubspot_id
-from emulators.world.hubspot_money import campaigns, currencies, funds, people, registrations
+from emulators.world.hubspot_money import campaigns, currencies, funds, people, registrations, services
 from emulators.world.hubspot_names import LABELS, OWNED_BY_PEOPLE, PIPELINES, PROPERTIES, SCHEMAS
 
 __all__ = ["translate"]
 
 _MOST_IDS_IN_SCENARIOS = 50_000
 _SALESFORCE_ID = re.compile(r"[0-9a-zA-Z]{3}8G0[0-9a-zA-Z]{12}")
-_MADE_BY = (people, currencies, companies, contacts, campaigns, deals, quotes, meetings, tasks, registrations, funds)
+_MADE_BY = (people, currencies, companies, contacts, campaigns, deals, quotes, meetings, tasks, registrations, funds,
+            services)  # fmt: skip
 
 
 def translate(salesforce_folder: Path, folder: Path) -> Path:

@@ -21,6 +21,7 @@ _LEADS = {
     "PartnerFundRequest": "46",
     "Quote": "50",
     "Deal_Registration__c": "90",
+    "Partner_Service_Revenue__c": "92",
 }
 _LEAD_OF = {PREFIXES[name]: lead for name, lead in _LEADS.items()}
 _CAMPAIGN = PREFIXES["Campaign"]

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from emulators.world.calendar import TIME_ZONE
 from emulators.world.hubspot_folder import PortalFolder, Row, Source, dates
 from emulators.world.hubspot_ids import hubspot_id, user_id, user_record
-from emulators.world.hubspot_names import CAMPAIGN_STATUSES, FUND_STATUSES
+from emulators.world.hubspot_names import CAMPAIGN_STATUSES, FUND_STATUSES, PROVENANCES
 
 _ZONE = ZoneInfo(TIME_ZONE)
 _SIX_PLACES = Decimal("0.000001")
@@ -108,6 +108,23 @@ def registrations(portal: PortalFolder, source: Source) -> None:
         id_ = portal.record("deal_registrations", row, values | _owned(row))
         portal.link("deal_registrations", id_, "deals", deal)
         portal.link("deal_registrations", id_, "companies", partner)
+
+
+def services(portal: PortalFolder, source: Source) -> None:
+    """What partners earned beside deals, associated with the deal and the partner."""
+    for row in source.rows("Partner_Service_Revenue__c"):
+        partner, deal = hubspot_id(row["Partner__c"]), hubspot_id(row["Opportunity__c"])
+        values = {
+            "service_revenue_name": row["Name"].strip(),
+            "partner_company_id": partner,
+            "deal_id": deal,
+            "amount": row["Amount__c"],
+            "currency_code": "USD",
+            "provenance": PROVENANCES[row["Provenance__c"]],
+        }
+        id_ = portal.record("partner_service_revenue", row, values | _owned(row))
+        portal.link("partner_service_revenue", id_, "deals", deal)
+        portal.link("partner_service_revenue", id_, "companies", partner)
 
 
 def funds(portal: PortalFolder, source: Source) -> None:

@@ -58,6 +58,10 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "hs_object_id", "claim_title", "partner_company_id", "request_id", "allocation_id", "budget_id",
         "claim_status", "amount", "currency_code", "hubspot_owner_id", *_ACTIVITY_DATES, "archived_at",
     ),
+    "partner_service_revenue": (
+        "hs_object_id", "service_revenue_name", "partner_company_id", "deal_id", "amount", "currency_code",
+        "provenance", "hubspot_owner_id", *_ACTIVITY_DATES, "archived_at",
+    ),
     "users": (
         "hs_object_id", "hubspot_owner_id", "hs_given_name", "hs_family_name", "hs_email", "hs_job_title",
         "hs_deactivated", "manager_owner_id", *_ACTIVITY_DATES,
@@ -255,6 +259,10 @@ PROPERTIES: dict[str, list[Definition]] = {
 
 _REGISTRATION = _Group("deal_registrations_information")
 _BUDGET, _ALLOCATION = _Group("marketing_budgets_information"), _Group("fund_allocations_information")
+_SERVICE = _Group("partner_service_revenue_information")
+PROVENANCES = {"Vendor-recorded": "vendor", "Partner-reported": "partner", "Estimated": "estimated"}
+"""Who tells of a partner's service revenue, by the Salesforce words."""
+
 _REQUEST, _CLAIM = _Group("fund_requests_information"), _Group("fund_claims_information")
 
 
@@ -324,6 +332,15 @@ SCHEMAS: list[Definition] = [
         ),
         _CLAIM.money("amount", "Amount"),
         _CLAIM.text("currency_code", "Currency"),
+    ),
+    _schema(
+        "partner_service_revenue", "Partner service revenue", "Partner service revenue", ("companies", "deals"),
+        _SERVICE.text("service_revenue_name", "Service revenue"),
+        _SERVICE.text("partner_company_id", "Partner (company id)"),
+        _SERVICE.text("deal_id", "Deal (id)"),
+        _SERVICE.money("amount", "Amount"),
+        _SERVICE.text("currency_code", "Currency"),
+        _SERVICE.choice("provenance", "Provenance", *PROVENANCES.values()),
     ),
 ]  # fmt: skip
 """The custom objects. Every custom object has `hubspot_owner_id` of HubSpot's own. Written as `schemas.json`."""

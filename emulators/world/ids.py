@@ -30,6 +30,7 @@ PREFIXES = {
     "PartnerFundClaim": "0Kc",
     "PartnerFundRequest": "0Kr",
     "PartnerMarketingBudget": "0Kb",
+    "Partner_Service_Revenue__c": "a01",
     "Quote": "0Q0",
     "Task": "00T",
     "User": "005",

@@ -63,6 +63,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "Id", "IsDeleted", "Name", "Partner__c", "Opportunity__c", "Account__c", "Status__c", "Submitted_At__c",
         "Approved_At__c", "Expires_On__c", "OwnerId", *_AUDIT,
     ),
+    "Partner_Service_Revenue__c": (
+        "Id", "IsDeleted", "Name", "Partner__c", "Opportunity__c", "Amount__c", "Provenance__c", "OwnerId", *_AUDIT,
+    ),
     "Quote": (
         "Id", "IsDeleted", "Name", "QuoteNumber", "OpportunityId", "AccountId", "Status", "GrandTotal",
         "ExpirationDate", "IsSyncing", "OwnerId", "CurrencyIsoCode", *_AUDIT,

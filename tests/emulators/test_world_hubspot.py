@@ -32,6 +32,7 @@ RECORDS = {
     "Task": "tasks",
     "Campaign": "campaigns",
     "Deal_Registration__c": "deal_registrations",
+    "Partner_Service_Revenue__c": "partner_service_revenue",
     "PartnerMarketingBudget": "marketing_budgets",
     "PartnerFundAllocation": "fund_allocations",
     "PartnerFundRequest": "fund_requests",
