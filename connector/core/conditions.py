@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
 from connector.core.decisions import DEMAND_GEN, ENABLEMENT, THOUGHT_LEADERSHIP, UNMAPPED, Decision
 from connector.core.facts import LiveItem
+from connector.core.funding import FundingDecision
 from connector.core.policy import Policy
 from connector.core.verdicts import Gate, Presence, Symptom, Verdict
 
 STOP, SHADOW, UPGRADE, RE_RECRUIT, DATA_GAP, OVERRIDE = "T1", "T2", "T3", "T4", "T10", "T11"
 AUDIT_PACK = "T9"
-ORDER = (STOP, SHADOW, UPGRADE, RE_RECRUIT, OVERRIDE, AUDIT_PACK, DATA_GAP)
+FUND_DECISION, REGISTRATION_ENDS = "T5", "T8"
+ORDER = (
+    STOP, FUND_DECISION, SHADOW, UPGRADE, RE_RECRUIT, REGISTRATION_ENDS, OVERRIDE, AUDIT_PACK, DATA_GAP
+)  # fmt: skip
 """The order in which tasks take the room that the limits leave: money first."""
+
+EVENT_TYPES = (FUND_DECISION, REGISTRATION_ENDS)
+"""About single records of a partner: silent about those that were there when the connection was first looked at."""
 
 PARTNER_TYPES = (STOP, SHADOW, UPGRADE, RE_RECRUIT)
 """About a partner's lever: silent while what was true at the first look stays true."""
@@ -26,12 +33,13 @@ class Condition:
     """One task type for one subject; `holds` None means that the evidence is insufficient."""
 
     type: str
-    subject: str  # partner id, the thing that is missing, or the quarter (and portfolio) of an audit
+    subject: str  # partner id, request or registration id, the thing that is missing, or an audit's quarter
     holds: bool | None
     decision: Decision | None = None
     count: int = 0  # partners that lack the thing
     text: tuple[str, str] = ("", "")  # first line and text, where the condition brings its own
     owner_id: str | None = None  # whose portfolio an audit pack is about
+    due: date | None = None  # where the condition brings its own
 
 
 def partner_conditions(decision: Decision, policy: Policy, as_of: date) -> Iterator[Condition]:
@@ -82,6 +90,42 @@ def _override_ends(decision: Decision, policy: Policy, as_of: date) -> bool:
     if held is None or held.override.expires is None:
         return False
     return (held.override.expires - as_of).days <= policy.tasks.override_notice_days
+
+
+@dataclass(frozen=True, slots=True)
+class EndingRegistration:
+    """An approved registration whose deal is open, with the last day on which it holds."""
+
+    id: str
+    partner_id: str
+    deal: str  # what people call it
+    expires_on: date
+
+
+def request_conditions(decided: Iterable[FundingDecision], partners: Mapping[str, Decision]) -> Iterator[Condition]:
+    """One condition a submitted request: its decision is ready. Drafts are still their partner's."""
+    for each in decided:
+        request, partner = each.request, partners.get(each.request.partner_id)
+        if partner is not None and request.status == "submitted":
+            title = f"Answer the fund request {request.name or request.id}: {partner.name}"
+            text = f"Proposed: {each.decision}.\n" + "\n".join(reason.text for reason in each.reasons)
+            yield Condition(FUND_DECISION, request.id, True, partner, text=(title, text))
+
+
+def registration_conditions(
+    ending: Iterable[EndingRegistration], partners: Mapping[str, Decision], policy: Policy, as_of: date
+) -> Iterator[Condition]:
+    """One condition a registration that holds today and ends within the notice."""
+    notice = policy.tasks.registration_notice_days
+    for each in ending:
+        partner = partners.get(each.partner_id)
+        if partner is not None and not partner.excluded and 0 <= (each.expires_on - as_of).days <= notice:
+            title = f"Registration ends on {each.expires_on}: {partner.name}, {each.deal}"
+            text = (
+                f"The deal {each.deal} is open. Extend the registration, close the deal or let it end by "
+                f"{each.expires_on} [tasks.registration_notice_days: {notice}]."
+            )
+            yield Condition(REGISTRATION_ENDS, each.id, True, partner, text=(title, text), due=each.expires_on)
 
 
 def data_gaps(decisions: Iterable[Decision], policy: Policy) -> Iterator[Condition]:

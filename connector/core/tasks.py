@@ -15,9 +15,12 @@ from datetime import date, timedelta
 from connector.core.conditions import (
     AUDIT_PACK,
     DATA_GAP,
+    EVENT_TYPES,
+    FUND_DECISION,
     ORDER,
     OVERRIDE,
     PARTNER_TYPES,
+    REGISTRATION_ENDS,
     Condition,
     data_gaps,
     partner_conditions,
@@ -149,7 +152,7 @@ def _followed(
     for key, condition in conditions.items():
         if condition.holds and key not in episodes:
             first = state is None or (condition.decision is not None and condition.decision.first)
-            silent = first and condition.type in PARTNER_TYPES
+            silent = (first and condition.type in PARTNER_TYPES) or (state is None and condition.type in EVENT_TYPES)
             episodes[key] = Episode(type=key[0], subject=key[1], began=as_of, last=as_of, silent=silent)
     return episodes
 
@@ -263,8 +266,9 @@ class _Maker:
 
     def _single(self, ready: _Ready) -> bool:
         """Make one task for one episode, or let a crowded partner wait; False when its owner has had enough today."""
-        episode, partner = ready.episode, ready.condition.decision and ready.episode.subject
-        if partner and not self._room_for(partner):
+        episode, decision = ready.episode, ready.condition.decision
+        partner = decision and decision.partner_id
+        if partner and not self._room_for(partner, episode.type):
             return True
         owner = self._owner(ready)
         exempt = episode.type in (DATA_GAP, AUDIT_PACK)
@@ -274,16 +278,19 @@ class _Maker:
         if partner:
             self.open_of[partner] += 1
             self.new_of[partner] += 1
-        words = partner_words(ready.condition) if partner else self._other_words(ready.condition)
+        words = self._words(ready.condition)
         self._add(key, episode.type, partner or None, owner, words, self._due(ready), [ready])
         return True
 
-    def _other_words(self, condition: Condition) -> Words:
-        return Words(*condition.text) if condition.type == AUDIT_PACK else gap_words(condition)
+    def _words(self, condition: Condition) -> Words:
+        if any(condition.text):
+            return Words(*condition.text)
+        return partner_words(condition) if condition.decision is not None else gap_words(condition)
 
-    def _room_for(self, partner: str) -> bool:
+    def _room_for(self, partner: str, kind: str) -> bool:
+        """A registration's end does not wait for the partner's next turn."""
         rules = self.policy.tasks
-        lately = rules.new_per_partner_days > 0 and self.new_of[partner] >= 1
+        lately = rules.new_per_partner_days > 0 and self.new_of[partner] >= 1 and kind != REGISTRATION_ENDS
         return self.open_of[partner] < rules.max_open_per_partner and not lately
 
     def _cohorts(self, ready: list[_Ready]) -> None:
@@ -332,7 +339,7 @@ class _Maker:
         due: date,
         items: list[_Ready],
     ) -> None:
-        partners = tuple(sorted({i.episode.subject for i in items if i.condition.decision is not None}))
+        partners = tuple(sorted({i.condition.decision.partner_id for i in items if i.condition.decision is not None}))
         reason = f"{kind} since {min(item.episode.began for item in items)}; owner: {owner.step}"
         said = signed(words, owner.words, self.policy.version)
         self.made.append(
@@ -360,6 +367,10 @@ class _Maker:
             expires = decision.override.override.expires
             if expires is not None and expires >= self.as_of:
                 return expires
+        if ready.condition.due is not None:
+            return max(ready.condition.due, self.as_of)
+        if ready.episode.type == FUND_DECISION:
+            return max(business_days_after(ready.episode.began, days), self.as_of)
         return business_days_after(self.as_of, days)
 
 

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
 
+from connector.core.conditions import (
+    Condition,
+    EndingRegistration,
+    registration_conditions,
+    request_conditions,
+)
 from connector.core.decisions import Decision
 from connector.core.fund_card import FUND_REQUESTS, fund_card
 from connector.core.funding import FundingDecision, decide_requests
@@ -45,7 +52,7 @@ def asked(ctx: Context, decisions: Iterable[Decision], chosen: list[str] | None,
             return Asked((), {})
     state = ctx.mirror.sources().get(FUND_REQUESTS)
     if state is None or not state.available:
-        return Asked((), {})
+        return Asked((), partners)
     from connector.facts.funds import waiting  # the relations' library takes most of a second to import
 
     found = waiting(ctx.mirror, ctx.policy, moment(ctx, day), None if chosen is None else sorted(partners))
@@ -93,3 +100,38 @@ def _carried(ctx: Context) -> set[str]:
         return set()
     rows = ctx.mirror.query(f"SELECT id FROM fund_requests WHERE _source IN ({marks})", names)
     return {str(id_) for id_ in rows.column("id").to_pylist()}
+
+
+def conditions(ctx: Context, found: Asked, day: date, *, everybody: bool) -> list[Condition]:
+    """What calls for a task: requests whose decision is ready, and registrations that end soon."""
+    ending = _ending(ctx, None if everybody else sorted(found.partners), day)
+    return [
+        *request_conditions(found.decided, found.partners),
+        *registration_conditions(ending, found.partners, ctx.policy, day),
+    ]
+
+
+_ENDING = """
+WITH company AS (SELECT id, survivor FROM aliases WHERE family = 'company')
+SELECT r.id, coalesce(c.survivor, r.partner_id) AS partner_id, coalesce(o.name, o.id) AS deal,
+    r.expires_on, r.submitted_at
+FROM registrations r JOIN opportunities o ON o.id = r.opportunity_id LEFT JOIN company c ON c.id = r.partner_id
+WHERE r.status = 'approved' AND NOT coalesce(o.is_closed, false)
+    AND (r.expires_on IS NULL OR r.expires_on BETWEEN ? AND ?)
+ORDER BY r.id
+"""
+
+
+def _ending(ctx: Context, partners: list[str] | None, day: date) -> list[EndingRegistration]:
+    """Approved registrations of open deals; one without an end of its own holds for the policy's window."""
+    zone, window = ZoneInfo(ctx.policy.timezone), timedelta(days=ctx.policy.attribution.window_days)
+    wanted = None if partners is None else set(partners)
+    found = []
+    last = day + timedelta(days=ctx.policy.tasks.registration_notice_days)
+    for row in ctx.mirror.query(_ENDING, [day, last]).to_pylist():
+        ends, sent = row["expires_on"], row["submitted_at"]
+        if ends is None and sent is not None:
+            ends = sent.astimezone(zone).date() + window
+        if ends is not None and (wanted is None or row["partner_id"] in wanted):
+            found.append(EndingRegistration(row["id"], row["partner_id"], row["deal"], ends))
+    return found

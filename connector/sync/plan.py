@@ -26,7 +26,7 @@ from connector.sync.cards import carriers, names, present
 from connector.sync.context import Context
 from connector.sync.credit import OPPORTUNITIES, deal_credits
 from connector.sync.decide import DECIDED_BY, people
-from connector.sync.funds import asked, fund_records
+from connector.sync.funds import asked, conditions, fund_records
 from connector.sync.streams import TASKS, to_plan
 from connector.sync.tenant import claim
 
@@ -76,6 +76,7 @@ def _plan(ctx: Context, run_id: int, *, everybody: bool) -> Planned:
         connection=ctx.connection,
         people=people(ctx),
         complete=chosen is None,
+        also=conditions(ctx, requests, day, everybody=chosen is None),
     )
     partners = ctx.mirror.counts()["partners"]
     there = _existing(ctx, chosen, requests.marks)
