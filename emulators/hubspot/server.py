@@ -139,7 +139,7 @@ class Emulator(Running):
         response.headers = {**response.headers, **headers, "X-HubSpot-Correlation-Id": correlation}
         return response
 
-    def planned(self, status: int) -> Response:
+    def planned(self, status: int, call: Call) -> Response:
         """A refusal by plan."""
         category, message = _PLANNED.get(status, ("", "internal error"))
         correlation = self._correlation()

@@ -49,8 +49,8 @@ class Running(ABC):
         """The vendor's answer, without faults."""
 
     @abstractmethod
-    def planned(self, status: int) -> Response:
-        """The vendor's form of a planned refusal."""
+    def planned(self, status: int, call: Call) -> Response:
+        """The vendor's form of a planned refusal of that call."""
 
     @abstractmethod
     def unreadable(self) -> Response:
@@ -231,4 +231,4 @@ class Running(ABC):
             return self._answered(call)
         if rule.kind is Kind.HTML_ERROR:
             return Response(503, _HTML, {"Content-Type": "text/html; charset=UTF-8"})
-        return self.planned(int(rule.kind))
+        return self.planned(int(rule.kind), call)

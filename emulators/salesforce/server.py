@@ -17,6 +17,7 @@ from emulators.salesforce import (
     kept,
     layouts,
     menus,
+    planned,
     query,
     recycle,
     relationships,
@@ -126,10 +127,9 @@ class Emulator(Running):
         response.headers.setdefault("Cache-Control", "no-cache,must-revalidate,max-age=0,no-store,private")
         return response
 
-    def planned(self, status: int) -> Response:
+    def planned(self, status: int, call: Call) -> Response:
         """A refusal by plan."""
-        code, message = _PLANNED.get(status, _PLANNED[500])
-        return json_response([{"message": message, "errorCode": code}], status)
+        return planned.refusal(status, call)
 
     def unreadable(self) -> Response:
         """A body that is too large, cut or badly zipped."""
@@ -210,11 +210,3 @@ def _check_version(path: str) -> None:
         raise ApiError("UNSUPPORTED_API_VERSION", text, http=410)
     if not _OLDEST <= int(number[0]) <= _LATEST:
         raise not_found()
-
-
-_PLANNED = {
-    429: ("REQUEST_LIMIT_EXCEEDED", "ConcurrentRequests (Concurrent API Requests) Limit exceeded."),
-    500: ("UNKNOWN_EXCEPTION", "An unexpected error occurred. Please include this ErrorId if you need help"),
-    502: ("SERVER_UNAVAILABLE", "Bad gateway"),
-    503: ("SERVER_UNAVAILABLE", "We are down for maintenance. Sorry for the inconvenience."),
-}

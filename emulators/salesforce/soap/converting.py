@@ -23,9 +23,9 @@ _PERSON = ("FirstName", "LastName", "Salutation", "Title", "Email", "MobilePhone
 
 def convert(call: SoapCall) -> str:
     """Up to 100 leads, one result each; a conversion happens as a whole or not at all."""
-    writes = [_conversion(call, node) for node in call.nodes("leadConverts", _MOST)]
-    results = carried_out(call.org, writes, call.all_or_none())
-    return "".join(_printed(result) for result in results)
+    nodes = call.nodes("leadConverts", _MOST)
+    results = carried_out(call.org, [_conversion(call, node) for node in nodes], call.all_or_none())
+    return "".join(_printed(call, node, result) for node, result in zip(nodes, results, strict=True))
 
 
 def _conversion(call: SoapCall, node: Node) -> Write:
@@ -124,8 +124,8 @@ def _owner(node: Node, lead: Mapping[str, Any]) -> dict[str, str]:
     return {"OwnerId": owner} if owner and owner.startswith("005") else {}
 
 
-def _printed(result: Result) -> str:
-    made = result.get("made", {})
+def _printed(call: SoapCall, node: Node, result: Result) -> str:
+    made = result.get("made", {"leadId": to18(node.get("leadId"))})  # recorded: a lead that failed keeps its id
     first = "".join(plain(name, made.get(name)) for name in ("accountId", "contactId"))
     last = "".join(plain(name, made.get(name)) for name in ("leadId", "opportunityId"))
-    return f"<result>{first}{errors_of(result)}{last}{plain('success', result['success'])}</result>"
+    return f"<result>{first}{errors_of(call, result)}{last}{plain('success', result['success'])}</result>"

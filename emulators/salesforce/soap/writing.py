@@ -13,6 +13,7 @@ from emulators.salesforce.ids import to18
 from emulators.salesforce.soap.calls import SoapCall
 from emulators.salesforce.soap.dialect import nil, plain
 from emulators.salesforce.soap.faults import SoapFault
+from emulators.salesforce.soap.rows import Rows
 from emulators.salesforce.soap.sobjects import Given, given
 from emulators.salesforce.xml_text import Node
 
@@ -69,7 +70,7 @@ def upsert(call: SoapCall) -> str:
 
     writes = [one(record, key) for record, key in zip(records, keys, strict=True)]
     results = carried_out(call.org, writes, call.all_or_none())
-    return "".join(printed(result, head=plain("created", bool(result.get("created")))) for result in results)
+    return "".join(printed(call, result, head=plain("created", bool(result.get("created")))) for result in results)
 
 
 def _key(call: SoapCall, name: str, record: Given) -> str:
@@ -132,13 +133,13 @@ def merge(call: SoapCall) -> str:
 
     requests = call.nodes("request") or call.nodes("mergeRequests")
     results = carried_out(call.org, [one(node) for node in requests], call.all_or_none())
-    return "".join(_merged(result) for result in results)
+    return "".join(_merged(call, result) for result in results)
 
 
-def _merged(result: Result) -> str:
+def _merged(call: SoapCall, result: Result) -> str:
     middle = "".join(plain("mergedRecordIds", each) for each in result.get("merged", ()))
     related = "".join(plain("updatedRelatedIds", each) for each in result.get("related", ()))
-    return printed(result, middle=middle, tail=related)
+    return printed(call, result, middle=middle, tail=related)
 
 
 def _by_id(call: SoapCall, act: Callable[[str], str]) -> str:
@@ -160,22 +161,46 @@ def _one(act: Callable[[Any], str], thing: Any) -> Write:
 def _saved(call: SoapCall, ids: list[str], writes: list[Write]) -> str:
     """Results; those that failed name the id that was sent, if it is one."""
     results = carried_out(call.org, writes, call.all_or_none())
-    return "".join(printed({"id": to18(sent), **result}) for sent, result in zip(ids, results, strict=True))
+    return "".join(printed(call, {"id": to18(sent), **result}) for sent, result in zip(ids, results, strict=True))
 
 
-def printed(result: Result, head: str = "", middle: str = "", tail: str = "") -> str:
+def printed(call: SoapCall, result: Result, head: str = "", middle: str = "", tail: str = "") -> str:
     """One result: `head`, errors, id, `middle`, success, `tail`."""
     found = result.get("id")
     told = plain("id", found) if found else nil("id")
-    return f"<result>{head}{errors_of(result)}{told}{middle}{plain('success', result['success'])}{tail}</result>"
+    return (
+        f"<result>{head}{errors_of(call, result)}{told}{middle}{plain('success', result['success'])}{tail}</result>"
+    )
 
 
-def errors_of(result: Result) -> str:
+def errors_of(call: SoapCall, result: Result) -> str:
     """What is wrong with a record; nothing for one that succeeded."""
-    return "".join(_error(each) for each in result["errors"])
+    return "".join(_error(call, each) for each in result["errors"])
 
 
-def _error(error: dict[str, Any]) -> str:
+def _error(call: SoapCall, error: dict[str, Any]) -> str:
     fields = "".join(plain("fields", each) for each in error.get("fields", ()))
     rest = plain("message", error["message"]) + plain("statusCode", error["statusCode"])
-    return f"<errors>{fields}{rest}</errors>"
+    found = error.get("duplicateResult")
+    if found is None:
+        return f"<errors>{fields}{rest}</errors>"
+    return f'<errors xsi:type="DuplicateError">{fields}{rest}{_duplicates(call, found)}</errors>'
+
+
+def _duplicates(call: SoapCall, found: dict[str, Any]) -> str:
+    """A DuplicateResult, as recorded in a refused lead conversion."""
+    rows = Rows(call.dialect, call.org.schema)
+
+    def match(result: dict[str, Any]) -> str:
+        records = "".join(
+            f"<matchRecords>{plain('matchConfidence', each['matchConfidence'])}{rows.row('record', each['record'])}"
+            "</matchRecords>"
+            for each in result["matchRecords"]
+        )
+        head = "".join(plain(name, result[name]) for name in ("entityType", "matchEngine"))
+        tail = "".join(plain(name, result[name]) for name in ("rule", "size", "success"))
+        return f"<matchResults>{head}{records}{tail}</matchResults>"
+
+    names = ("allowSave", "duplicateRule", "duplicateRuleEntityType", "errorMessage")
+    inner = "".join(plain(name, found[name]) for name in names) + "".join(map(match, found["matchResults"]))
+    return f"<duplicateResult>{inner}</duplicateResult>"

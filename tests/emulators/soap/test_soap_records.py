@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from emulators.salesforce import duplicates
 from emulators.salesforce.soap.rows import java_double
 
 ALL_OR_NONE = "<urn:AllOrNoneHeader><urn:allOrNone>true</urn:allOrNone></urn:AllOrNoneHeader>"
@@ -247,3 +248,45 @@ def test_instants_and_locators_beyond_all_numbers_are_refused(soap: Any) -> None
     for name in ("getUpdated", "getDeleted"):
         answer = soap.send(name, f"<urn:sObjectType>Account</urn:sObjectType>{span}")
         assert soap.fault(answer)[1] == "sf:INVALID_REPLICATION_DATE"
+
+
+RULE = {"object": "Contact", "name": "Same_Email", "fields": ["Email"], "on_create": "alert"}
+
+
+def test_a_duplicate_is_told_with_what_it_duplicates(soap: Any) -> None:
+    first = soap.make("Contact", LastName="Berg", Email="same@example.com")
+    rule = duplicates.add(soap.org, soap.org.object("Contact"), RULE)
+    fields = "<ens:type>Contact</ens:type><LastName>Burg</LastName><Email>same@example.com</Email>"
+    result = soap.call("create", f"<urn:sObjects>{fields}</urn:sObjects>")[0]
+    soap.org.rulebook.change("e_duplicate_rule", rule, None)
+    error = result.first("errors")
+    assert error is not None
+    assert (error.type, error.get("statusCode")) == ("DuplicateError", "DUPLICATES_DETECTED")
+    found = error.first("duplicateResult")
+    assert [child.tag for child in found.children] == [
+        "allowSave", "duplicateRule", "duplicateRuleEntityType", "errorMessage", "matchResults",
+    ]  # fmt: skip
+    match = found.first("matchResults")
+    assert [child.tag for child in match.children] == [
+        "entityType", "matchEngine", "matchRecords", "rule", "size", "success",
+    ]  # fmt: skip
+    record = match.first("matchRecords").first("record")
+    assert (record.type, soap.plain(record)) == ("sObject", [("type", "Contact"), ("Id", first), ("Id", first)])
+
+
+@pytest.mark.parametrize("letter", ["u", "c", "m"])
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [("429", "REQUEST_LIMIT_EXCEEDED"), ("500", "UNKNOWN_EXCEPTION"), ("503", "SERVER_UNAVAILABLE")],
+)
+def test_a_planned_status_is_a_fault(soap: Any, letter: str, kind: str, code: str) -> None:
+    soap.org.faults.replace([{"kind": kind, "times": 1}])
+    answer = soap.post("<x/>", letter)
+    assert soap.fault(answer)[:2] == (500, f"sf:{code}")
+
+
+@pytest.mark.parametrize(("kind", "status"), [("502", 502), ("html_error", 503)])
+def test_what_stands_before_the_servers_answers_with_a_page(soap: Any, kind: str, status: int) -> None:
+    soap.org.faults.replace([{"kind": kind, "times": 1}])
+    answer = soap.post("<x/>")
+    assert (answer.status_code, answer.headers["Content-Type"][:9]) == (status, "text/html")
