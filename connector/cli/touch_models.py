@@ -1,4 +1,4 @@
-"""What a person may ask about touch models: who gets how much by which one, how sure that is, and whether it helped."""
+"""What a person may ask about touch models: who gets how much by which, how sure that is, and whether it helped."""
 
 from __future__ import annotations
 
@@ -178,7 +178,8 @@ def as_tables(told: TouchCredit, rules: TouchModelRules) -> RenderableType:
     if told.won + told.lost == 0:
         return Group(head, "Nothing was closed in that time, so there is nothing to part.")
     parts: list[RenderableType] = [head, *_left_out(told), "", _table(told)]
-    parts += ["", *(_state(each, told, rules) for each in told.models), _lift_state(told.lift, rules)]
+    parts += ["", *_rules(told, rules), *(_state(each, told, rules) for each in told.models if _speaks(each))]
+    parts.append(_lift_state(told.lift, rules))
     return Group(*parts, "", Text(_exposure(), style="dim"))
 
 
@@ -248,14 +249,27 @@ def _lift_cell(line: LiftLine | None) -> str:
     return said if line.low > 0 or line.high < 0 else f"[dim]{said}[/dim]"
 
 
+def _speaks(model: ModelCredit) -> bool:
+    """Whether a model needs a line of its own."""
+    return model.overlapping or model.model in ("markov", "shapley")
+
+
+def _rules(told: TouchCredit, rules: TouchModelRules) -> list[str]:
+    names = [each.model for each in told.models if not _speaks(each)]
+    if not names:
+        return []
+    return [
+        f"{', '.join(names)}: by rule. A share stands in brackets where it rests on {rules.min_won_each} wins or "
+        f"more and is known within {rules.max_half_width:.0%} of itself (touch_models.max_half_width)."
+    ]
+
+
 def _state(model: ModelCredit, told: TouchCredit, rules: TouchModelRules) -> str:
     if model.overlapping:
         return f"{model.model}*: every touched opportunity counts whole for everybody; never add these up."
-    if model.reasons or model.model in ("markov", "shapley"):
-        why = "; ".join(_why(each, rules) for each in model.reasons)
-        tail = f" {model.grouped} stand under other {told.by}s: too few wins or too wide." if model.grouped else ""
-        return f"{model.model}: {model.state.value}{f' ({why})' if why else ''}.{tail}"
-    return f"{model.model}: a rule; shares in brackets where known within {rules.max_half_width:.0%} of themselves."
+    why = "; ".join(_why(each, rules) for each in model.reasons)
+    tail = f" {model.grouped} stand under other {told.by}s: too few wins or too wide." if model.grouped else ""
+    return f"{model.model}: {model.state.value}{f' ({why})' if why else ''}.{tail}"
 
 
 def _why(reason: Reason, rules: TouchModelRules) -> str:
@@ -278,6 +292,6 @@ def _lift_state(lift: LiftAnswer, rules: TouchModelRules) -> str:
     adjusted = ", ".join(lift.adjusted_for)
     return (
         f"{said}: association, adjusted for {adjusted}; {lift.n:,} opportunities ({lift.won:,} won) "
-        f"still open {rules.landmark_days} days after opening (touch_models.landmark_days), {rules.lift_interval:.0%} "
-        "interval; dim: none can be told."
+        f"still open {rules.landmark_days} days after opening (touch_models.landmark_days), "
+        f"{rules.lift_interval:.0%} interval; dim: none can be told."
     )

@@ -349,4 +349,4 @@ def _alive(each: Covariate, alive: Flags) -> Covariate:
 
 
 def _money(cents: int) -> Decimal:
-    return Decimal(cents) / 100
+    return Decimal(cents).scaleb(-2)

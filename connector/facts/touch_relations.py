@@ -63,9 +63,8 @@ def deals() -> ir.Table:
     ours, full = _path_deals(), rows("opportunities")
     named = full.select("segment", "type", known=full.id)
     accounts = rows("accounts").select(account=_.id, country=_.country, size_class=_.segment)
-    joined = ours.left_join(named, ours.opportunity_id == named.known).left_join(
-        accounts, _.account_id == accounts.account
-    )
+    known = ours.left_join(named, ours.opportunity_id == named.known)
+    joined = known.left_join(accounts, known.account_id == accounts.account)
     leads = _lead_at()
     told = joined.left_join(leads, joined.account_id == leads.company)
     return told.select(
@@ -105,7 +104,8 @@ def _done() -> ir.Table:
     former = customers.join(merged, customers.subject == merged.survivor).select(
         "opportunity_id", subject=merged.former
     )
-    at = known.join(customers.union(former, distinct=True), known.related_id == _.subject)
+    named = customers.union(former, distinct=True)
+    at = known.join(named, known.related_id == named.subject)
     return ibis.union(*(_trace(table) for table in (on, at)), distinct=False)
 
 
