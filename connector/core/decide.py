@@ -7,12 +7,14 @@ from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from connector.core.cycle_time import CycleTime, judged
 from connector.core.decisions import Decision, Outcome, OverrideResult, Previous, Settled
 from connector.core.facts import Override, PartnerFacts, Unknown
 from connector.core.levers import primary, stale_symptoms, symptoms
 from connector.core.multiplier import multiplied
 from connector.core.ownership import UNCHECKED, People, accountability
 from connector.core.policy import Policy
+from connector.core.quote_state import QuoteBelief, believed
 from connector.core.triage import allowed_motions, combine, market_fit, stale_gates, track_record, velocity
 from connector.core.verdicts import Confidence, Gate, GateResult, Lever, Presence, Symptom, SymptomResult, Verdict
 
@@ -119,7 +121,23 @@ def _decision(
         stale=stale,
         credit=None if excluded else facts.credit,
         multiplier=None if excluded else multiplied(facts.services, policy.multiplier),
+        cycle=None if excluded else _cycle(facts, policy),
+        quote_belief=None if excluded else _belief(facts, policy),
     )
+
+
+def _cycle(facts: PartnerFacts, policy: Policy) -> CycleTime | Unknown | None:
+    measured = facts.cycle
+    return measured if measured is None or isinstance(measured, Unknown) else judged(measured, policy.cycle_time)
+
+
+def _belief(facts: PartnerFacts, policy: Policy) -> QuoteBelief | None:
+    """What the quotes suffice for; None where there is nothing to go by."""
+    gate, quotes = policy.velocity, facts.quotes
+    quoteless = bool(facts.personas) and all(persona in gate.not_applicable_personas for persona in facts.personas)
+    if facts.quote_prior is None or isinstance(quotes, Unknown) or quoteless:
+        return None
+    return believed(quotes.won, quotes.counted, facts.quote_prior, gate.floor, gate.certainty)
 
 
 def _excluded(

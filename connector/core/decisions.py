@@ -13,8 +13,10 @@ from enum import StrEnum
 
 from connector.core.codec import from_json, to_json
 from connector.core.credit import CreditSums
+from connector.core.cycle_time import CycleTime
 from connector.core.facts import LiveItem, Override, Unknown
 from connector.core.multiplier import Multiplier
+from connector.core.quote_state import QuoteBelief
 from connector.core.verdicts import (
     Confidence,
     Gate,
@@ -159,6 +161,8 @@ class Decision:
     stale: bool = False  # the sources are too old: the outcome and the lever are the earlier ones
     credit: CreditSums | Unknown | None = None
     multiplier: Multiplier | Unknown | None = None
+    cycle: CycleTime | Unknown | None = None
+    quote_belief: QuoteBelief | None = None
 
     def gate(self, gate: Gate) -> GateResult | None:
         """That gate's result; None when the partner is excluded."""

@@ -11,6 +11,8 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from connector.core.credit import CreditSums
+from connector.core.cycle_time import CycleFact
+from connector.core.quote_state import QuotePrior
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +171,8 @@ class PartnerFacts:
     freshness: datetime | None  # the oldest moment up to which a source was read
     credit: CreditSums | Unknown | None = None  # None: credit was never computed
     services: ServiceFacts | Unknown | None = None  # likewise
+    cycle: CycleFact | Unknown | None = None  # None: durations were never looked at
+    quote_prior: QuotePrior | None = None  # None: too few partners have quotes
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,13 @@ from datetime import datetime
 from decimal import Decimal
 
 from connector.core.credit import CreditSums
+from connector.core.cycle_time import CycleStatus, CycleTime
 from connector.core.decisions import FUNDED_MOTIONS, UNMAPPED, Decision, Outcome
 from connector.core.explain import why
 from connector.core.fields import Maker, ScoreField, Value, joined
 from connector.core.figures import Ratio
 from connector.core.multiplier import NAMES, Multiplier
+from connector.core.quote_state import QuoteState
 from connector.core.records import MOTIONS, PERSONAS, Kind
 from connector.core.verdicts import Confidence, Gate, Lever, Symptom, Verdict
 
@@ -40,6 +42,12 @@ PARTNER_FIELDS: tuple[ScoreField, ...] = (
     _ON.words("Gate_PoP", "Gate: Proof of Performance", "Pipeline to spend of the last campaigns.", _VERDICTS),
     _ON.number("Quote_to_Close_Rate", "Quote-to-Close Rate (%)", "Won of quoted opportunities, in percent.", 5, 1),
     _ON.number("Quotes_Counted", "Quotes Counted", "Matured opportunities with an issued quote.", 9, 0),
+    _ON.words(
+        "Quote_to_Close_State",
+        "Quote-to-Close State",
+        "What the quotes suffice for, given how all partners' rates lie; it informs.",
+        tuple(state.value for state in QuoteState),
+    ),
     _ON.number("PoP_Pooled_Ratio", "PoP Pooled Ratio", "Pipeline to spend of the last campaigns together.", 8, 2),
     _ON.text("PoP_Campaigns_Met", "PoP Campaigns Met", "Campaigns that met the ratio by themselves.", 20),
     _ON.words(
@@ -69,6 +77,14 @@ PARTNER_FIELDS: tuple[ScoreField, ...] = (
     _ON.number("Ecosystem_Multiplier", "Ecosystem Multiplier", "Service revenue per product revenue.", 9, 2),
     _ON.number("Multiplier_Coverage", "Multiplier Coverage (%)", "Won amount with a known service revenue.", 5, 1),
     _ON.words("Multiplier_Source", "Multiplier Source", "Who says so; never mixed.", tuple(NAMES.values())),
+    _ON.number("Cycle_Time_Delta", "Cycle-Time Delta (%)", "Faster than direct, in percent; not causal.", 6, 1),
+    _ON.words(
+        "Cycle_Delta_Status",
+        "Cycle Delta Status",
+        "What can be said of the cycle time against direct.",
+        tuple(status.value for status in CycleStatus),
+    ),
+    _ON.number("Cycle_N", "Cycle N", "Opportunities behind the cycle-time delta.", 9, 0),
     _ON.text("Why", "Why", "The decision's account, with the policy key of each number.", 1000, long=True),
     _ON.text(
         "Evidence_URL", "Evidence", "The first record behind the deciding number; `pmom explain` lists all.", 255
@@ -171,7 +187,7 @@ def _measured(decision: Decision) -> dict[str, Value]:
 
 def _told(decision: Decision) -> dict[str, Value]:
     """What is shown and decides nothing."""
-    return {**_credited(decision), **_multiplied(decision)}
+    return {**_credited(decision), **_multiplied(decision), **_timed(decision)}
 
 
 def _credited(decision: Decision) -> dict[str, Value]:
@@ -183,6 +199,17 @@ def _credited(decision: Decision) -> dict[str, Value]:
 
 
 _CREDIT_FIELDS = ("Sourced_Won_TTM", "Influenced_Won_TTM", "Touched_Won_TTM", "Sourced_Open_Pipeline")
+
+
+def _timed(decision: Decision) -> dict[str, Value]:
+    held, belief = decision.cycle, decision.quote_belief
+    values: dict[str, Value] = {"Quote_to_Close_State": belief.state.value if belief else None}
+    if not isinstance(held, CycleTime):
+        lacking = {"Cycle_Time_Delta": None, "Cycle_Delta_Status": CycleStatus.INSUFFICIENT.value, "Cycle_N": None}
+        return {**values, **lacking} if held is not None else values if belief else {}
+    delta = None if held.delta is None else Ratio(held.delta, Decimal(1))
+    values["Cycle_Time_Delta"] = _rounded("Cycle_Time_Delta", delta, held.claim, 100)
+    return {**values, "Cycle_Delta_Status": held.status.value, "Cycle_N": held.fact.n}
 
 
 def _multiplied(decision: Decision) -> dict[str, Value]:

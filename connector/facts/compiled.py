@@ -8,6 +8,7 @@ from ibis.expr import types as ir
 from connector.facts import (
     campaigns,
     credits,
+    cycle_times,
     evidence,
     fund_requests,
     fund_returns,
@@ -30,6 +31,12 @@ from connector.facts.statements import (
 
 def compiled(wanted: Shape) -> Statements:
     """The SQL of every stage and answer (DuckDB's dialect)."""
+    timed = {
+        "start": wanted.cycle_start,
+        "qualified_stage": wanted.qualified_stage,
+        "business": wanted.cycle_business,
+        "corporate": wanted.corporate,
+    }
     stages = {
         "linked_accounts": links.linked_accounts(),
         "deals": links.deals(wanted.closing_roles),
@@ -52,10 +59,16 @@ def compiled(wanted: Shape) -> Statements:
         "live": campaigns.live(wanted.corporate),
         "credit": _by_partner(credits.sums()),
         "services": multiplier.services(wanted.corporate).order_by("partner_id", "provenance"),
+        "cycles": cycle_times.partner_cycles(side=wanted.cycle_side, **timed),
         "mix": rows("mix").order_by("partner_id", "segment", "product"),
         "profiles": partners.profiles(),
     }
-    shared = dict(_compiled({"rates": dated_rates(), "direct": partners.direct_wins(wanted.corporate)}))
+    once = {
+        "rates": dated_rates(),
+        "direct": partners.direct_wins(wanted.corporate),
+        "direct_cycles": cycle_times.direct_cycles(**timed),
+    }
+    shared = dict(_compiled(once))
     return Statements(_compiled(stages), _compiled(answers), **shared)
 
 

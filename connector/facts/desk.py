@@ -51,7 +51,8 @@ _IDS = {
     "requests": "SELECT id FROM fund_requests",
     "served": "SELECT opportunity_id FROM credited WHERE partner_id IN (SELECT partner_id FROM service_revenue)",
     "linked": "SELECT opportunity_id FROM partner_links"
-    " UNION SELECT opportunity_id FROM registrations WHERE opportunity_id IS NOT NULL",
+    " UNION SELECT opportunity_id FROM registrations WHERE opportunity_id IS NOT NULL"
+    " UNION SELECT opportunity_id FROM credited",
     "deals": "SELECT id FROM opportunities",
     "accounts": f"SELECT DISTINCT id FROM ({_NOW.format(links='opportunities')})",
 }
@@ -127,9 +128,9 @@ class Desk:
         self._copy("opportunities", _among("id", linked), _among("account_id", customers),
                    _among("campaign_id", campaigns))  # fmt: skip
         deals = self._ids("deals")
-        self._copy("stage_history" if self._proxy else "quotes", _among("opportunity_id", deals))
-        if self._proxy:
-            self._copy("stages", "true")
+        for table in ("stage_history",) if self._proxy else ("quotes", "stage_history"):
+            self._copy(table, _among("opportunity_id", deals))
+        self._copy("stages", "true")
         self._copy("meetings", _among("related_id", [*deals, *customers, *partners]))
         self._copy("accounts", _among("id", self._ids("accounts")))
 

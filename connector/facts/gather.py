@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from hashlib import sha256
@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connector.core.credit import NOTHING, CreditSums
+from connector.core.cycle_time import CycleFact
 from connector.core.facts import (
     EVIDENCE_LIMIT,
     Activity,
@@ -35,6 +36,7 @@ from connector.core.policy import Policy
 from connector.facts import taxonomy
 from connector.facts.benchmark import Benchmark, Pool, matched_medians, pooled
 from connector.facts.credited import was_credited
+from connector.facts.cycle_fits import DayFits, cycle_facts, day_fits, no_cycles
 from connector.facts.desk import MOST_PARTNERS, Desk
 from connector.facts.kept import kept_statements
 from connector.facts.readiness import Readiness, readiness
@@ -72,13 +74,33 @@ def compute(
     if not few:
         set_moments(tables, spans)
     pool = _direct_deals(tables, questions, spans, anew=partner_ids is None)
+    fits = None if partner_ids is None else _day_fits(tables, questions, policy, spans)
     if partner_ids is not None and few:
         answers = _desk(tables, form, questions).ask(partner_ids, spans)
     else:
         answers = _ask(tables, questions, partner_ids)
     if not was_credited(tables):
         del answers["credit"], answers["services"]
-    return _records(answers, pool, _Day(policy, spans, ready))
+    if fits is None:
+        fits = day_fits(tables, policy, spans, questions.direct_cycles, lambda: answers, anew=True)
+    cycles = cycle_facts(answers.pop("cycles"), fits, policy.cycle_time, spans)
+    return _records(answers, pool, _Day(policy, spans, ready, fits, cycles))
+
+
+def _day_fits(tables: Tables, questions: Statements, policy: Policy, spans: Windows) -> DayFits:
+    """The fits of the day; in a process that comes first on that day they are made from all partners."""
+    wanted = {"linked_accounts", "deals"}
+    narrow = replace(
+        questions,
+        stages=tuple(each for each in questions.stages if each[0] in wanted),
+        answers=tuple(each for each in questions.answers if each[0] in ("cycles", "quotes")),
+    )
+
+    def everybody() -> dict[str, pa.Table]:
+        set_moments(tables, spans)
+        return _ask(tables, narrow, None)
+
+    return day_fits(tables, policy, spans, questions.direct_cycles, everybody, anew=False)
 
 
 def set_moments(tables: Tables, spans: Windows) -> None:
@@ -187,6 +209,8 @@ class _Day:
     policy: Policy
     spans: Windows
     ready: Readiness
+    fits: DayFits
+    cycles: dict[str, CycleFact]
 
 
 def _records(answers: dict[str, pa.Table], pool: Pool, day: _Day) -> Iterator[PartnerFacts]:
@@ -232,6 +256,8 @@ def _partner(partner: dict[str, Any], rows: _Rows, benchmark: Benchmark | None, 
         freshness=day.ready.freshness,
         credit=_credit(rows.get("credit"), day),
         services=_services(rows.get("services"), day),
+        cycle=_cycle(partner["id"], day),
+        quote_prior=day.fits.quotes,
     )
 
 
@@ -351,6 +377,13 @@ def _services(rows: list[tuple[Any, ...]] | None, day: _Day) -> ServiceFacts | U
         for provenance, counted, service, product, covered, lost, ids, *_ in rows
     )
     return ServiceFacts(int(deals), won, int(unconverted), int(unknown), day.spans.services, sums)
+
+
+def _cycle(partner_id: str, day: _Day) -> CycleFact | Unknown:
+    if day.ready.cycle:
+        return day.ready.cycle
+    known = day.cycles.get(partner_id)
+    return no_cycles(day.fits, day.policy.cycle_time, day.spans) if known is None else known
 
 
 def _live_item(row: tuple[Any, ...]) -> LiveItem:

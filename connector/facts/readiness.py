@@ -37,6 +37,7 @@ class Readiness:
     activity: Unknown | None
     credit: Unknown | None
     services: Unknown | None
+    cycle: Unknown | None
     logins_known: bool
     freshness: datetime | None
 
@@ -62,6 +63,7 @@ def readiness(tables: Tables, policy: Policy, as_of: datetime) -> Readiness:
         track_record=asked.need("campaigns", "opportunities") or asked.fresh(*vendor, "exchange_rates"),
         activity=asked.activity(),
         credit=asked.credit(),
+        cycle=deals or asked.timed(policy.cycle_time.start),
         services=asked.need("service_revenue") or asked.credit(),
         logins_known=asked.has("logins") and _any(tables, "logins", "true"),
         freshness=min((s.read_until for s in asked.readable() if s.read_until is not None), default=None),
@@ -108,6 +110,11 @@ class _Asked:
         if not any(self.has(table) for table in watched):
             return Unknown("ACTIVITY_UNAVAILABLE", "logins, registrations, opportunities or fund requests")
         return self.fresh(*watched)
+
+    def timed(self, start: str) -> Unknown | None:
+        """What durations need beside the opportunities themselves."""
+        history = self.need("stage_history", "stages") if start == "qualified" else None
+        return history or self.fresh("accounts", "exchange_rates")
 
     def credit(self) -> Unknown | None:
         told = ("registrations", "touches", "meetings", "partner_links", "campaign_members")

@@ -21,6 +21,10 @@ class Shape:
     newest: int
     attribution_days: int
     service_split: str
+    cycle_side: str
+    cycle_start: str
+    qualified_stage: str
+    cycle_business: str
     corporate: str
 
 
@@ -35,6 +39,10 @@ def shape(policy: Policy, *, proxy: bool) -> Shape:
         newest=policy.track_record.campaigns,
         attribution_days=policy.track_record.attribution_days,
         service_split=policy.multiplier.split,
+        cycle_side=policy.cycle_time.partner_side,
+        cycle_start=policy.cycle_time.start,
+        qualified_stage=policy.cycle_time.qualified_stage,
+        cycle_business=policy.cycle_time.business,
         corporate=policy.corporate_currency,
     )
 
@@ -66,6 +74,7 @@ class Statements:
     answers: tuple[tuple[str, str], ...]
     rates: str
     direct: str
+    direct_cycles: str  # what the day's fits are made of
 
 
 @dataclass(frozen=True, slots=True)

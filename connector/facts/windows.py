@@ -26,6 +26,7 @@ class Windows:
     meetings: Window
     won: Window  # of the close date
     footprint: Window  # of the close date
+    cycle_from: date  # the first day on which an opportunity that is timed may have started
     services: Window  # of the close date of won deals that services had time to follow
     matured_by: date  # the last end date of a campaign that is old enough
     credit_from: date  # the first close date whose won amounts stand on partner records
@@ -51,6 +52,7 @@ def windows(policy: Policy, as_of: datetime) -> Windows:
         meetings=Window(ago(confidence.lag_days + confidence.window_days), ago(confidence.lag_days)),
         won=Window(ago(policy.levers.strategic.window_days), today),
         footprint=Window(ago(policy.market_fit.observed_window_days), today),
+        cycle_from=ago(policy.cycle_time.window_days),
         services=_services(policy.multiplier, today),
         matured_by=ago(policy.track_record.maturity_days),
         credit_from=ago(policy.attribution.won_days),
@@ -83,6 +85,7 @@ def moments(spans: Windows) -> dict[str, str]:
         "footprint_start": spans.footprint.start,
         "matured_by": spans.matured_by,
         "credit_from": spans.credit_from,
+        "cycle_from": spans.cycle_from,
         "services_start": spans.services.start,
         "services_end": spans.services.end,
     }

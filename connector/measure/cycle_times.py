@@ -6,11 +6,11 @@
 | median_won | their median |
 | mean_closed | the mean duration of won and lost opportunities |
 | median_closed | their median |
-| size_adjusted | log(duration) of won opportunities from matured cohorts, at equal size, segment, product and cohort |
-| censored | log-normal model of the time to a win, likewise adjusted, in which lost and open ones are censored |
+| size_adjusted | log(duration) of won ones from matured cohorts, at equal size, segment, product and cohort |
+| censored | log-normal model of the time to a win, likewise adjusted, with lost and open ones censored |
 
-All give log(ratio): below 0 is faster. The adjusted ones are fitted once over the direct opportunities; a group is one
-shift of that model, so that any number of groups costs little.
+All give log(ratio): below 0 is faster. The adjusted ones are fitted once over the direct opportunities; a group is
+one shift of that model, so that any number of groups costs little.
 """
 
 from __future__ import annotations
@@ -151,8 +151,11 @@ def merged_levels(codes: Whole, won: Flags, count: int, *, least: int) -> Whole:
     return levels
 
 
-def baseline(direct: Rows, *, maturity_share: float) -> Baseline:
-    """Fit the direct side; a model that cannot be fitted is None."""
+def baseline(direct: Rows, *, maturity_share: float, most: int = 400_000) -> Baseline:
+    """Fit the direct side; a model that cannot be fitted is None.
+
+    Of more than `most` rows the models take every so manieth: more would not make them any better to be seen.
+    """
     won = direct.status == WON
     maturity = float(np.quantile(direct.days[won], maturity_share)) if won.any() else float("inf")
     usable = direct.usable
@@ -169,8 +172,8 @@ def baseline(direct: Rows, *, maturity_share: float) -> Baseline:
         sizes=ends,
         widths=widths,
         plain=tuple(_sample(days, median=median) for days, median in _plain(direct)),
-        adjusted=_least_squares(direct.only(usable & won & (direct.age >= maturity)), center, widths),
-        censored=_censored(direct.only(usable), center, widths),
+        adjusted=_least_squares(direct.only(usable & won & (direct.age >= maturity)), center, widths, most),
+        censored=_censored(direct.only(usable), center, widths, most),
     )
 
 
@@ -244,7 +247,13 @@ def _model(beta: Floats, covariance: Floats, kept: Whole, width: int, sigma: flo
     return Model(tuple(full.tolist()), tuple(map(tuple, wide.tolist())), sigma, n, wins)
 
 
-def _least_squares(rows: Rows, center: float, widths: Sequence[int]) -> Model | None:
+def _thinned(rows: Rows, most: int) -> Rows:
+    stride = max(-(-len(rows.days) // most), 1)
+    return rows if stride == 1 else rows.only(np.arange(len(rows.days)) % stride == 0)
+
+
+def _least_squares(every: Rows, center: float, widths: Sequence[int], most: int) -> Model | None:
+    rows = _thinned(every, most)
     x = _columns(rows, center, widths)
     n, width = x.shape
     if n <= width:
@@ -256,10 +265,11 @@ def _least_squares(rows: Rows, center: float, widths: Sequence[int]) -> Model | 
     beta = inverse @ (x[:, kept].T @ y)
     rest = y - x[:, kept] @ beta
     variance = float(rest @ rest) / (n - len(kept))
-    return _model(beta, inverse * variance, kept, width, float(np.sqrt(variance)), n, n)
+    return _model(beta, inverse * variance, kept, width, float(np.sqrt(variance)), len(every.days), len(every.days))
 
 
-def _censored(rows: Rows, center: float, widths: Sequence[int]) -> Model | None:
+def _censored(every: Rows, center: float, widths: Sequence[int], most: int) -> Model | None:
+    rows = _thinned(every, most)
     x = _columns(rows, center, widths)
     won = rows.status == WON
     if won.sum() <= x.shape[1]:
@@ -269,7 +279,9 @@ def _censored(rows: Rows, center: float, widths: Sequence[int]) -> Model | None:
         found = lognormal_aft(rows.days, won, np.ascontiguousarray(x[:, kept]))
     except ValueError:
         return None
-    return _model(found.beta, found.covariance, kept, x.shape[1], found.sigma, found.n, found.events)
+    return _model(
+        found.beta, found.covariance, kept, x.shape[1], found.sigma, len(every.days), int((every.status == WON).sum())
+    )
 
 
 def measured(base: Baseline, rows: Rows, who: Whole, groups: int) -> Measured:
@@ -362,4 +374,4 @@ def _borrowed(model: Model, base: Baseline, rows: Rows, who: Whole, groups: int,
             parts += list(table.T[1:])
     with np.errstate(invalid="ignore", divide="ignore"):
         middle = np.column_stack(parts) / total[:, None]
-    return np.einsum("gi,ij,gj->g", middle, np.array(model.covariance), middle)
+    return np.asarray(np.einsum("gi,ij,gj->g", middle, np.array(model.covariance), middle))

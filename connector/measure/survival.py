@@ -188,8 +188,8 @@ def shifts(rest: Floats, event: Flags, who: Whole, groups: int, sigma: float) ->
 
 def _group_score(z: Floats, event: Flags, who: Whole, groups: int) -> tuple[Floats, Floats]:
     tail = hazard(z)
-    slope = np.bincount(who, weights=np.where(event, z, tail), minlength=groups)
-    bend = np.bincount(who, weights=np.where(event, 1.0, tail * (tail - z)), minlength=groups)
+    slope: Any = np.bincount(who, weights=np.where(event, z, tail), minlength=groups)
+    bend: Any = np.bincount(who, weights=np.where(event, 1.0, tail * (tail - z)), minlength=groups)
     return slope, bend
 
 

@@ -553,6 +553,11 @@ def weighted_median(weighted: list[tuple[Decimal, Fraction]]) -> Decimal | None:
     return low
 
 
+def _untimed(facts: PartnerFacts) -> PartnerFacts:
+    """Durations have an oracle of their own."""
+    return replace(facts, cycle=None, quote_prior=None)
+
+
 @pytest.mark.slow
 @settings(
     max_examples=6,
@@ -579,9 +584,10 @@ def test_the_relations_say_what_a_naive_reading_of_the_rows_says(
     with Mirror.open(":memory:", threads=1) as mirror:
         fill_mirror(mirror, world)
         found = list(compute(mirror, policy, AS_OF))
-        assert found == expected
+        assert [_untimed(facts) for facts in found] == expected
         one = chance.choice(expected)
-        assert list(compute(mirror, policy, AS_OF, [one.partner_id])) == [one]
+        again = list(compute(mirror, policy, AS_OF, [one.partner_id]))
+        assert again == [facts for facts in found if facts.partner_id == one.partner_id]
     for rows in world.values():
         chance.shuffle(rows)
     with Mirror.open(":memory:", threads=2) as mirror:
