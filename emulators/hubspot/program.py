@@ -19,6 +19,7 @@ from emulators.loopback.clock import stored
 from emulators.loopback.program import CODES, Options, add_options, clock_of, page_address, run, saved
 from emulators.loopback.server import Running
 
+_LONGEST_LAG = 86_400.0  # seconds
 _DESCRIPTION = """\
 Answers on 127.0.0.1 as a HubSpot portal does, until it is stopped.
 
@@ -70,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
     add("--load", type=Path, metavar="DIR", help="fill a new portal from a folder of files")
     add("--tier", choices=[str(tier) for tier in Tier], default="enterprise", help="edition (default enterprise)")
     add("--without", default="", metavar="A,B", help=f"features to leave out: {', '.join(FEATURES)}")
-    add("--portal-id", type=int, default=Settings().portal_id, metavar="N", help="number of the portal")
+    add("--portal-id", type=_portal_id, default=Settings().portal_id, metavar="N", help="number of the portal")
     add("--currency", default="USD", metavar="CODE", help="company currency (default USD)")
     add("--time-zone", default="America/New_York", metavar="NAME", help="of the portal (default America/New_York)")
     add("--seed", type=int, metavar="N", help="of ids, orders, lags and faults: same seed, same answers (default 1)")
@@ -139,12 +140,20 @@ def build(options: argparse.Namespace, folder: Path) -> tuple[Running, dict[str,
     return emulator, line
 
 
+def _portal_id(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or not 0 < int(text[:20]) < 1 << 53:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of a portal")
+    return int(text)
+
+
 def _settings(options: argparse.Namespace) -> Settings:
     without = tuple(sorted({each.strip().lower() for each in options.without.split(",") if each.strip()}))
     try:
         ZoneInfo(options.time_zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(f"--time-zone {options.time_zone!r} is not known; write it as Europe/Berlin") from None
+    if not re.fullmatch(r"[A-Za-z]{3}", options.currency):
+        raise ValueError(f"--currency {options.currency!r} is no code of three letters, as EUR")
     unknown = sorted(set(without) - set(FEATURES))
     if unknown:
         raise ValueError(f"unknown features {', '.join(unknown)}; known are {', '.join(FEATURES)}")
@@ -174,7 +183,10 @@ def _tune(portal: Portal, options: argparse.Namespace) -> None:
         found = re.fullmatch(r"(\d+(?:\.\d+)?)(?:-(\d+(?:\.\d+)?))?", options.lag.strip())
         if found is None:
             raise ValueError(f"--lag {options.lag!r} is neither seconds, as 3, nor a span, as 1-10")
-        portal.put_state(search_index.LAG, [float(found[1]), float(found[2] or found[1])])
+        least, most = float(found[1]), float(found[2] or found[1])
+        if not least <= most <= _LONGEST_LAG:
+            raise ValueError(f"--lag {options.lag!r} must grow, and end within a day ({_LONGEST_LAG:.0f} seconds)")
+        portal.put_state(search_index.LAG, [least, most])
     if options.no_bumps:
         portal.put_state("bumps", False)
 

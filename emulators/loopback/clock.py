@@ -6,6 +6,8 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 
+_EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(4000, 1, 1, tzinfo=UTC)  # dates beyond have no form
+
 
 def parse_instant(text: str) -> datetime:
     """ISO text with a zone -> aware UTC datetime; ValueError for anything else, and without a zone."""
@@ -15,7 +17,10 @@ def parse_instant(text: str) -> datetime:
         raise ValueError(f"{text!r} is no instant; write it as 2026-03-31T09:00:00Z") from None
     if at.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone; write it as 2026-03-31T09:00:00Z")
-    return at.astimezone(UTC)
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{text!r} lies beyond all calendars") from None
 
 
 def stored(at: datetime) -> str:
@@ -29,7 +34,7 @@ class Clock:
     def __init__(self, start: datetime | None = None, *, frozen: bool = False) -> None:
         self._lock = threading.Lock()
         self._origin = time.monotonic()
-        self._base = (start or datetime.now(UTC)).astimezone(UTC)
+        self._base = _possible((start or datetime.now(UTC)).astimezone(UTC))
         self._frozen = frozen
 
     @property
@@ -47,12 +52,16 @@ class Clock:
         return stored(self.now().replace(microsecond=0))
 
     def advance(self, seconds: float) -> None:
-        """Move time by that many seconds."""
-        self._restart(self.now() + timedelta(seconds=seconds), frozen=self._frozen)
+        """Move time by that many seconds; ValueError when it would leave the years 1970 to 3999."""
+        try:
+            then = self.now() + timedelta(seconds=seconds)
+        except OverflowError:
+            raise ValueError(f"the clock cannot be moved by {seconds:g} seconds") from None
+        self._restart(_possible(then), frozen=self._frozen)
 
     def set(self, at: datetime) -> None:
-        """Jump to that instant."""
-        self._restart(at.astimezone(UTC), frozen=self._frozen)
+        """Jump to that instant; ValueError unless it lies in the years 1970 to 3999."""
+        self._restart(_possible(at.astimezone(UTC)), frozen=self._frozen)
 
     def freeze(self, frozen: bool = True) -> None:
         """Stop the clock, or let it run on from where it stands."""
@@ -64,3 +73,9 @@ class Clock:
     def _restart(self, at: datetime, *, frozen: bool) -> None:
         with self._lock:
             self._base, self._origin, self._frozen = at, time.monotonic(), frozen
+
+
+def _possible(at: datetime) -> datetime:
+    if not _EARLIEST <= at < _LATEST:
+        raise ValueError(f"the clock goes from 1970 to 3999, not to {at.year}")
+    return at

@@ -6,16 +6,22 @@ import contextlib
 import gzip
 import socket
 import ssl
+import time
 import zlib
 from dataclasses import dataclass, field
 from datetime import datetime
+from email import errors
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol
 
 MAX_BODY = 160 * 1024 * 1024
 _GZIP_FROM = 1024
-_PATIENCE = 30.0  # seconds for which a body may come in
+_PATIENCE = 30.0  # seconds for which a body may come in, and one more for each of its megabytes
+_IDLE = 300.0  # seconds for which a connection without a call is kept
+_LINGER = 2.0  # seconds for which the rest of what is refused is read and thrown away
+_LONGEST_LINE, _MOST_TRAILERS = 8192, 100  # of a body in chunks
+_DEFECTS = (errors.MissingHeaderBodySeparatorDefect, errors.FirstHeaderLineIsContinuationDefect)
 _PHRASES = {477: "Migration In Progress"}
 
 
@@ -56,6 +62,9 @@ class Site(Protocol):
 
     def unreadable(self) -> Response:
         """The answer to a body that cannot be read."""
+
+    def malformed(self, status: int) -> Response:
+        """The answer to what is no HTTP, or exceeds its bounds."""
 
     def now(self) -> datetime:
         """The emulated time, for the Date header."""
@@ -111,7 +120,7 @@ class _Handler(BaseHTTPRequestHandler):
         if isinstance(self.request, ssl.SSLSocket):
             self.request.settimeout(30)
             self.request.do_handshake()
-            self.request.settimeout(None)
+        self.request.settimeout(_IDLE)
         super().setup()
 
     def finish(self) -> None:
@@ -122,22 +131,35 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Calls are kept by the control plane, not printed."""
 
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """What is no HTTP is refused as the site does it, in a form that every client can read."""
+        self.request_version, self.close_connection = self.protocol_version, True
+        self.request.settimeout(None)
+        self._send(self.server.site.malformed(code), accepts_gzip=False)
+        self._linger()
+
     def _serve(self) -> None:
+        if any(isinstance(each, _DEFECTS) for each in self.headers.defects):  # a line that is no header
+            self.send_error(400)
+            return
         headers = {name.lower(): value for name, value in self.headers.items()}
         accepts = "gzip" in headers.get("accept-encoding", "").lower()
         try:
-            self.request.settimeout(_PATIENCE)
+            self._until = time.monotonic() + _PATIENCE
             call = Call(self.command, self.path, headers, self._body(headers))
             self.request.settimeout(None)
         except (ValueError, OSError, EOFError, zlib.error):
             self.close_connection = True
+            self.request.settimeout(None)
             self._send(self.server.site.unreadable(), accepts)
+            self._linger()
             return
         response, truncated = self.server.site.handle(call)
         if response is None:
             self.close_connection = True
         else:
             self._send(response, accepts, truncated=truncated)
+            self.request.settimeout(_IDLE)
 
     def __getattr__(self, name: str) -> Any:
         """Every method is the site's to answer or to refuse."""
@@ -146,30 +168,73 @@ class _Handler(BaseHTTPRequestHandler):
         raise AttributeError(name)
 
     def _body(self, headers: dict[str, str]) -> bytes:
-        if "chunked" in headers.get("transfer-encoding", "").lower():
+        coded = headers.get("transfer-encoding", "").strip().lower()
+        lengths = set(self.headers.get_all("content-length", ["0"]))
+        if coded not in ("", "identity", "chunked") or len(lengths) > 1:
+            raise ValueError("nobody can tell where the body ends")
+        if coded == "chunked":
+            if "content-length" in headers:  # a proxy in between may have believed the other one
+                raise ValueError("the body tells two lengths")
             body = self._chunks()
         else:
-            body = self._exactly(_size(headers.get("content-length") or "0", 10))
+            body = self._exactly(_size(lengths.pop() or "0", 10))
         return _unzipped(body) if headers.get("content-encoding", "").lower() == "gzip" else body
 
-    def _exactly(self, size: int) -> bytes:
-        found = self.rfile.read(size) if size else b""
-        if len(found) < size:
-            raise ValueError("the body ends before its length")
+    def _some(self, size: int) -> bytes:
+        """At least one byte, until the time for the whole body is over."""
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the body does not come in")
+        self.request.settimeout(left)
+        found: bytes = self.rfile.read1(size)
+        if not found:
+            raise EOFError("the body ends before its length")
         return found
+
+    def _exactly(self, size: int) -> bytes:
+        self._until += size / 1_000_000
+        parts: list[bytes] = []
+        while size:
+            parts.append(self._some(size))
+            size -= len(parts[-1])
+        return b"".join(parts)
+
+    def _line(self) -> bytes:
+        """One line of a body in chunks, without its end."""
+        found = bytearray()
+        while not found.endswith(b"\n"):
+            found += self._some(1)
+            if len(found) > _LONGEST_LINE:
+                raise ValueError("a line has no end")
+        return bytes(found).rstrip(b"\r\n")
 
     def _chunks(self) -> bytes:
         parts: list[bytes] = []
         size = 0
-        while count := _size(self.rfile.readline(32).split(b";")[0].strip().decode("ascii"), 16):
+        while count := _size(self._line().split(b";")[0].strip().decode("ascii"), 16):
             size += count
             if size > MAX_BODY:
                 raise ValueError("body too large")
             parts.append(self._exactly(count))
-            self.rfile.readline(8)
-        while self.rfile.readline(8192) not in (b"\r\n", b"\n", b""):
-            pass
-        return b"".join(parts)
+            if self._line():
+                raise ValueError("a chunk does not end where it should")
+        for _ in range(_MOST_TRAILERS):
+            line = self._line()
+            if not line:
+                return b"".join(parts)
+            if b":" not in line:
+                raise ValueError("the body has no end")
+        raise ValueError("too many trailers")
+
+    def _linger(self) -> None:
+        """Let a caller who still sends read the answer: closing at once would take it away again."""
+        until = time.monotonic() + _LINGER
+        with contextlib.suppress(OSError):
+            self.request.shutdown(socket.SHUT_WR)
+            while (left := until - time.monotonic()) > 0:
+                self.request.settimeout(left)
+                if not self.request.recv(1 << 16):
+                    return
 
     def _send(self, response: Response, accepts_gzip: bool, *, truncated: bool = False) -> None:
         body, headers = response.body, dict(response.headers)

@@ -6,6 +6,7 @@ import contextlib
 import hmac
 import json
 import re
+import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -75,6 +76,9 @@ class Plane:
             return _json({"error": f"{type(bad).__name__}: {bad}"}, 400)
         except Refused as refused:
             return _json({"error": str(refused)}, refused.status)
+        except Exception as bad:  # the caller is told, the trace goes to stderr
+            traceback.print_exc()
+            return _json({"error": f"{type(bad).__name__}: {bad}"}, 500)
         return found if isinstance(found, Response) else _json({} if found is None else found, 200)
 
     def perform(self, method: str, name: str, body: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import json
 import re
 import signal
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import quote
 
-from emulators.loopback import tls
+from emulators.loopback import layout, tls
 from emulators.loopback.clock import Clock, parse_instant
 from emulators.loopback.server import Running
 
@@ -76,6 +77,7 @@ def saved(options: Namespace, crm: str, database: Path, *others: str) -> dict[st
     ValueError when it cannot be taken, or when one of the `others` is given too, which the state brings along.
     """
     if options.state is None:
+        layout.claim(database, crm)
         return None
     given = [f"--{name}" for name in others if getattr(options, name.replace("-", "_"))]
     if given:
@@ -85,8 +87,11 @@ def saved(options: Namespace, crm: str, database: Path, *others: str) -> dict[st
     from emulators.loopback import state
 
     try:
-        return state.unpack(options.state, crm, database)
-    except ValueError as bad:
+        memory = state.unpack(options.state, crm, database)
+        layout.claim(database, crm)
+        return memory
+    except (ValueError, sqlite3.Error) as bad:
+        database.unlink(missing_ok=True)
         raise ValueError(f"--state: {bad}") from None
 
 
@@ -103,7 +108,8 @@ def run(name: str, options: Namespace, build: Build) -> int:
         signal.signal(number, lambda *_: stopped.set())
     with tempfile.TemporaryDirectory(prefix="emulator-") as folder:
         try:
-            _demand_folder(options.save_state)
+            _demand_place(options.save_state, "--save-state")
+            _demand_place(options.ready_file, "--ready-file")
             emulator, line = build(options, Path(folder))
         except (ValueError, OSError, sqlite3.Error) as bad:
             sys.stderr.write(f"emulators {name}: {_sentence(bad, options)}\n")
@@ -130,10 +136,20 @@ def _saved_at_end(name: str, emulator: Running, target: Path | None) -> int:
     return 0
 
 
-def _demand_folder(target: Path | None) -> None:
+def _demand_place(target: Path | None, option: str) -> None:
     """A file that could not be written is told at the start, not at the end."""
-    if target is not None and not target.absolute().parent.is_dir():
-        raise ValueError(f"--save-state: there is no folder {target.absolute().parent}")
+    if target is None:
+        return
+    folder = target.absolute().parent
+    if not folder.is_dir():
+        raise ValueError(f"{option}: there is no folder {folder}")
+    if target.is_dir():
+        raise ValueError(f"{option}: {target} is a folder, not a file")
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as bad:
+        raise ValueError(f"{option}: nothing can be written into {folder} ({bad.strerror})") from None
 
 
 def _port(text: str) -> int:
@@ -145,6 +161,10 @@ def _port(text: str) -> int:
 def _sentence(bad: Exception, options: Namespace) -> str:
     if isinstance(bad, sqlite3.Error):
         return f"{options.db} cannot be used: {bad}"
+    if isinstance(bad, OSError) and bad.errno in (errno.EADDRINUSE, errno.EACCES) and bad.filename is None:
+        return f"--port {options.port} cannot be had: {bad.strerror}"
+    if isinstance(bad, OSError) and bad.filename is not None:
+        return f"{bad.filename}: {bad.strerror}"
     return str(bad)
 
 

@@ -8,6 +8,7 @@ import time
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
 from datetime import datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import unquote
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _PATIENCE = 5.0  # seconds for which a restore waits for calls that are being answered
 _BYTES = "application/octet-stream"
 _HTML = b"<html><head><title>Error</title></head><body><h1>Down for maintenance</h1></body></html>"
+_MALFORMED = "<html><head><title>{0}</title></head><body><center><h1>{0}</h1></center></body></html>\r\n"
 
 
 class Running(ABC):
@@ -55,6 +57,11 @@ class Running(ABC):
     @abstractmethod
     def unreadable(self) -> Response:
         """The vendor's answer to a body that cannot be read."""
+
+    def malformed(self, status: int) -> Response:
+        """As what stands before both vendors' servers answers: a small page."""
+        body = _MALFORMED.format(f"{status} {HTTPStatus(status).phrase}").encode()
+        return Response(status, body, {"Content-Type": "text/html"})
 
     @abstractmethod
     def expire(self, call: Call) -> None:

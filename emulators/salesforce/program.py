@@ -19,6 +19,7 @@ from emulators.salesforce.org import Org
 from emulators.salesforce.server import Emulator
 from emulators.salesforce.storage import kept_state
 
+_LONGEST_LIFE = 10 * 366 * 86_400  # seconds
 _DESCRIPTION = """\
 Answers on 127.0.0.1 as a Salesforce org does, until it is stopped.
 
@@ -75,8 +76,8 @@ def parser() -> argparse.ArgumentParser:
     add("--security-token", metavar="TEXT", help="that may follow the password (default: generated)")
     add("--jwt-cert", type=Path, metavar="FILE", help="PEM certificate or public key registered for JWT bearer")
     add("--jwt-user", metavar="NAME", help="the only username approved for JWT (default: any active user)")
-    add("--session-seconds", type=float, default=7200, metavar="N", help="life of an idle session (default 7200)")
-    add("--daily-limit", type=int, metavar="N", help="API calls in 24 hours (default 100000)")
+    add("--session-seconds", type=_life, default=7200, metavar="N", help="life of an idle session (default 7200)")
+    add("--daily-limit", type=_count, metavar="N", help="API calls in 24 hours (default 100000)")
     add_options(found, "org")
     return found
 
@@ -140,6 +141,22 @@ def _org(options: argparse.Namespace, database: Path, memory: dict[str, Any] | N
     return org
 
 
+def _life(text: str) -> float:
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1.0
+    if not 0 < found <= _LONGEST_LIFE:
+        raise argparse.ArgumentTypeError(f"{text!r} is no life of a session; it is a number of seconds above 0")
+    return found
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or len(text) > 12:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of calls")
+    return int(text)
+
+
 def _seed(options: argparse.Namespace) -> int:
     return 1 if options.seed is None else int(options.seed)
 
@@ -168,7 +185,7 @@ def _having(options: argparse.Namespace, database: Path) -> list[str]:
 def _fill(org: Org, options: argparse.Namespace) -> None:
     """Load what was asked for, unless this very file was filled with it before."""
     wanted = [str(options.csv or ""), str(options.world or "")]
-    if org.state("filled") == wanted:
+    if not any(wanted) or org.state("filled") == wanted:
         return
     if options.csv:
         from emulators.salesforce.loading.csvload import load_folder

@@ -86,6 +86,65 @@ def test_a_body_that_never_comes_is_waited_for_only_so_long(running: Any, monkey
     assert found.startswith(b"HTTP/1.1 400 ")
 
 
+def test_a_body_that_drips_in_is_waited_for_only_so_long(running: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "_PATIENCE", 0.3)
+    port = int(running.url.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall(POST + b"Transfer-Encoding: chunked\r\n\r\n")
+        connection.settimeout(0.05)
+        found = b""
+        for _ in range(400):  # a byte at a time, each well within the patience
+            try:
+                connection.sendall(b"1\r\nx\r\n")
+                found = connection.recv(65_536)
+            except TimeoutError:
+                continue
+            except OSError:
+                break
+            if found:
+                break
+    assert found.startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_connection_without_a_call_is_closed_after_a_while(running: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "_IDLE", 0.2)
+    assert answered(running, b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow", closing=False) == b""
+
+
+@pytest.mark.parametrize(
+    ("raw", "status"),
+    [
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
+        (b"GET / HTTP/9.9\r\n\r\n", 505),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400),
+        (b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n\r\n", 414),
+        (b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 200 + b"\r\n", 431),
+        (b"GET / HTTP/1.1\r\nno header\r\nHost: x\r\n\r\n", 400),
+        (POST + b"Content-Length : 2\r\n\r\n{}", 400),
+        (POST + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{} ", 400),
+        (POST + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", 400),
+        (POST + b"Transfer-Encoding: xchunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", 400),
+        (POST + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}0\r\n\r\n", 400),
+        (POST + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n", 400),
+        (POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"X: y\r\n" * 200 + b"\r\n", 400),
+        (POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"X" * 9000 + b"\r\n\r\n", 400),
+    ],
+)
+def test_what_can_be_read_in_two_ways_is_refused_and_nothing_behind_it_is_read(
+    running: Any, raw: bytes, status: int
+) -> None:
+    found = answered(running, raw + b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert found.startswith(b"HTTP/1.1 %d " % status)
+    assert found.count(b"HTTP/1.1 ") == 1
+    assert b"\r\nConnection: close\r\n" in found
+
+
+def test_a_body_in_chunks_with_trailers_is_the_same_as_in_one_piece(running: Any) -> None:
+    body = b"Transfer-Encoding: chunked\r\n\r\n1;a=b\r\n{\r\n1\r\n}\r\n0\r\nX: y\r\n\r\n"
+    whole = answered(running, POST + b"Content-Length: 2\r\n\r\n{}")
+    assert answered(running, POST + body).split(b" ")[:2] == whole.split(b" ")[:2]
+
+
 def test_unknown_methods_are_refused_in_the_vendors_form(running: Any) -> None:
     path = b"/services/data/v67.0/limits" if hasattr(running, "org") else b"/crm/v3/owners"
     found = answered(running, b"BREW " + path + b" HTTP/1.1\r\nConnection: close\r\n\r\n")
