@@ -144,7 +144,8 @@ def _quotes(gate: GateResult) -> str:
     words += f"; {side} {plain_percent(gate.threshold)}"
     if gate.code == "HELD":
         return f"{words}, but not far or long enough to leave {gate.verdict}"
-    return f"{words}, too unsure to fail" if gate.code == "LOW_CONFIDENCE" else words
+    unsure = {"LOW_CONFIDENCE": ", too unsure to fail", "UNDECIDED": ", too unsure to tell"}
+    return words + unsure.get(gate.code, "")
 
 
 def _fit(gate: GateResult) -> str:
@@ -243,6 +244,8 @@ def _clear_quotes(gate: GateResult) -> str:
     """The fewest wins that lift the rate to where the gate passes again, and among how many next quotes."""
     if gate.code == "FEW_QUOTES" or gate.value is None:
         return f"{gate.needed - gate.n} more matured quotes"
+    if gate.code in ("UNDECIDED", "LIKELY_BELOW_FLOOR"):
+        return f"{gate.needed - gate.n or 'some'} more matured quotes, won at a better rate"
     goal = gate.clears_at or gate.threshold or Decimal(0)
     if goal >= 1:
         return "every quote won"

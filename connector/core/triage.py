@@ -18,6 +18,7 @@ from connector.core import policy as rules
 from connector.core.decisions import DEMAND_GEN, ENABLEMENT, FUNDED_MOTIONS, Outcome, Settled
 from connector.core.facts import CampaignReturn, Footprint, PartnerFacts, QuoteCohort, TrackRecord, Unknown
 from connector.core.figures import Ratio
+from connector.core.quote_state import QuoteState, believed
 from connector.core.verdicts import Confidence, Gate, GateResult, Verdict
 
 FX_RATE_MISSING = "FX_RATE_MISSING"
@@ -33,6 +34,8 @@ def velocity(facts: PartnerFacts, gate: rules.VelocityGate, as_of: date, settled
     quotes = facts.quotes
     if isinstance(quotes, Unknown):
         return _unknown(Gate.VELOCITY, quotes, "velocity.link_roles")
+    if gate.verdict == "bayes":
+        return _believed(facts, quotes, gate)
     if quotes.counted < max(gate.min_quotes, 1):
         return _few_quotes(quotes, gate)
     rate = Ratio(Decimal(quotes.won), Decimal(quotes.counted))
@@ -63,6 +66,36 @@ def velocity(facts: PartnerFacts, gate: rules.VelocityGate, as_of: date, settled
             policy_key="velocity.low_confidence_fail",
         )
     return result
+
+
+_STATES = {
+    QuoteState.BLOCK: (Verdict.FAIL, "LIKELY_BELOW_FLOOR"),
+    QuoteState.FUND: (Verdict.PASS, "LIKELY_NOT_BELOW_FLOOR"),
+    QuoteState.INSUFFICIENT: (Verdict.INSUFFICIENT, "UNDECIDED"),
+}
+
+
+def _believed(facts: PartnerFacts, quotes: QuoteCohort, gate: rules.VelocityGate) -> GateResult:
+    """The answer by the empirical-Bayes state; it needs no dead band, as an undecided stretch lies between."""
+    if facts.quote_prior is None:
+        missing = f"at least {gate.min_prior_partners} partners with quotes"
+        return _gate(Gate.VELOCITY, Verdict.INSUFFICIENT, "PRIOR_UNKNOWN", "velocity.min_prior_partners", missing)
+    belief = believed(quotes.won, quotes.counted, facts.quote_prior, gate.floor, gate.certainty)
+    verdict, code = _STATES[belief.state]
+    return GateResult(
+        gate=Gate.VELOCITY,
+        verdict=verdict,
+        code=code,
+        policy_key="velocity.verdict",
+        value=Ratio(Decimal(quotes.won), Decimal(quotes.counted)) if quotes.counted else None,
+        threshold=gate.floor,
+        n=quotes.counted,
+        needed=quotes.counted + (belief.more or 0),
+        window=quotes.window,
+        confidence=Confidence.NONE if verdict is Verdict.INSUFFICIENT else Confidence.HIGH,
+        evidence=quotes.evidence,
+        proxy=quotes.proxy,
+    )
 
 
 def _few_quotes(quotes: QuoteCohort, gate: rules.VelocityGate) -> GateResult:

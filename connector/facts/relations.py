@@ -26,7 +26,8 @@ _TYPES = {
 
 INSTANTS = ("as_of", "quotes_start", "quotes_end", "meetings_start", "meetings_end")
 DAYS = (
-    "today", "won_start", "footprint_start", "matured_by", "credit_from", "services_start", "services_end", "cycle_from",
+    "today", "won_start", "footprint_start", "matured_by", "credit_from", "services_start", "services_end",
+    "cycle_from",
 )  # fmt: skip
 
 _PART = {
