@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -24,15 +23,14 @@ SCOPES = (READ, SUBSCRIPTIONS_READ, SUBSCRIPTIONS_WRITE, SNAPSHOTS_READ, SNAPSHO
 _LIFE = 1800  # seconds
 
 
-def grant(portal: Portal, form: Mapping[str, str]) -> dict[str, Any]:
-    """The answer to `grant_type=client_credentials` whose credentials were found right; 400 for unknown scopes."""
+def grant(portal: Portal, form: Mapping[str, str], token: str) -> dict[str, Any]:
+    """The answer to `grant_type=client_credentials` whose credentials were right: `token`; 400 for unknown scopes."""
     wanted = form.get("scope", "").split()
     wrong = [each for each in wanted if each not in SCOPES]
     if wrong or not wanted:
         text = f"The scopes of a client credentials token are {' '.join(SCOPES)}, not {' '.join(wrong) or 'none'}"
         extra = {"status": "BAD_SCOPES", "error": "invalid_scope", "error_description": text}
         raise HubError(400, "", text, extra=extra)
-    token = secrets.token_urlsafe(48)
     row = (token, " ".join(wanted), stored(portal.now() + timedelta(seconds=_LIFE)))
     with portal.transaction() as connection:
         connection.execute("INSERT INTO app_token VALUES (?, ?, ?)", row)

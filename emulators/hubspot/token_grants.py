@@ -7,7 +7,6 @@ Error Responses".
 from __future__ import annotations
 
 import hmac
-import secrets
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -51,7 +50,7 @@ def authorize(tokens: Tokens, request: Request) -> Response:
         raise HubError(400, "", "The client ID in the authorization URL is not that of an application")
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise HubError(400, "", "The redirect URL in the authorization URL is missing or not valid")
-    code = secrets.token_urlsafe(24)
+    code = tokens.unguessed("code")[:32]
     with tokens.portal.transaction() as connection:
         row = (code, target, stored(tokens.portal.now() + CODE_LIFE))
         connection.execute("INSERT INTO auth_code VALUES (?, ?, ?)", row)
@@ -68,7 +67,7 @@ def grant(tokens: Tokens, request: Request) -> Response:
         raise refused("BAD_GRANT_TYPE", "missing or unknown grant type")
     _demand_client(tokens, sent)
     if kind == "client_credentials":
-        return json_response(app_tokens.grant(tokens.portal, sent))
+        return json_response(app_tokens.grant(tokens.portal, sent, tokens.unguessed("app")))
     refresh = _taken(tokens, sent) if kind == "authorization_code" else _refreshed(tokens, sent)
     return json_response(tokens.granted_by(refresh, request.version))
 

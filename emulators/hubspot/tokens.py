@@ -127,11 +127,16 @@ class Tokens:
         """A new token of that kind; access tokens live 1,800 seconds."""
         expires = stored(self.portal.now() + LIFE) if kind == "oauth" else ""
         with self.portal.transaction() as connection:
-            number = int(self.portal.state("tokens_issued") or 0) + 1
-            token = derived(self.app.client_secret, f"{kind}/{number}", 64)
-            self.portal.put_state("tokens_issued", number)
+            token = self.unguessed(kind)
             connection.execute("INSERT INTO token (token, kind, expires) VALUES (?,?,?)", (token, kind, expires))
         return token
+
+    def unguessed(self, kind: str) -> str:
+        """The next secret text of that kind: the same at the same place of the same calls, for who has the app's."""
+        with self.portal.transaction():
+            number = int(self.portal.state("tokens_issued") or 0) + 1
+            self.portal.put_state("tokens_issued", number)
+        return derived(self.app.client_secret, f"{kind}/{number}", 64)
 
     def granted_by(self, refresh_token: str, version: str) -> dict[str, Any]:
         """A new access token, as the token endpoints of that version tell it."""

@@ -117,7 +117,7 @@ def _code(login: Login, request: Request, form: Form) -> dict[str, str]:
 def _device_code(login: Login, request: Request, form: Form) -> dict[str, Any]:
     client = login.client(form.get("client_id", ""))
     scope = grants.read_scope(form.get("scope", ""))
-    made = grants.new(login.org, Kind.DEVICE, client.id, scope=scope, user_code=grants.user_code())
+    made = grants.new(login, Kind.DEVICE, client.id, scope=scope, user_code=grants.user_code(login))
     return {
         "device_code": made.token,
         "user_code": made.user_code,
@@ -137,7 +137,7 @@ def _granted(login: Login, request: Request, grant: Grant) -> dict[str, str]:
     body = login.session(user, request.base_url, grant.scope)
     if not grant.lasting:
         return body
-    kept = grants.new(login.org, Kind.REFRESH, grant.client, user=user, scope=grant.scope)
+    kept = grants.new(login, Kind.REFRESH, grant.client, user=user, scope=grant.scope)
     grants.keep(login.org, replace(kept, sessions=(body["access_token"],)))
     return body | {"refresh_token": kept.token}
 
@@ -154,7 +154,7 @@ def _refresh(login: Login, request: Request, form: Form) -> dict[str, str]:
             grants.keep(login.org, replace(grant, sessions=sessions))
             return body
         grants.drop(login.org, grant)
-        fresh = grants.new(login.org, Kind.REFRESH, grant.client, user=grant.user, scope=grant.scope)
+        fresh = grants.new(login, Kind.REFRESH, grant.client, user=grant.user, scope=grant.scope)
         grants.keep(login.org, replace(fresh, sessions=sessions))
     return body | {"refresh_token": fresh.token}
 

@@ -6,14 +6,17 @@ import base64
 import hashlib
 import hmac
 import json
-import secrets
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from emulators.loopback.clock import parse_instant, stored
 from emulators.salesforce.oauth.errors import OAuthError, invalid_grant
 from emulators.salesforce.org import Org
+
+if TYPE_CHECKING:
+    from emulators.salesforce.oauth.login import Login
 
 CODE_LIFE = timedelta(minutes=15)
 DEVICE_LIFE = timedelta(minutes=10)
@@ -61,21 +64,21 @@ class Grant:
 
 
 def new(
-    org: Org, kind: Kind, client: str, *, user: str = "", scope: str = "", redirect: str = "", challenge: str = "",
-    user_code: str = "",
+    login: Login, kind: Kind, client: str, *, user: str = "", scope: str = "", redirect: str = "",
+    challenge: str = "", user_code: str = "",
 ) -> Grant:  # fmt: skip
     """Make a grant of that kind and keep it."""
-    text = secrets.token_urlsafe(48).replace("-", ".")
+    text = login.unguessed(kind)
     token = {Kind.CODE: f"aPrx{text}==", Kind.REFRESH: f"5Aep861{text}"}.get(kind, text)
-    at = stored(org.clock.now())
+    at = stored(login.org.clock.now())
     grant = Grant(kind, token, client, at, user, scope, redirect, challenge, user_code)
-    keep(org, grant)
+    keep(login.org, grant)
     return grant
 
 
-def user_code() -> str:
+def user_code(login: Login) -> str:
     """What a person types to approve a device: eight letters without look-alikes."""
-    return "".join(secrets.choice(_LETTERS) for _ in range(8))
+    return "".join(_LETTERS[ord(each) % len(_LETTERS)] for each in login.unguessed("user code", 8))
 
 
 def keep(org: Org, grant: Grant) -> None:

@@ -95,14 +95,17 @@ class Login:
 
     def issue(self, user_id: str) -> str:
         """A new session token of that user."""
-        place = f"session/{user_id}/{self.org.new_id(_SESSION)}"
-        token = f"{self.org.org_id[:15]}!AQ{derived(self.app.client_secret, place, 86).replace('-', '.')}"
+        token = f"{self.org.org_id[:15]}!AQ{self.unguessed(f'session/{user_id}', 86)}"
         now = self.org.clock.now()
         with self._lock:
             self._sessions[token] = (user_id, now)
         with self.org.transaction() as connection:
             connection.execute("INSERT INTO e_session VALUES (?, ?, ?)", (token, user_id, stored(now)))
         return token
+
+    def unguessed(self, what: str, length: int = 64) -> str:
+        """The next secret text of that kind: the same at the same place of the same calls, for who has the app's."""
+        return derived(self.app.client_secret, f"{what}/{self.org.new_id(_SESSION)}", length).replace("-", ".")
 
     def keep(self) -> dict[str, str]:
         """When each session was used last, as JSON values."""

@@ -78,7 +78,7 @@ def _step(login: Login, request: Request, org: Org, asked: Mapping[str, str]) ->
     found = passwords.check(org, form["username"], form.get("password", ""))
     if not isinstance(found, passwords.Accepted):
         return _login_page(request, asked, _WRONG)
-    made = grants.new(org, Kind.TICKET, _key(asked), user=found.user_id)
+    made = grants.new(login, Kind.TICKET, _key(asked), user=found.user_id)
     return _approve_page(request, asked, made)
 
 
@@ -116,7 +116,7 @@ def _decided(
         body = login.session(ticket.user, request.base_url, scope.replace("refresh_token", "").strip())
         return _back(asked, body)
     code = grants.new(
-        org, Kind.CODE, asked["client_id"], user=ticket.user, scope=scope, redirect=asked["redirect_uri"],
+        login, Kind.CODE, asked["client_id"], user=ticket.user, scope=scope, redirect=asked["redirect_uri"],
         challenge=asked.get("code_challenge", "").rstrip("="),
     )  # fmt: skip
     return _back(asked, {"code": code.token})

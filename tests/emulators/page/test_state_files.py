@@ -51,6 +51,7 @@ SCRIPTS: dict[str, tuple[tuple[str, str, Any], ...]] = {
         ("POST", "/services/data/v67.0/jobs/query", {"operation": "query", "query": "SELECT Id FROM Contact"}),
         ("GET", "/services/data/v67.0/sobjects/Nope/x", None),
         ("GET", "/services/data/v67.0/limits", None),
+        ("POST", "/services/oauth2/token", "response_type=device_code&client_id=an-app"),
     ),
     "hubspot": (
         ("POST", "/crm/v3/objects/companies", {"properties": {"name": "One", "domain": "one.example"}}),
@@ -61,11 +62,13 @@ SCRIPTS: dict[str, tuple[tuple[str, str, Any], ...]] = {
         ("GET", "/crm/v3/objects/deals/1", None),
         ("POST", "/oauth/v1/token?grant_type=refresh_token&client_id=an-app&client_secret=its-secret"
          "&refresh_token=a-refresh-token", None),
+        ("GET", "/oauth/authorize?client_id=an-app&scope=x&redirect_uri=http%3A%2F%2Flocalhost%2Fback", None),
     ),
 }  # fmt: skip
 
 
 # what the last second and the last ten hold is measured in real time; addresses change the length of what is zipped
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 REAL_TIME = ("X-HubSpot-RateLimit-Remaining", "X-HubSpot-RateLimit-Secondly-Remaining")
 
 
@@ -73,7 +76,8 @@ def played(browser: Any, session: requests.Session) -> list[tuple[int, dict[str,
     """Status, headers and bytes of every answer of the CRM's script; its address is cut out."""
     answers = []
     for method, path, body in SCRIPTS[browser.emulator.crm]:
-        answer = session.request(method, browser.url + path, json=body, timeout=20)
+        sent = {"data": body, "headers": FORM} if isinstance(body, str) else {"json": body}
+        answer = session.request(method, browser.url + path, timeout=20, allow_redirects=False, **sent)
         content = answer.content.replace(browser.url.encode(), b"URL")
         headers = {name: value.replace(browser.url, "URL") for name, value in answer.headers.items()}
         for each in ("Content-Length", *REAL_TIME):
