@@ -15,6 +15,7 @@ from connector.core.decisions import FUNDED_MOTIONS, UNMAPPED, Decision, Outcome
 from connector.core.explain import why
 from connector.core.fields import Maker, ScoreField, Value, joined
 from connector.core.figures import Ratio
+from connector.core.lever_audit import AuditStatus
 from connector.core.multiplier import NAMES, Multiplier
 from connector.core.quote_state import QuoteState
 from connector.core.records import MOTIONS, PERSONAS, Kind
@@ -85,6 +86,13 @@ PARTNER_FIELDS: tuple[ScoreField, ...] = (
         tuple(status.value for status in CycleStatus),
     ),
     _ON.number("Cycle_N", "Cycle N", "Opportunities behind the cycle-time delta.", 9, 0),
+    _ON.words(
+        "Audit_Status",
+        "Audit Status",
+        "How the partner stood in the last quarterly audit.",
+        tuple(status.value for status in AuditStatus),
+    ),
+    _ON.text("Last_Audit_Quarter", "Last Audit Quarter", "The fiscal quarter of that audit.", 16),
     _ON.text("Why", "Why", "The decision's account, with the policy key of each number.", 1000, long=True),
     _ON.text(
         "Evidence_URL", "Evidence", "The first record behind the deciding number; `pmom explain` lists all.", 255
@@ -106,12 +114,17 @@ MACHINE_FIELDS = tuple(field.name for field in PARTNER_FIELDS if not field.human
 
 
 def scorecard(
-    decision: Decision, *, scored_at: datetime | None = None, evidence_url: str | None = None
+    decision: Decision,
+    *,
+    scored_at: datetime | None = None,
+    evidence_url: str | None = None,
+    audited: tuple[str, str] | None = None,
 ) -> tuple[tuple[str, Value], ...]:
     """Every machine field with the value that it should hold, in `PARTNER_FIELDS` order.
 
     An excluded partner keeps only the decision and its reason; a stale decision says so and leaves the rest standing.
-    Without `evidence_url` that field is left alone.
+    Without `evidence_url` that field is left alone, and so are those of the audit without `audited`: how the partner
+    stood, and in which quarter.
     """
     stamps: dict[str, Value] = {
         "Scored_At": scored_at,
@@ -127,6 +140,8 @@ def scorecard(
         values = {**_decided(decision), **_measured(decision), **_told(decision), **stamps}
     if evidence_url is not None and not decision.stale:
         values["Evidence_URL"] = evidence_url
+    if audited is not None:
+        values["Audit_Status"], values["Last_Audit_Quarter"] = audited
     return tuple((name, values[name]) for name in MACHINE_FIELDS if name in values)
 
 

@@ -19,6 +19,7 @@ from sqlalchemy.exc import DatabaseError
 
 from connector.errors import Busy, Misconfigured
 from connector.store import tables as t
+from connector.store.audits import AuditBook
 from connector.store.credits import CreditBook
 
 CHUNK = 400  # rows a statement: below SQLite's variable limit for every table here
@@ -330,6 +331,10 @@ class Store:
     def credits(self) -> CreditBook:
         """What was settled about each opportunity's credit."""
         return CreditBook(self)
+
+    def audits(self) -> AuditBook:
+        """The quarterly audits as they were kept."""
+        return AuditBook(self)
 
     def ledger(self) -> Ledger:
         """Where the CRM adapter keeps its server-side jobs."""

@@ -111,6 +111,46 @@ latest_credits = sa.Table(
     sa.Column("final_close", sa.Date),  # the close date for which the influence is final
 )
 
+audits = sa.Table(
+    "audits",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("connection", sa.String(64), nullable=False),
+    sa.Column("quarter", sa.String(16), nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),  # snapshot, revision, restatement
+    sa.Column("run_id", sa.Integer, nullable=False),
+    sa.Column("taken_at", Instant, nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("head", sa.Text, nullable=False),
+    sa.UniqueConstraint("connection", "quarter", "version"),
+)
+
+audit_lines = sa.Table(
+    "audit_lines",
+    metadata,
+    sa.Column("connection", sa.String(64), primary_key=True),
+    sa.Column("quarter", sa.String(16), primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True),
+    sa.Column("partner_id", sa.String(64), primary_key=True),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+)
+
+audit_signoffs = sa.Table(
+    "audit_signoffs",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("connection", sa.String(64), nullable=False),
+    sa.Column("quarter", sa.String(16), nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("by", sa.String(200), nullable=False),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+)
+
 states = sa.Table(
     "states",
     metadata,

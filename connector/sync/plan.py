@@ -21,6 +21,7 @@ from connector.core.tasks import ExistingTask, plan_tasks
 from connector.errors import Misconfigured, Stale
 from connector.mapping import keepable
 from connector.store.store import DecisionRow
+from connector.sync.audit_cards import packs, standings
 from connector.sync.batch import uncollected
 from connector.sync.cards import carriers, names, present
 from connector.sync.context import Context
@@ -65,18 +66,19 @@ def _plan(ctx: Context, run_id: int, *, everybody: bool) -> Planned:
     scored_at = ctx.clock().replace(microsecond=0)
     day = max((decision.as_of for _, decision in decisions), default=ctx.today())
     requests = asked(ctx, [decision for _, decision in decisions], chosen, day)
-    desired = [_desired(ctx, row, decision, scored_at) for row, decision in decisions]
+    audited = standings(ctx)
+    desired = [_desired(ctx, row, decision, scored_at, audited) for row, decision in decisions]
     desired += [*_deals(ctx, chosen), *fund_records(ctx, requests)]
     tasks = plan_tasks(
         [decision for _, decision in decisions],
-        _task_state(ctx),
-        _existing_tasks(ctx),
+        task_state(ctx),
+        existing_tasks(ctx),
         ctx.policy,
         day,
         connection=ctx.connection,
         people=people(ctx),
         complete=chosen is None,
-        also=conditions(ctx, requests, day, everybody=chosen is None),
+        also=(*conditions(ctx, requests, day, everybody=chosen is None), *packs(ctx)),
     )
     partners = ctx.mirror.counts()["partners"]
     there = _existing(ctx, chosen, requests.marks)
@@ -122,8 +124,15 @@ def waiting(ctx: Context) -> Planned:
     return Planned(row.id, made, refusal(made, ctx.policy.limits))
 
 
-def _desired(ctx: Context, row: DecisionRow, decision: Decision, scored_at: datetime) -> DesiredRecord:
-    card = scorecard(decision, scored_at=scored_at, evidence_url=_evidence_url(ctx, decision))
+def _desired(
+    ctx: Context, row: DecisionRow, decision: Decision, scored_at: datetime, audited: dict[str, tuple[str, str]]
+) -> DesiredRecord:
+    card = scorecard(
+        decision,
+        scored_at=scored_at,
+        evidence_url=_evidence_url(ctx, decision),
+        audited=audited.get(row.partner_id),
+    )
     values = tuple((name, keepable(name, value)) for name, value in card)  # else a scrubbed text would never be equal
     return DesiredRecord(row.partner_id, values, decision_id(row.body), "; ".join(decision.reasons))
 
@@ -164,12 +173,13 @@ def _existing(ctx: Context, chosen: list[str] | None, requests: set[str]) -> lis
     ]
 
 
-def _task_state(ctx: Context) -> TaskState | None:
+def task_state(ctx: Context) -> TaskState | None:
+    """What the task rules remember of the last plan."""
     kept = ctx.store.state(TASK_STATE)
     return None if kept is None else TaskState.from_json(kept)
 
 
-def _existing_tasks(ctx: Context) -> list[ExistingTask]:
+def existing_tasks(ctx: Context) -> list[ExistingTask]:
     """Our tasks as the CRM holds them; one that somebody else touched last, or has begun, is a person's."""
     me = ctx.mirror.get_meta("user")
     untouched = (None, ctx.fieldmap.write.task.open, ctx.fieldmap.write.task.closed)
