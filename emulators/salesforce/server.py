@@ -23,6 +23,7 @@ from emulators.salesforce import (
     relationships,
     replication,
     rest,
+    rest_xml,
     usage,
 )
 from emulators.salesforce.browsing import Browsing
@@ -124,6 +125,8 @@ class Emulator(Running):
             response = json_response(
                 [{"message": "An unexpected error occurred.", "errorCode": "UNKNOWN_EXCEPTION"}], 500
             )
+        if "xml" in call.headers.get("accept", ""):
+            response = rest_xml.as_asked(call, response)
         response.headers.setdefault("Cache-Control", "no-cache,must-revalidate,max-age=0,no-store,private")
         return response
 
