@@ -27,6 +27,9 @@ def routes(router: Router) -> None:
     router.add("DELETE", BASE + "/{id}", archive, scopes=WRITE)
     router.add("POST", BASE + "/merge", merge_two, scopes=WRITE)
     router.add("POST", BASE + "/gdpr-delete", forget, scopes=WRITE)
+    # in no reference, but clients in use page through records there, and get what version 3 tells
+    router.add("GET", "/crm/v4/objects/{object}", list_page, scopes=READ, dated=False)
+    router.add("GET", "/crm/v4/objects/{object}/{id}", read, scopes=READ, dated=False)
 
 
 def list_page(request: Request, portal: Portal) -> Response:

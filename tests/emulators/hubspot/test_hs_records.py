@@ -319,3 +319,12 @@ def test_two_writers_do_not_lose_each_others_work(hub: Any) -> None:
         assert set(pool.map(write, names)) == {200}
     told = hub.get("companies", record, *names)["properties"]
     assert [told[name] for name in names] == [f"{name} written" for name in names]
+
+
+def test_records_are_listed_and_read_under_version_4_too(hub: Any) -> None:
+    made = [hub.make("companies", name=name) for name in ("A", "B")]
+    status, page = hub.call("GET", "/crm/v4/objects/companies?limit=1&properties=name")
+    assert (status, page["results"][0]["properties"]["name"]) == (200, "A")
+    assert page["paging"]["next"]["link"].startswith(f"{hub.emulator.url}/crm/v4/objects/companies?")
+    older, newer = (hub.call("GET", f"/crm/{version}/objects/companies/{made[1]}") for version in ("v3", "v4"))
+    assert newer == older
