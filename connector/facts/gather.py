@@ -78,7 +78,7 @@ def compute(
     if partner_ids is not None and few:
         answers = _desk(tables, form, questions).ask(partner_ids, spans)
     else:
-        answers = _ask(tables, questions, partner_ids)
+        answers = ask(tables, questions, partner_ids)
     if not was_credited(tables):
         del answers["credit"], answers["services"]
     if fits is None:
@@ -98,7 +98,7 @@ def _day_fits(tables: Tables, questions: Statements, policy: Policy, spans: Wind
 
     def everybody() -> dict[str, pa.Table]:
         set_moments(tables, spans)
-        return _ask(tables, narrow, None)
+        return ask(tables, narrow, None)
 
     return day_fits(tables, policy, spans, questions.direct_cycles, everybody, anew=False)
 
@@ -144,7 +144,8 @@ def _desk(tables: Tables, form: Shape, questions: Statements) -> Desk:
     return kept[1]
 
 
-def _ask(tables: Tables, questions: Statements, partner_ids: Sequence[str] | None) -> dict[str, pa.Table]:
+def ask(tables: Tables, questions: Statements, partner_ids: Sequence[str] | None) -> dict[str, pa.Table]:
+    """The answers of all partners or of the named ones, from whole tables; the moments must be set."""
     tables.run(f"CREATE OR REPLACE TEMP TABLE rates AS {questions.rates}")
     want(tables, partner_ids)
     try:
