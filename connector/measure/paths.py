@@ -57,6 +57,7 @@ class Paths:
     roles: Labels | None = None
     stages: Labels | None = None
     _lengths: Ints = field(init=False, repr=False)
+    _kept: dict[str, Codes] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_lengths", np.diff(self.offsets))
@@ -72,12 +73,19 @@ class Paths:
         return self._lengths
 
     def owners(self) -> Codes:
-        """The path of each touch."""
-        return np.repeat(np.arange(self.count, dtype=np.int32), self._lengths)
+        """The path of each touch; kept, since nearly every question needs it."""
+        if "owners" not in self._kept:
+            begins = np.zeros(len(self.codes) + 1, dtype=np.int32)
+            if self._lengths.all():
+                begins[self.offsets[1:-1]] = 1
+            else:
+                np.add.at(begins, self.offsets[1:-1], 1)  # several paths begin where empty ones are
+            self._kept["owners"] = np.cumsum(begins[:-1], dtype=np.int32)
+        return self._kept["owners"]
 
     def spread(self, each: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """A value of each path, repeated for every touch of it."""
-        return np.repeat(each, self._lengths)
+        return each.take(self.owners()) if len(each) else each[:0]
 
     def sums(self, values: Floats) -> Floats:
         """The sum of a value of each touch, a path; 0 for an empty path."""
@@ -89,9 +97,15 @@ class Paths:
 
     def firsts(self) -> Flags:
         """Marks, of the touches with one name in one path, the first."""
-        keys = self.owners().astype(np.int64) * max(len(self.names), 1) + self.codes
-        marks = np.zeros(len(self.codes), dtype=bool)
-        marks[np.unique(keys, return_index=True)[1]] = True
+        codes = (
+            self.codes.astype(np.uint16) if len(self.names) < 65_536 else self.codes
+        )  # short numbers sort by digit
+        order = np.argsort(codes, kind="stable")
+        path, name = self.owners()[order], codes[order]
+        new = np.ones(len(order), dtype=bool)
+        new[1:] = (path[1:] != path[:-1]) | (name[1:] != name[:-1])
+        marks = np.empty(len(order), dtype=bool)
+        marks[order] = new
         return marks
 
 
@@ -152,23 +166,16 @@ def from_strings(
     Blanks around a name do not count. A row that cannot be read is left out and told (`Fault`); one hostile row
     never stops the others. Without `losses` nothing was lost; without `amounts` the amounts are unknown.
     """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    texts: Any = paths if isinstance(paths, (pa.Array, pa.ChunkedArray)) else pa.array(paths, pa.string())
-    if isinstance(texts, pa.ChunkedArray):
-        texts = texts.combine_chunks()
+    texts = _texts(paths)
     rows = len(texts)
     counted = _numbers(wins, losses, amounts, rows)
     faults = _of_numbers(*counted)
-    sizes = np.asarray(pc.fill_null(pc.binary_length(texts), 0))
+    sizes = np.diff(_ends(texts))
     _note(faults, sizes == 0, Fault.EMPTY_PATH)
     _note(faults, sizes > MOST_CHARACTERS, Fault.TOO_LONG)
-    lists = pc.split_pattern(texts, separator)
-    coded: Any = pc.dictionary_encode(lists.flatten())
-    codes, names, bad = _tidied(coded.dictionary.to_pylist(), np.asarray(coded.indices))
-    per: Any = pc.list_value_length(lists)
-    lengths = np.asarray(pc.fill_null(per, 0), dtype=np.int64)
+    segments, lengths, hollow = _segments(texts, separator)
+    _note(faults, hollow, Fault.EMPTY_SEGMENT)
+    codes, names, bad = _coded_segments(segments, separator)
     if bad is not None:
         owner = np.repeat(np.arange(rows), lengths)
         _worst(faults, owner, bad)
@@ -177,6 +184,80 @@ def from_strings(
     if not len(wrong):
         return Read(made, ())
     return Read(named_again(kept(made, faults == 0)), tuple(Refusal(int(at), _FAULTS[faults[at]]) for at in wrong))
+
+
+def _texts(paths: Any) -> Any:
+    import pyarrow as pa
+
+    texts: Any = paths if isinstance(paths, (pa.Array, pa.ChunkedArray)) else pa.array(paths, pa.string())
+    if texts.null_count:
+        texts = texts.fill_null("")
+    texts = texts.cast(pa.large_string())  # two gigabytes of names are no limit
+    return texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
+
+
+def _ends(texts: Any) -> Ints:
+    """Where each text begins and ends in the bytes of all."""
+    if not len(texts):
+        return np.zeros(1, dtype=np.int64)
+    return np.frombuffer(texts.buffers()[1], dtype=np.int64)[texts.offset : texts.offset + len(texts) + 1]
+
+
+def _segments(texts: Any, separator: str) -> tuple[Any, Ints, Flags]:
+    """The names of all texts one after another, how many a text has, and marks of texts that begin with none.
+
+    Nothing is copied: a name's text begins with the separator before it, which is taken off each different text once.
+    """
+    import pyarrow as pa
+
+    ends = _ends(texts)
+    filled = np.diff(ends) > 0
+    if len(separator.encode()) != 1 or not filled.any():
+        return _split(texts, separator)
+    content = np.frombuffer(texts.buffers()[2], dtype=np.uint8)[: ends[-1]]
+    cuts = content == ord(separator)
+    cuts[: ends[0]] = False
+    begins = ends[:-1][filled]
+    hollow = np.zeros(len(texts), dtype=bool)
+    hollow[filled] = cuts[begins]
+    own = np.zeros(len(content), dtype=bool)
+    own[begins] = True
+    cuts |= own
+    at = np.flatnonzero(cuts)
+    bounds: Any = np.append(at, ends[-1])
+    lengths = np.zeros(len(texts), dtype=np.int64)
+    lengths[filled] = np.diff(np.append(np.flatnonzero(own[at]), len(at)))
+    names = pa.LargeStringArray.from_buffers(len(at), pa.py_buffer(bounds), texts.buffers()[2])
+    return names, lengths, hollow
+
+
+def _split(texts: Any, separator: str) -> tuple[Any, Ints, Flags]:
+    import pyarrow.compute as pc
+
+    lists: Any = pc.split_pattern(texts, separator)
+    per: Any = pc.list_value_length(lists)
+    return lists.flatten(), np.asarray(per, dtype=np.int64), np.zeros(len(texts), dtype=bool)
+
+
+_PARALLEL = 400_000
+
+
+def _coded_segments(segments: Any, separator: str) -> tuple[Codes, tuple[str, ...], npt.NDArray[np.int8] | None]:
+    """Codes, names and faults of the segments; many are looked up in two halves at once."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    if len(segments) < _PARALLEL:
+        parts = [segments.dictionary_encode()]
+    else:
+        half = len(segments) // 2
+        with ThreadPoolExecutor(2) as pool:
+            parts = list(pool.map(lambda part: part.dictionary_encode(), (segments[:half], segments[half:])))
+    words: list[str] = []
+    indices = []
+    for part in parts:
+        indices.append(np.asarray(part.indices) + np.int32(len(words)))
+        words += [word.removeprefix(separator) for word in part.dictionary.to_pylist()]
+    return _tidied(words, np.concatenate(indices))
 
 
 _FAULTS = (Fault.EMPTY_PATH, *Fault)  # the first stands for nothing: 0 is "no fault"

@@ -121,7 +121,7 @@ def payout(paths: Paths, given: Floats, cents: Ints) -> Ints:
     missing = np.where(counts, cents - paths.sums(paid.astype(np.float64)).astype(np.int64), 0)
     eligible = given > 0
     rest = np.where(eligible, exact - paid, -1.0)
-    order = np.lexsort((np.arange(len(rest)), -rest, paths.owners()))
+    order = np.argsort(paths.owners() + (1.0 - rest) / 4, kind="stable")  # by path, then by remainder
     rank = np.empty(len(rest), dtype=np.int64)
     rank[order] = np.arange(len(rest)) - paths.spread(paths.offsets[:-1])
     sharing = np.maximum(paths.sums(eligible.astype(np.float64)).astype(np.int64), 1)
@@ -204,21 +204,39 @@ def _milestones(shared: float, **worth: float) -> Callable[[Paths, Options], Flo
         if shared:
             between = paths.sums(middle)
             raw += middle * paths.spread(np.divide(shared, between, out=np.zeros(len(between)), where=between > 0))
-            if options.two_touch == SPLIT_MIDDLE and set(worth) == {"first", "last"}:
-                raw += paths.spread(np.where(paths.lengths == 2, shared / 2, 0.0))
         return _normalised(paths, raw)
+
+    return rule
+
+
+def _ends_rule(first: float, last: float) -> Callable[[Paths, Options], Floats]:
+    """A rule that gives the first and the last touch their points and parts the rest among those between."""
+
+    def rule(paths: Paths, options: Options) -> Floats:
+        some = paths.lengths > 0
+        size = paths.lengths[some]
+        start, end = paths.offsets[:-1][some], paths.offsets[1:][some] - 1
+        split = options.two_touch == SPLIT_MIDDLE
+        half = (1 - first - last) / 2 if split else 0.0
+        scale = np.where(size > 2, 1.0, 1 / (first + last + 2 * half))
+        middle = np.zeros(paths.count)
+        middle[some] = np.where(size > 2, (1 - first - last) / np.maximum(size - 2, 1), 0.0)
+        found = paths.spread(middle)
+        extra = np.where(size == 2, half, 0.0)
+        found[start] = (first + extra) * scale
+        found[end] = (last + extra) * scale
+        found[start[size == 1]] = 1.0
+        return found
 
     return rule
 
 
 def _positions(paths: Paths, name: str) -> Ints:
     """The touches (numbers among all) that hold a milestone."""
-    start, end = paths.offsets[:-1], paths.offsets[1:]
+    start = paths.offsets[:-1]
     some = paths.lengths > 0
     if name == "first":
         return start[some]
-    if name == "last":
-        return end[some] - 1
     inside = {"lead": paths.lead, "opened": paths.opened, "closed": paths.closed}[name]
     if inside is None:
         raise ValueError(f"the paths do not say which touch holds the milestone {name!r}")
@@ -258,12 +276,12 @@ _RULES: dict[Model, Callable[[Paths, Options], Floats]] = {
     Model.UNIQUE: _unique,
     Model.PARTICIPATION: _participation,
     Model.TIME_DECAY: _time_decay,
-    Model.U_SHAPED: _milestones(0.2, first=0.4, last=0.4),
+    Model.U_SHAPED: _ends_rule(0.4, 0.4),
     Model.U_LEAD: _milestones(0.0, first=0.5, lead=0.5),
     Model.W_SHAPED: _milestones(0.1, first=0.3, lead=0.3, opened=0.3),
     Model.FULL_PATH: _milestones(0.1, first=0.225, lead=0.225, opened=0.225, closed=0.225),
-    Model.J_SHAPED: _milestones(0.2, first=0.2, last=0.6),
-    Model.INVERSE_J: _milestones(0.2, first=0.6, last=0.2),
+    Model.J_SHAPED: _ends_rule(0.2, 0.6),
+    Model.INVERSE_J: _ends_rule(0.6, 0.2),
     Model.CUSTOM: _custom,
 }
 
