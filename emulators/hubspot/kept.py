@@ -11,6 +11,7 @@ from emulators.loopback.clock import Clock
 if TYPE_CHECKING:
     from random import Random
 
+    from emulators.hubspot.limits import Limits
     from emulators.hubspot.server import Emulator
 
 
@@ -42,11 +43,10 @@ def open_portal(path: Path, kept: dict[str, Any], clock: Clock) -> Portal:
     return portal
 
 
-def recall(emulator: Emulator, kept: dict[str, Any]) -> None:
-    """Limits, retired versions and correlation ids as they stood."""
-    _stand(emulator.correlations, kept["correlations"])
-    emulator.limits.restore(kept["limits"])
-    emulator.router.retired = set(kept["retired"])
+def recall(limits: Limits, correlations: Random, kept: dict[str, Any]) -> None:
+    """Limits and correlation ids as they stood."""
+    _stand(correlations, kept["correlations"])
+    limits.restore(kept["limits"])
 
 
 def _stand(chance: Random, kept: list[Any]) -> None:

@@ -118,9 +118,8 @@ def build(options: argparse.Namespace, folder: Path) -> tuple[Running, dict[str,
     )
     if memory is not None:
         emulator.plane.faults.restore(memory["faults"])
-        retired = emulator.router.retired
-        kept.recall(emulator, memory)
-        emulator.router.retired |= retired
+        kept.recall(emulator.limits, emulator.correlations, memory)
+        emulator.router.retired |= set(memory["retired"])
     if options.no_limits:
         emulator.limits.set({"enabled": False})
     line: dict[str, object] = {

@@ -97,7 +97,11 @@ class Emulator(Running):
 
     def try_open(self, path: Path, memory: dict[str, Any]) -> None:
         """Open another file as a portal and close it again."""
-        kept.open_portal(path, memory, Clock()).release()
+        portal = kept.open_portal(path, memory, Clock())
+        try:
+            kept.recall(Limits(portal), random.Random(), memory)
+        finally:
+            portal.release()
 
     def reopen(self, memory: dict[str, Any]) -> control.Control:
         """A portal on the file as it is now; its application stays."""
@@ -105,7 +109,7 @@ class Emulator(Running):
         self.portal.release()
         portal = kept.open_portal(self.portal.path, memory, self.portal.clock)
         plane = self._hold(portal, self.plane.token, memory["retired"])
-        kept.recall(self, memory)
+        kept.recall(self.limits, self.correlations, memory)
         self.deliveries.resume()
         return plane
 

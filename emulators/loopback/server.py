@@ -15,8 +15,8 @@ from urllib.parse import unquote
 
 from emulators.loopback import tls
 from emulators.loopback.calls import Answered
-from emulators.loopback.clock import parse_instant, stored
-from emulators.loopback.faults import Kind, Rule
+from emulators.loopback.clock import Clock, parse_instant, stored
+from emulators.loopback.faults import Faults, Kind, Rule
 from emulators.loopback.http import Call, Response, Server
 from emulators.loopback.plane import PREFIX, Plane
 
@@ -139,6 +139,8 @@ class Running(ABC):
             memory = state.unpack(given, self.crm, unpacked)
             try:
                 state.overwrite(unpacked, tried)
+                Faults(0).restore(memory["faults"])
+                Clock(parse_instant(memory["now"]), frozen=memory["frozen"])
                 self.try_open(tried, memory)
             except Exception as bad:
                 raise ValueError(f"the saved state is not taken: {type(bad).__name__}: {bad}") from None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import sqlite3
 import tempfile
 import zlib
@@ -17,10 +18,13 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+from emulators.loopback.json_text import parse
+
 _FORMAT = 1
 _CHUNK = 1 << 20
 _LINE = 64 * _CHUNK  # bytes of what was in memory, at most
 _DIGEST = 32
+_LEAST = 100  # bytes of the head of a SQLite file
 
 
 class Kept(Protocol):
@@ -55,6 +59,7 @@ def unpack(source: Path, crm: str, target: Path) -> dict[str, Any]:
         with source.open("rb") as found:
             return _unpack(found, source.stat().st_size, crm, target)
     except (OSError, ValueError, zlib.error, sqlite3.Error) as bad:
+        target.unlink(missing_ok=True)
         text = os.strerror(bad.errno) if isinstance(bad, OSError) and bad.errno else str(bad)
         raise ValueError(f"{source.name} is not taken: {text}") from None
 
@@ -110,17 +115,46 @@ def _unpack(found: IO[bytes], size: int, crm: str, target: Path) -> dict[str, An
     if first != _first_line(crm):
         raise ValueError(f"it is a saved state of another kind ({first[15:60].decode('ascii', 'replace').strip()})")
     _demand_whole(found, size)
-    memory = json.loads(found.readline(_LINE))
-    left, press = size - _DIGEST - found.tell(), zlib.decompressobj()
-    with target.open("wb") as out:
-        while left > 0:
-            part = found.read(min(_CHUNK, left))
-            left -= len(part)
-            out.write(press.decompress(part))
-        out.write(press.flush())
-    if not press.eof or not isinstance(memory, dict):
+    memory = parse(found.readline(_LINE))
+    if not isinstance(memory, dict):
         raise ValueError("it is damaged")
+    with target.open("wb") as out:
+        written, promised = 0, _LEAST
+        for part in _unpressed(found, size - _DIGEST - found.tell()):
+            promised = promised if written else _promised(part, target)
+            written += len(part)
+            if written > promised:
+                raise ValueError("it is damaged: it holds more than it tells")
+            out.write(part)
+    if written != promised:
+        raise ValueError("it is damaged: it holds less than it tells")
     return memory
+
+
+def _unpressed(found: IO[bytes], left: int) -> Iterator[bytes]:
+    """The next `left` bytes uncompressed, piece by piece: small files can hold more than any memory."""
+    press, waiting = zlib.decompressobj(), b""
+    while not press.eof and (left > 0 or waiting):
+        if not waiting:
+            waiting = found.read(min(_CHUNK, left))
+            left -= len(waiting)
+        part = press.decompress(waiting, _CHUNK)
+        waiting = press.unconsumed_tail
+        if part:
+            yield part
+    if not press.eof or press.unused_data or left:
+        raise ValueError("it is damaged")
+
+
+def _promised(start: bytes, target: Path) -> int:
+    """How large a SQLite file is by its own first page (sqlite.org/fileformat2: page size, size in pages)."""
+    if len(start) < _LEAST or not start.startswith(b"SQLite format 3\0"):
+        raise ValueError("it is damaged: it holds no SQLite file")
+    page = int.from_bytes(start[16:18])
+    size = (65_536 if page == 1 else page) * int.from_bytes(start[28:32])
+    if size > shutil.disk_usage(target.parent).free:
+        raise ValueError("there is too little room for it on this disk")
+    return size
 
 
 def _demand_whole(found: IO[bytes], size: int) -> None:

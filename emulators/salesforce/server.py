@@ -83,7 +83,11 @@ class Emulator(Running):
 
     def try_open(self, path: Path, memory: dict[str, Any]) -> None:
         """Open another file as an org and close it again."""
-        kept.open_org(path, memory, Clock()).release()
+        org = kept.open_org(path, memory, Clock())
+        try:
+            oauth.Login(org, self.login.app).recall(memory["sessions"])
+        finally:
+            org.release()
 
     def reopen(self, memory: dict[str, Any]) -> control.Control:
         """An org on the file as it is now; its application stays."""

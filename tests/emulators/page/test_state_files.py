@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
+import shutil
 import signal
 import subprocess
 import sys
 import threading
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +202,43 @@ def test_what_is_no_saved_state_is_refused_and_changes_nothing(browser: Any, mak
         assert (answer.status_code, text in answer.json()["error"]) == (400, True), (text, answer.text)
     assert browser.control("GET", "state") == before
     assert list(browser.emulator.file.parent.glob(".state-*")) == []
+
+
+def forged(state: bytes, *, memory: Any = None, database: bytes | None = None, behind: bytes = b"") -> bytes:
+    """That state with another memory or another file, and the checksum that goes with it."""
+    first, told, packed = state[:-32].split(b"\n", 2)
+    known = {**json.loads(told), **(memory or {})} if not isinstance(memory, bytes) else memory
+    line = known if isinstance(known, bytes) else json.dumps(known).encode()
+    packed = packed if database is None else zlib.compress(database, 1)
+    body = b"\n".join((first, line, packed + behind))
+    return body + hashlib.sha256(body).digest()
+
+
+def test_what_was_forged_is_refused_and_changes_nothing(browser: Any) -> None:
+    good, before = snapshot(browser), browser.control("GET", "state")
+    whole = zlib.decompress(good[:-32].split(b"\n", 2)[2])
+    page = int.from_bytes(whole[16:18])
+    claiming = whole[:28] + (2**32 - 1).to_bytes(4) + whole[32:]
+    wrong = {
+        forged(good, database=b""): "it holds less than it tells",
+        forged(good, database=b"junk" * 100): "it holds no SQLite file",
+        forged(good, database=whole[:-page]): "it holds less than it tells",
+        forged(good, database=whole + bytes(page)): "it holds more than it tells",
+        forged(good, database=bytes(200_000_000)): "it holds no SQLite file",
+        forged(good, behind=b"junk"): "it is damaged",
+        forged(good, memory=b"[" * 100_000): "nested too deeply",
+        forged(good, memory=b"[]"): "it is damaged",
+        forged(good, memory={"now": "soon"}): "is no instant",
+        forged(good, memory={"faults": [{"kind": "flood"}]}): "flood",
+        forged(good, memory={"limits": {}}): "KeyError",
+    }
+    if page * (2**32 - 1) > shutil.disk_usage(browser.emulator.file.parent).free:
+        wrong[forged(good, database=claiming)] = "too little room"
+    for body, text in wrong.items():
+        answer = restore(browser, body)
+        assert (answer.status_code, text in answer.json()["error"]) == (400, True), (text, answer.text)
+    assert browser.control("GET", "state") == before
+    assert restore(browser, forged(good)).status_code == 200
 
 
 def test_a_copy_made_while_calls_go_on_is_whole(make: Any) -> None:
