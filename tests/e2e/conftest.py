@@ -240,6 +240,7 @@ class Portal(World):
 
 CARD = (
     *("Triage_Decision", "Allowed_Motions", "Gate_Velocity", "Gate_Market_Fit", "Gate_PoP", "Quote_to_Close_Rate"),
+    *("Ecosystem_Multiplier", "Multiplier_Coverage", "Multiplier_Source"),
     *("Symptom", "Recommended_Lever", "Accountable_User", "Why"),
 )
 

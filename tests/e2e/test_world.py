@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from connector.core.decisions import Decision
+from connector.core.multiplier import multipliers
 from connector.core.verdicts import Gate
 from connector.store.store import Store
 
@@ -55,6 +56,27 @@ def test_every_scenario_is_decided_as_expected_and_the_org_says_the_same(small: 
     assert set(decisions) == {story["id"] for story in about["partners"]}
     written = {row["Id"]: row["PMOM_Triage_Decision__c"] for row in small.cards()}
     assert {key: written[key] for key in decisions} == {key: d.outcome.value for key, d in decisions.items()}
+
+
+def test_every_story_of_services_has_the_multiplier_that_it_tells(small: World) -> None:
+    assert small.pmom("sync", "--as-of", "2026-03-31").code == 0
+    store = Store.open(small.folder / "workspace" / "store.sqlite", "salesforce")
+    lines = multipliers(Decision.from_json(row.body) for row in store.latest_decisions().values())
+    store.close()
+    found = {
+        line.partner_id: {
+            "value": None if line.value is None else str(line.value),
+            "coverage": "" if line.coverage is None else str(line.coverage),
+            "source": line.provenance,
+            "code": line.code,
+        }
+        for line in lines
+        if line.provenance
+    }
+    about = json.loads((small.world / "scenarios.json").read_text(encoding="utf-8"))
+    stories = {story["id"]: story["detail"] for story in about["partners"]}
+    assert found == {id_: detail["multiplier"] for id_, detail in stories.items() if "multiplier" in detail}
+    assert len(found) == 8
 
 
 def test_a_second_sync_writes_nothing(small: World) -> None:
