@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from connector.cli import allocate as allocate_command
+from connector.cli import audit as audit_commands
 from connector.cli import policy as policy_commands
 from connector.cli import show
 from connector.cli import touch_models as touch_commands
@@ -369,6 +370,7 @@ def _opened() -> Any:
 
 
 policy_commands.register(app, state, lambda: _opened())
+audit_commands.register(app, state, lambda: _opened())
 touch_commands.register(app, state, lambda: _opened())
 allocate_command.register(app, state, lambda: _opened())
 

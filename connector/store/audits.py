@@ -146,8 +146,10 @@ class AuditBook:
     def first_day(self) -> date | None:
         """The first day for which anything was decided."""
         d = t.decisions
+        query = sa.select(sa.func.min(d.c.as_of)).where(d.c.connection == self._name)
         with self._store.begin() as db:
-            return db.scalar(sa.select(sa.func.min(d.c.as_of)).where(d.c.connection == self._name))
+            found: date | None = db.scalar(query)
+        return found
 
     def _picked(self, day: date | None, *, newest: bool) -> dict[str, str]:
         d = t.decisions

@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any, TypeVar
 
 from connector.sync.apply import Applied, apply
+from connector.sync.audit import close_quarter
 from connector.sync.context import Context
 from connector.sync.decide import Decided, decide
 from connector.sync.plan import Planned, plan
@@ -24,6 +25,7 @@ class SyncReport:
     decided: Decided
     planned: Planned
     applied: Applied | None
+    audited: str | None = None  # the fiscal quarter that was frozen, when one was
 
 
 def run(ctx: Context, kind: str, step: Callable[[int], T], summary: Callable[[T], dict[str, Any]]) -> T:
@@ -56,9 +58,11 @@ def sync(
     """Pull, decide, plan and apply, touching only what has changed."""
     pulled = pull(ctx, str(run_id), full=full)
     decided = decide(ctx, run_id, as_of=as_of, let_go=let_go)
+    closed = close_quarter(ctx, run_id) if as_of is None else None
     planned = plan(ctx, run_id, everybody=decided.everybody)
     applied = None if planned.plan.empty else apply(ctx, run_id, planned, force=force)
-    return SyncReport(pulled, decided, planned, applied)
+    frozen = closed.quarter.label if closed is not None else None
+    return SyncReport(pulled, decided, planned, applied, frozen)
 
 
 def pulled_summary(result: Pulled) -> dict[str, Any]:
@@ -102,4 +106,5 @@ def sync_summary(result: SyncReport) -> dict[str, Any]:
         "decided": decided_summary(result.decided),
         "planned": planned_summary(result.planned),
         "applied": applied_summary(result.applied) if result.applied else None,
+        "audited": result.audited,
     }
