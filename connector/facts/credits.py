@@ -108,9 +108,9 @@ def _kept() -> ir.Table:
     named = survivor(rows("kept"), "partner_id")
     per = named.group_by("opportunity_id", "partner_id", "role").agg(
         reason=named.reason.min(),
-        points=named.points.sum().cast("int64"),
-        agreed=named.agreed.sum().cast("int64"),
-        pieces=named.pieces.sum().cast("int64"),
+        points=_summed(named.points),
+        agreed=_summed(named.agreed),
+        pieces=_summed(named.pieces),
         evidence_ids=named.evidence_ids.collect().flatten().unique().sort(),
     )
     disputing = (per.role == DISPUTED).cast("int64").sum().over(ibis.window(group_by="opportunity_id"))
@@ -178,7 +178,7 @@ def _weighed(table: ir.Table) -> ir.Table:
     by_agreement = table.agreed.max().over(pool).notnull()
     weight = by_agreement.ifelse(ibis.coalesce(table.agreed, 0), ibis.greatest(table.points, 1))
     weighed = table.mutate(by_agreement=by_agreement, weight=ibis.least(weight, _WHOLE))
-    summed = weighed.mutate(weights=weighed.weight.sum().over(pool).cast("int64"))
+    summed = weighed.mutate(weights=_small(weighed.weight.sum().over(pool)))
     whole = summed.by_agreement.ifelse(_WHOLE, summed.weights)
     return summed.mutate(
         over=summed.weights > whole,
@@ -198,8 +198,17 @@ def _parted(table: ir.Table) -> ir.Table:
     pool = ibis.window(group_by=["opportunity_id", "role"])
     order = ibis.window(group_by=["opportunity_id", "role"], order_by=[ibis.desc("rest"), "partner_id"])
     ranked = cut.mutate(place=ibis.row_number().over(order))
-    left = ranked.goal - ranked.base.sum().over(pool).cast("int64")
+    left = ranked.goal - _small(ranked.base.sum().over(pool))
     return ranked.mutate(share=ranked.base + (ranked.place < left).ifelse(1, 0))
+
+
+def _summed(column: ir.IntegerColumn) -> ir.IntegerValue:
+    return _small(column.sum())
+
+
+def _small(total: ir.IntegerValue) -> ir.IntegerValue:
+    """A sum in 64 bits: the database makes 128 of it, which the library that writes the SQL does not know."""
+    return total.cast("decimal(38, 0)").cast("int64")
 
 
 def _exactly(product: ir.IntegerValue, whole: ir.IntegerValue) -> ir.IntegerValue:
