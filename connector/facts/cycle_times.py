@@ -35,7 +35,7 @@ def partner_cycles(*, side: str, start: str, qualified_stage: str, business: str
     ours = rows("opportunities").semi_join(stands, [("id", "opportunity_id")])
     timed = _timed(ours, start, qualified_stage, business, corporate)
     joined = stands.join(timed, "opportunity_id")
-    return joined.order_by("partner_id", "opportunity_id").select("partner_id", *_COLUMNS)
+    return joined.order_by("partner_id", "opportunity_id").select("partner_id", "opportunity_id", *_COLUMNS)
 
 
 def _standing(side: str) -> ir.Table:
