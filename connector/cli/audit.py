@@ -164,16 +164,7 @@ def _line(line: AuditLine, found: Audited, users: dict[str, str]) -> dict[str, A
         "decision": line.decision.outcome.value,
         "prescribed_lever": line.decision.lever.value,
         "lever_since": line.decision.lever_since.isoformat(),
-        "in_effect": [
-            {
-                "kind": item.kind,
-                "id": item.id,
-                "name": item.name,
-                "motion": item.motion,
-                "amount": _amount(item.amount),
-            }
-            for item in line.live
-        ],
+        "in_effect": [_item(item) for item in line.live],
         "status": found.standing.get(line.partner_id, line.status).value,
         "drift": [
             {
@@ -243,10 +234,8 @@ def audit_tables(found: Audited, users: dict[str, str]) -> RenderableType:
 
 def _heading(found: Audited) -> Iterator[RenderableType]:
     head, version, signed = found.head, found.version, found.signed
-    name = (
-        f"{head.quarter}, {head.start} to {found.quarter.last_day}, as of {head.as_of}, policy {head.policy_version}"
-    )
-    yield Text(f"Audit of the levers {clean(name)}", style="bold")
+    days = f"{head.start} to {found.quarter.last_day}, as of {head.as_of}"
+    yield Text(clean(f"Audit of the levers {head.quarter}, {days}, policy {head.policy_version}"), style="bold")
     if version is None:
         yield Text(f"Open until {head.closes_on}: nothing was kept, and this may change.", style="yellow")
         return
