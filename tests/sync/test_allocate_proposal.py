@@ -96,7 +96,7 @@ def test_ten_percent_of_the_budget_more_or_less_is_told_with_what_it_changes() -
     found = proposed()
     assert found.less is not None
     assert found.more is not None
-    assert (found.less.budget, found.more.budget) == (45_000, 55_000)
+    assert (int(found.less.budget), int(found.more.budget)) == (45_000, 55_000)
     assert found.less.pipeline < found.pipeline < found.more.pipeline
     assert sum(change[2] for change in found.less.changes) == -5_000
     assert sum(change[2] for change in found.more.changes) == 5_000
