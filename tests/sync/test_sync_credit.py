@@ -139,7 +139,7 @@ def test_the_first_run_writes_cards_and_makes_no_task_and_the_second_writes_noth
     first = office.sync()
     assert market.who(deal) == ("Sourced + Influenced by others", finder, WHOLE, WHOLE, 1)
     card = market.card(deal)
-    assert card["Influencing_Partners"] == "Helper (100,000.00)"
+    assert card["Influencing_Partners"] == "Helper (100000)"
     assert card["Influence_Evidence_Count"] == 1
     assert card["Credit_Reason"] == "sourced.FIRST_CLAIM; influenced.ENOUGH_EVIDENCE"
     assert market.card(alone) == {}
@@ -268,7 +268,7 @@ def test_a_merged_partner_brings_its_final_credit_to_the_survivor(market: Market
     assert office.card(one)["Influenced_Won_TTM"] == Decimal(60_000)
     assert office.card(third)["Influenced_Won_TTM"] == Decimal(30_000)
     assert office.card(one)["Touched_Won_TTM"] == Decimal(90_000)
-    assert market.card(shared)["Influencing_Partners"] == "One (60,000.00), Three (30,000.00)"
+    assert market.card(shared)["Influencing_Partners"] == "One (60000), Three (30000)"
     assert market.card(shared)["Influence_Evidence_Count"] == 3
     assert market.versions(shared) == [(2, "merged"), (1, "first")]
     assert office.sync().planned.plan.empty
