@@ -11,11 +11,10 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qs
 
 from emulators.hubspot import account, control, definitions, jobs, kept, later, tokens, webhook_calls, webhook_control
-from emulators.hubspot.browsing import Browsing
 from emulators.hubspot.errors import HubError
 from emulators.hubspot.limits import Limits
 from emulators.hubspot.portal import Portal
@@ -25,6 +24,9 @@ from emulators.hubspot.webhook_delivery import Deliveries
 from emulators.loopback.clock import Clock
 from emulators.loopback.http import Call
 from emulators.loopback.server import Running
+
+if TYPE_CHECKING:
+    from emulators.hubspot.browsing import Browsing
 
 MAX_TARGET = 16_384  # bytes of path and query; above: 414, as for too many properties in one address
 _ENDPOINTS = (
@@ -115,6 +117,8 @@ class Emulator(Running):
 
     def browsing(self) -> Browsing:
         """What the page shows."""
+        from emulators.hubspot.browsing import Browsing  # nobody may ever open the page
+
         return Browsing(self.portal, self.limits)
 
     def start(self) -> Self:

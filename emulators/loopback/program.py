@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import quote
 
-from emulators.loopback import layout, tls
+from emulators.loopback import layout
 from emulators.loopback.clock import Clock, parse_instant
 from emulators.loopback.server import Running
+from emulators.loopback.whole import write_atomically
 
 Build = Callable[[Namespace, Path], tuple[Running, Mapping[str, object]]]
 CODES = """\
@@ -173,4 +174,4 @@ def _announce(ready_file: Path | None, line: Mapping[str, object]) -> None:
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
     if ready_file is not None:
-        tls.write_atomically(ready_file, text.encode() + b"\n")
+        write_atomically(ready_file, text.encode() + b"\n")

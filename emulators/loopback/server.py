@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import tempfile
 import threading
 import time
@@ -13,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import unquote
 
-from emulators.loopback import tls
 from emulators.loopback.calls import Answered
 from emulators.loopback.clock import Clock, parse_instant, stored
 from emulators.loopback.faults import Faults, Kind, Rule
@@ -37,8 +37,10 @@ class Running(ABC):
 
     def __init__(self, plane: Plane, *, port: int = 0, ca_folder: Path | None = None) -> None:
         self.plane = plane
-        self.ca_file = None if ca_folder is None else ca_folder / tls.CA_FILE
-        context = None if ca_folder is None else tls.server_context(ca_folder)
+        self.ca_file: Path | None = None
+        context: ssl.SSLContext | None = None
+        if ca_folder is not None:
+            self.ca_file, context = _certified(ca_folder)
         self._server = Server(self, port, context)
         scheme = "http" if context is None else "https"
         self.url = f"{scheme}://127.0.0.1:{self._server.server_address[1]}"
@@ -241,3 +243,9 @@ class Running(ABC):
         if rule.kind is Kind.HTML_ERROR:
             return Response(503, _HTML, {"Content-Type": "text/html; charset=UTF-8"})
         return self.planned(int(rule.kind), call)
+
+
+def _certified(folder: Path) -> tuple[Path, ssl.SSLContext]:
+    from emulators.loopback import tls  # takes a while, and plain HTTP does without
+
+    return folder / tls.CA_FILE, tls.server_context(folder)

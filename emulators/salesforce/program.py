@@ -8,7 +8,7 @@ import secrets
 import tempfile
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from emulators.loopback.clock import Clock, stored
 from emulators.loopback.program import CODES, Options, add_options, clock_of, page_address, run, saved
@@ -18,6 +18,9 @@ from emulators.salesforce.oauth import passwords
 from emulators.salesforce.org import Org
 from emulators.salesforce.server import Emulator
 from emulators.salesforce.storage import kept_state
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 _LONGEST_LIFE = 10 * 366 * 86_400  # seconds
 _DESCRIPTION = """\
@@ -87,6 +90,12 @@ def main(arguments: list[str]) -> int:
     return run("salesforce", parser().parse_args(arguments), build)
 
 
+def _public_key(path: Path) -> RSAPublicKey:
+    from emulators.salesforce.oauth import jwt  # signatures take a while to load
+
+    return jwt.read_public_key(path)
+
+
 def build(options: argparse.Namespace, folder: Path) -> tuple[Emulator, dict[str, str]]:
     """The emulator for these options, not yet started, and what to tell about it."""
     database = options.db or folder / "org.db"
@@ -99,7 +108,7 @@ def build(options: argparse.Namespace, folder: Path) -> tuple[Emulator, dict[str
     app = oauth.App(
         client_id=options.client_id or given("EMULATOR_CLIENT_ID") or known["client_id"],
         client_secret=options.client_secret or given("EMULATOR_CLIENT_SECRET") or known["client_secret"],
-        public_key=oauth.read_public_key(options.jwt_cert) if options.jwt_cert else None,
+        public_key=_public_key(options.jwt_cert) if options.jwt_cert else None,
         jwt_user=options.jwt_user,
         session_life=timedelta(seconds=options.session_seconds),
         redirect_uris=tuple(options.redirect_uri),

@@ -6,7 +6,7 @@ import secrets
 import traceback
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl
 
 from emulators.loopback.clock import Clock
@@ -26,7 +26,6 @@ from emulators.salesforce import (
     rest_xml,
     usage,
 )
-from emulators.salesforce.browsing import Browsing
 from emulators.salesforce.bulk import resources as bulk
 from emulators.salesforce.bulk1 import resources as bulk1
 from emulators.salesforce.composite import collections_, composite, graph, tree
@@ -42,6 +41,9 @@ from emulators.salesforce.router import Request, Router, error_response, json_re
 from emulators.salesforce.search import resources as search
 from emulators.salesforce.soap import endpoint
 from emulators.salesforce.tooling import resources
+
+if TYPE_CHECKING:
+    from emulators.salesforce.browsing import Browsing
 
 MAX_TARGET = 16_384  # bytes of path and query
 _RETIRED, _OLDEST, _LATEST = range(21, 31), rest.OLDEST, rest.LATEST
@@ -100,6 +102,8 @@ class Emulator(Running):
 
     def browsing(self) -> Browsing:
         """What the page shows."""
+        from emulators.salesforce.browsing import Browsing  # nobody may ever open the page
+
         return Browsing(self.org)
 
     def start(self) -> Self:

@@ -137,7 +137,7 @@ def test_without_a_registered_certificate_no_assertion_counts(caller: Any) -> No
 
 
 def test_a_certificate_file_is_read_and_another_key_refused(tmp_path: Path) -> None:
-    from emulators.salesforce.oauth.login import read_public_key
+    from emulators.salesforce.oauth.jwt import read_public_key
 
     path = tmp_path / "key.pem"
     form = (serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from emulators.salesforce import storage
 from emulators.salesforce.oauth import grants, passwords
-from emulators.salesforce.oauth import jwt as oauth_jwt
 from emulators.salesforce.oauth.errors import OAuthError, invalid_grant
 from emulators.salesforce.oauth.forms import credentials, form_of
 from emulators.salesforce.oauth.grants import Grant, Kind
@@ -90,6 +89,8 @@ def _client_credentials(login: Login, request: Request, form: Form) -> dict[str,
 
 
 def _jwt(login: Login, request: Request, form: Form) -> dict[str, str]:
+    from emulators.salesforce.oauth import jwt as oauth_jwt  # signatures take a while to load
+
     name = oauth_jwt.subject(login, request.base_url, form.get("assertion", ""))
     return login.session(_active(login.org, "f_username = ?", name), request.base_url, "api")
 

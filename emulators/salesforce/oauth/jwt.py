@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import json
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from emulators.salesforce.oauth.errors import OAuthError, invalid_grant
 
@@ -60,3 +62,16 @@ def _instant(value: object, now: datetime) -> datetime | None:
         return datetime.fromtimestamp(float(str(value)), now.tzinfo)
     except (ValueError, OverflowError, OSError):
         return None
+
+
+def read_public_key(path: Path) -> rsa.RSAPublicKey:
+    """The RSA key of a PEM certificate or public key; ValueError for anything else."""
+    text = path.read_bytes()
+    key = (
+        x509.load_pem_x509_certificate(text).public_key()
+        if b"CERTIFICATE" in text
+        else serialization.load_pem_public_key(text)
+    )
+    if not isinstance(key, rsa.RSAPublicKey):
+        raise ValueError(f"{path} holds no RSA key")
+    return key

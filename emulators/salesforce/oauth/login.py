@@ -9,13 +9,8 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-
-from cryptography import x509
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from emulators.loopback.clock import parse_instant, stored
 from emulators.loopback.secret import derived
@@ -26,6 +21,8 @@ from emulators.salesforce.oauth.forms import form_of
 from emulators.salesforce.router import Request, Response, Router, json_response
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
     from emulators.salesforce.org import Org
 
 PLATFORM_CLI, PLATFORM_CLI_CALLBACK = "PlatformCLI", "http://localhost:1717/OauthRedirect"
@@ -39,24 +36,11 @@ class App:
 
     client_id: str
     client_secret: str
-    public_key: rsa.RSAPublicKey | None = None  # of the certificate registered for JWT bearer
+    public_key: RSAPublicKey | None = None  # of the certificate registered for JWT bearer
     jwt_user: str | None = None  # the only username approved for JWT; None: any active user
     session_life: timedelta = timedelta(hours=2)
     redirect_uris: tuple[str, ...] = ()  # where codes may be sent; none: any address of this machine
     rotate: bool = False  # a refresh token is used up by its use, and a new one comes with the answer
-
-
-def read_public_key(path: Path) -> rsa.RSAPublicKey:
-    """The RSA key of a PEM certificate or public key; ValueError for anything else."""
-    text = path.read_bytes()
-    key = (
-        x509.load_pem_x509_certificate(text).public_key()
-        if b"CERTIFICATE" in text
-        else serialization.load_pem_public_key(text)
-    )
-    if not isinstance(key, rsa.RSAPublicKey):
-        raise ValueError(f"{path} holds no RSA key")
-    return key
 
 
 @dataclass(frozen=True, slots=True)
