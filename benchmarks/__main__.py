@@ -12,11 +12,22 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table as Grid
 
-from benchmarks import decide, emulators, emulators_report, hubspot, hubspot_report, incremental, pull, report, writes
+from benchmarks import (
+    attribution,
+    decide,
+    emulators,
+    emulators_report,
+    hubspot,
+    hubspot_report,
+    incremental,
+    pull,
+    report,
+    writes,
+)
 from benchmarks.report import Report
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
-PARTS = ("pull", "writes", "hubspot", "decide", "emulators")
+PARTS = ("pull", "writes", "hubspot", "decide", "attribution", "emulators")
 ROWS = 200_000
 
 
@@ -55,6 +66,12 @@ def _part(found: Report, name: str, rows: int, rounds: int, quick: bool, say: pu
         made = emulators.run(20_000 if quick else emulators.RECORDS, rounds, say, 0.3 if quick else 2.0)
         for table, targets in emulators_report.tables(made, command):
             found.add(table, targets)
+    elif name == "attribution":
+        if attribution.installed():
+            paths = 20_000 if quick else attribution.PATHS
+            found.add(*attribution.table(attribution.compare(paths, min(rounds, 3), say), command))
+        else:
+            found.add(*attribution.not_compared(command))
     else:
         say("making a mirror")
         found.add(*report.decide_table(decide.run(0.01 if quick else 1.0, 1 if quick else min(rounds, 3)), command))
