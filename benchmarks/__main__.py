@@ -1,5 +1,7 @@
 """`python -m benchmarks [PART|all]`: measure, print tables, and write benchmarks/RESULTS.md.
 
+`honesty` and `watson FILE` measure how right the figures are; they stand by themselves.
+
 RESULTS.md is only written by `all` at full size, so that a quick look never overwrites figures that can be relied on.
 """
 
@@ -97,7 +99,12 @@ def _print(found: Report, console: Console) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Measure and report; 0 when every target is met, 1 when one is not (with --quick: always 0)."""
-    given = _arguments(sys.argv[1:] if argv is None else argv)
+    words = sys.argv[1:] if argv is None else argv
+    if words[:1] in (["honesty"], ["watson"]):  # how right, not how fast: they take words of their own
+        from benchmarks import honesty, watson
+
+        return (honesty if words[0] == "honesty" else watson).main(words[1:])
+    given = _arguments(words)
     console = Console(width=max(Console().width, 150))  # a table that is cut says nothing
     rows, rounds = (min(given.rows, 10_000), 1) if given.quick else (given.rows, given.rounds)
     found = measured(given.part, rows, rounds, quick=given.quick, console=console)
