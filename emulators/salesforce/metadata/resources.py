@@ -9,6 +9,7 @@ from emulators.salesforce.errors import ApiError
 from emulators.salesforce.metadata import deploy as deploys
 from emulators.salesforce.metadata import soap as metadata_soap
 from emulators.salesforce.org import Org
+from emulators.salesforce.rights.permissions import refuse_setup
 from emulators.salesforce.router import Request, Response, Router, json_response
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def routes(router: Router, login: Login | None = None) -> None:
 
 def create(request: Request, org: Org) -> Response:
     """A new deployment of a zip, or the quick deployment of one that was validated."""
+    refuse_setup(org, request.user)
     if request.content_type == "application/json":
         validated = str(request.document().get("validatedDeployRequestId") or "")
         deployment = deploys.quick(org, request.user, validated)
@@ -73,6 +75,7 @@ def _parts(request: Request) -> dict[str, bytes]:
 
 def status(request: Request, org: Org) -> Response:
     """Where a deployment stands."""
+    refuse_setup(org, request.user)
     deployment = deploys.poll(org, request.params["id"])
     details = request.query.get("includeDetails", "").lower() == "true"
     return json_response(_answer(org, deployment, details=details))
@@ -80,6 +83,7 @@ def status(request: Request, org: Org) -> Response:
 
 def cancel(request: Request, org: Org) -> Response:
     """Cancel a deployment that has not ended."""
+    refuse_setup(org, request.user)
     wanted = request.document().get("deployResult")
     if not isinstance(wanted, dict) or wanted.get("status") != "Canceling":
         raise ApiError("INVALID_FIELD", "deployResult.status must be Canceling")

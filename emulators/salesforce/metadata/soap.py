@@ -14,6 +14,7 @@ from emulators.salesforce.metadata import retrieve as retrieves
 from emulators.salesforce.metadata.plan import SUPPORTED
 from emulators.salesforce.metadata.xml import NAMESPACE
 from emulators.salesforce.org import Org
+from emulators.salesforce.rights.permissions import refuse_setup
 from emulators.salesforce.router import Request, Response, Router
 from emulators.salesforce.xml_text import BadXml, Node, element, enveloped, faulty, parse
 
@@ -46,6 +47,7 @@ def _answer(request: Request, org: Org, login: Login | None) -> Response:
         envelope = parse(request.body)
         user = _user(org, envelope, login)
         org.limits.spend()
+        refuse_setup(org, user)
         body = envelope.first("Body")
         call = body.children[0] if body and body.children else None
         action = _ACTIONS.get(call.tag) if call else None
@@ -57,6 +59,8 @@ def _answer(request: Request, org: Org, login: Login | None) -> Response:
     except BadXml as bad:
         return faulty(NAMESPACE, "INVALID_SOAP", bad.problem)
     except ApiError as bad:
+        if bad.http == 403:
+            return faulty(NAMESPACE, bad.code, f"{bad.code}: {bad.message}")
         return faulty(NAMESPACE, "INVALID_CROSS_REFERENCE_KEY" if bad.http == 404 else bad.code, bad.message)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from emulators.salesforce.errors import DmlError
+from emulators.salesforce.errors import ApiError, DmlError
 from emulators.salesforce.schema import ObjectType
 
 if TYPE_CHECKING:
@@ -212,6 +212,16 @@ def refuse_delete(org: Org, obj: ObjectType, actor: Actor) -> None:
     """INSUFFICIENT_ACCESS_OR_READONLY without the right to delete."""
     if not actor.system and not org.permissions.of(actor.user_id).on(obj).delete:
         raise no_access()
+
+
+def refuse_setup(org: Org, user_id: str) -> None:
+    """INSUFFICIENT_ACCESS for who may not change the org itself: the Metadata API asks for it, reading or writing.
+
+    Page "Metadata API": "Modify Metadata Through Metadata API Functions" or "Modify All Data".
+    """
+    if not org.permissions.of(user_id).unrestricted:
+        text = "use of the Metadata API requires a user with the ModifyAllData or ModifyMetadata permissions"
+        raise ApiError("INSUFFICIENT_ACCESS", text, http=403)
 
 
 def no_access() -> DmlError:

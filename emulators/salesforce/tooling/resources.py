@@ -117,7 +117,7 @@ def create(request: Request, org: Org) -> Response:
     """201 with the id; fields and validation rules only."""
     obj = _object(org, request)
     acts = {"CustomField": customs.create_field, "ValidationRule": customs.create_rule}
-    if obj.name not in acts:
+    if obj.name not in acts or not org.permissions.of(request.user).unrestricted:
         raise _not_writable(obj, "inserted")
     made = acts[obj.name](org, request.document())
     where = {"Location": f"/services/data/v{request.version}/tooling/sobjects/{obj.name}/{made}"}
@@ -128,7 +128,7 @@ def update(request: Request, org: Org) -> Response:
     """204."""
     obj = _object(org, request)
     acts = {"CustomField": customs.update_field, "ValidationRule": customs.update_rule}
-    if obj.name not in acts:
+    if obj.name not in acts or not org.permissions.of(request.user).unrestricted:
         raise _not_writable(obj, "updated")
     acts[obj.name](org, request.params["record"], request.document())
     return Response(204)
@@ -138,7 +138,7 @@ def delete(request: Request, org: Org) -> Response:
     """204."""
     obj = _object(org, request)
     acts = {"CustomField": customs.delete_field, "ValidationRule": customs.delete_rule}
-    if obj.name not in acts:
+    if obj.name not in acts or not org.permissions.of(request.user).unrestricted:
         raise _not_writable(obj, "deleted")
     acts[obj.name](org, request.params["record"])
     return Response(204)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 API_ONLY = "Minimum Access - API Only Integrations"
 
 
@@ -91,6 +93,52 @@ def test_a_standard_user_reads_setup_but_does_not_change_it(
     assert user.query("SELECT Name FROM Profile WHERE Name = 'Standard User'") != []
     status, body = user.call("POST", "/sobjects/PermissionSet", {"Name": "Mine", "Label": "Mine"})
     assert (status, body[0]["errorCode"]) == (400, "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY")
+
+
+_ENVELOPE = (
+    '<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/" '
+    'xmlns:m="http://soap.sforce.com/2006/04/metadata" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><e:Header><m:SessionHeader><m:sessionId>{}</m:sessionId>'
+    "</m:SessionHeader></e:Header><e:Body>{}</e:Body></e:Envelope>"
+)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "<m:describeMetadata><m:asOfVersion>60.0</m:asOfVersion></m:describeMetadata>",
+        "<m:readMetadata><m:type>CustomObject</m:type><m:fullNames>Account</m:fullNames></m:readMetadata>",
+        '<m:createMetadata><m:metadata xsi:type="m:PermissionSet"><m:fullName>Mine</m:fullName>'
+        "<m:label>Mine</m:label></m:metadata></m:createMetadata>",
+        "<m:deploy><m:ZipFile></m:ZipFile></m:deploy>",
+    ],
+)
+def test_who_may_not_change_everything_gets_nothing_from_the_metadata_api(
+    caller: Any, person: Callable[..., str], call: str
+) -> None:
+    statuses = {}
+    for name, user in (("ann", person("ann")), ("admin", caller.org.user_id)):
+        body = _ENVELOPE.format(caller.emulator.login.issue(user), call)
+        headers = {"Content-Type": "text/xml", "SOAPAction": '""'}
+        answer = caller.http.post(f"{caller.emulator.url}/services/Soap/m/60.0", body, headers=headers, timeout=20)
+        statuses[name] = (answer.status_code, "INSUFFICIENT_ACCESS: use of the Metadata API requires" in answer.text)
+    assert statuses["ann"] == (500, True)
+    assert not statuses["admin"][1]
+
+
+def test_who_may_not_change_everything_deploys_nothing_and_makes_no_fields(
+    caller: Any, person: Callable[..., str], as_user: Callable[..., Any]
+) -> None:
+    user = as_user(person("ann"))
+    status, body = user.call("POST", "/metadata/deployRequest", {"validatedDeployRequestId": "0Af"})
+    assert (status, body[0]["errorCode"]) == (403, "INSUFFICIENT_ACCESS")
+    field = {"FullName": "Account.Mine__c", "Metadata": {"label": "Mine", "type": "Text", "length": 5}}
+    status, body = user.call("POST", "/tooling/sobjects/CustomField", field)
+    assert (status, body[0]["errorCode"]) == (400, "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY")
+    status, made = caller.call("POST", "/tooling/sobjects/CustomField", field)
+    assert status == 201
+    for method, change in (("PATCH", field), ("DELETE", None)):
+        status, body = user.call(method, f"/tooling/sobjects/CustomField/{made['id']}", change)
+        assert (status, body[0]["errorCode"]) == (400, "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY")
 
 
 def test_rights_that_depend_on_others_are_refused_without_them(caller: Any) -> None:
