@@ -316,11 +316,13 @@ def sync(as_of: AsOf = None, force: Force = None, full: bool = False, let_go: Le
 
 @app.command()
 def explain(
-    partner: Annotated[str, typer.Argument(help="A partner's id, name, or the beginning of its name.")],
+    wanted: Annotated[str, typer.Argument(help="A partner's or deal's id or name, or how a partner's name begins.")],
 ) -> None:
-    """Say what was decided about a partner, why, on which evidence, and what would clear each gate."""
+    """Say what was decided about a partner or credited on a deal, why, on what evidence, and what would change it."""
+    from connector.cli.explain_deal import explained_either
+
     with _opened() as ctx:
-        told = show.explained(ctx, partner)
+        told = explained_either(ctx, wanted)
     state.voice.answer(**told.as_json())
     state.voice.show(told.as_text())
 

@@ -56,7 +56,7 @@ def settle(
 
     book = ctx.store.credits()
     before = book.latest(chosen)
-    credit(ctx.mirror, ctx.policy, as_of, chosen, kept=_kept(before.values()), locks=_locks(before.values()))
+    credit(ctx.mirror, ctx.policy, as_of, chosen, kept=kept_parts(before.values()), locks=kept_locks(before.values()))
     now = _settled(ctx)
     changed, relocked = _compared(ctx, before, now, as_of, news)
     moved = _moved(ctx)
@@ -67,7 +67,8 @@ def settle(
     return CreditRun(sum(1 for deal in now.values() if deal["parts"]), len(changed), moved)
 
 
-def _kept(rows: Iterable[CreditRow]) -> pa.Table:
+def kept_parts(rows: Iterable[CreditRow]) -> pa.Table:
+    """The parts of these versions, for the relations."""
     parts = [(row.opportunity_id, part) for row in rows for part in Parts.from_json(row.body).parts]
     columns = {
         "opportunity_id": [id_ for id_, _ in parts],
@@ -82,7 +83,8 @@ def _kept(rows: Iterable[CreditRow]) -> pa.Table:
     return pa.table(columns, schema=PARTS)
 
 
-def _locks(rows: Iterable[CreditRow]) -> pa.Table:
+def kept_locks(rows: Iterable[CreditRow]) -> pa.Table:
+    """Which sides of these versions are final, for the relations."""
     known = list(rows)
     columns = {
         "opportunity_id": [row.opportunity_id for row in known],
@@ -172,15 +174,15 @@ def _finality(ctx: Context, deal: dict[str, Any], as_of: datetime) -> tuple[bool
 
 
 def _moved(ctx: Context) -> frozenset[str]:
-    """Partners whose credit on one of the opportunities is another than the mirror kept."""
-    columns = "opportunity_id, partner_id, role, value, amount, is_won, is_closed, close_date"
+    """Partners of opportunities on which anybody's credit is another than the mirror kept: a share is of a whole."""
+    columns = "opportunity_id, partner_id, role, value, amount, lacking, is_won, is_closed, close_date"
     rows = ctx.mirror.query(
         f"""WITH held AS (SELECT {columns} FROM credited
                           WHERE opportunity_id IN (SELECT opportunity_id FROM scope)),
-            now AS (SELECT {columns} FROM credits)
-            SELECT DISTINCT partner_id FROM (
-              (SELECT * FROM held EXCEPT SELECT * FROM now)
-              UNION ALL (SELECT * FROM now EXCEPT SELECT * FROM held))"""
+            now AS (SELECT {columns} FROM credits),
+            moved AS ((FROM held EXCEPT FROM now) UNION ALL (FROM now EXCEPT FROM held))
+            SELECT DISTINCT partner_id FROM (FROM held UNION ALL FROM now)
+            WHERE opportunity_id IN (SELECT opportunity_id FROM moved)"""
     )
     return frozenset(str(row["partner_id"]) for row in rows.to_pylist())
 
