@@ -18,6 +18,7 @@ import typer
 
 from connector.cli import allocate as allocate_command
 from connector.cli import audit as audit_commands
+from connector.cli import measure as measure_command
 from connector.cli import policy as policy_commands
 from connector.cli import show
 from connector.cli import touch_models as touch_commands
@@ -375,6 +376,7 @@ policy_commands.register(app, state, lambda: _opened())
 audit_commands.register(app, state, lambda: _opened())
 touch_commands.register(app, state, lambda: _opened())
 allocate_command.register(app, state, lambda: _opened())
+measure_command.register(app, state, lambda: _opened())
 
 
 def _note_interrupt() -> None:

@@ -245,7 +245,7 @@ class Explained:
 
 def explained(ctx: Context, wanted: str) -> Explained:
     """The partner of that id, name or beginning of a name; Misconfigured when none or several fit."""
-    partner_id = _partner_id(ctx, wanted)
+    partner_id = partner_named(ctx, wanted)
     kept = ctx.store.latest_decisions([partner_id]).get(partner_id)
     if kept is None:
         raise Misconfigured("explain", f"nothing was decided about {wanted} yet", "Run `pmom decide`.")
@@ -276,14 +276,15 @@ def _person(ctx: Context, decision: Decision) -> str:
     return str(rows[0]["name"]) if rows else owner.id or "nobody"
 
 
-def _partner_id(ctx: Context, wanted: str) -> str:
+def partner_named(ctx: Context, wanted: str, command: str = "explain") -> str:
+    """The id of the partner of that id, name or beginning of a name; Misconfigured when none or several fit."""
     rows = ctx.mirror.query(
         "SELECT id, name FROM partners WHERE id = ? OR lower(name) = lower(?) OR starts_with(lower(name), lower(?))"
         " ORDER BY (id = ?) DESC, (lower(name) = lower(?)) DESC, name, id",
         [wanted] * 5,
     ).to_pylist()
     if not rows:
-        raise Misconfigured("explain", f"no partner is called {wanted}", _nearest(ctx, wanted))
+        raise Misconfigured(command, f"no partner is called {wanted}", _nearest(ctx, wanted))
     exact = [row for row in rows if row["id"] == wanted] or [
         row for row in rows if str(row["name"]).casefold() == wanted.casefold()
     ]
@@ -291,7 +292,7 @@ def _partner_id(ctx: Context, wanted: str) -> str:
     if len(chosen) > 1:
         some = "; ".join(f"{row['name']} ({row['id']})" for row in chosen[:8])
         some += f"; and {len(chosen) - 8} more" if len(chosen) > 8 else ""
-        raise Misconfigured("explain", f"{len(chosen)} partners fit: {some}", "Say the id.")
+        raise Misconfigured(command, f"{len(chosen)} partners fit: {some}", "Say the id.")
     return str(chosen[0]["id"])
 
 
