@@ -116,7 +116,7 @@ def _share(between: Floats, noise: Floats) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """At most `units` increments over the lines `members`."""
+    """At most `units` increments over the lines `members`, each named once."""
 
     name: str
     members: Ints
@@ -128,7 +128,7 @@ def laminar(caps: Sequence[Cap], lines: int) -> bool:
     order = sorted(range(len(caps)), key=lambda at: (-len(caps[at].members), at))
     above = np.full(lines, -1, dtype=np.int64)  # the last, smallest cap so far that holds each line
     for at in order:
-        members = np.unique(caps[at].members)
+        members = caps[at].members
         if len(members) and (above[members] != above[members[0]]).any():
             return False
         above[members] = at
@@ -161,14 +161,12 @@ def _greedy(
     first: Floats, diminishing: float, hurdle: float, caps: Sequence[Cap], taken: Ints, closed: NDArray[np.bool_]
 ) -> Ints:
     left, holders = _room(caps, taken, len(first))
-    got = np.zeros(len(first), dtype=np.int64)
-    heap = [
-        (-value, at)
-        for at in range(len(first))
-        if not closed[at] and (value := float(first[at] * diminishing ** taken[at])) >= hurdle and value > 0
-    ]
+    over_all = [number for number, cap in enumerate(caps) if len(cap.members) >= len(first)]
+    values = first * diminishing**taken
+    heap = [(-float(values[at]), int(at)) for at in np.flatnonzero(~closed & (values >= hurdle) & (values > 0))]
     heapq.heapify(heap)
-    while heap:
+    got = [0] * len(first)
+    while heap and all(left[cap] > 0 for cap in over_all):
         _, at = heapq.heappop(heap)
         if any(left[cap] <= 0 for cap in holders[at]):
             continue  # what is full stays full, so the line is done
@@ -178,7 +176,7 @@ def _greedy(
         value = float(first[at] * diminishing ** (taken[at] + got[at]))
         if value >= hurdle and value > 0:
             heapq.heappush(heap, (-value, at))
-    return got
+    return np.array(got, dtype=np.int64)
 
 
 def _room(caps: Sequence[Cap], taken: Ints, lines: int) -> tuple[list[int], list[list[int]]]:
@@ -186,10 +184,9 @@ def _room(caps: Sequence[Cap], taken: Ints, lines: int) -> tuple[list[int], list
     holders: list[list[int]] = [[] for _ in range(lines)]
     left = []
     for number, cap in enumerate(caps):
-        members = np.unique(cap.members)
-        left.append(int(cap.units - taken[members].sum()))
-        for member in members:
-            holders[int(member)].append(number)
+        left.append(int(cap.units - taken[cap.members].sum()))
+        for member in cap.members.tolist():
+            holders[member].append(number)
     if any(not held for held in holders):
         raise ValueError("a line without any cap could take an endless budget")
     return left, holders
