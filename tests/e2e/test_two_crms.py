@@ -50,6 +50,44 @@ def test_the_partner_records_of_both_say_the_same(small: World, small_portal: Po
     assert {card["triage_decision"] for card in theirs.values()} >= {"Fund Demand Gen", "Pilot Only"}
 
 
+def test_the_fund_requests_of_both_carry_the_same_decisions(small: World, small_portal: Portal) -> None:
+    for world in (small, small_portal):
+        assert world.pmom("sync", *DAY).code == 0
+    names = ("Funding_Decision", "Decision_Reason")
+    asked = ", ".join(f"PMOM_{name}__c" for name in names)
+    ours = small.rows(f"SELECT Title, {asked} FROM PartnerFundRequest WHERE Status IN ('Draft', 'Submitted')")
+    theirs = small_portal.listed("fund_requests", "request_title", *(f"pmom_{name.lower()}" for name in names))
+    waiting = sorted(tuple(row.values()) for row in theirs if row["pmom_funding_decision"])
+    assert waiting == sorted(tuple(row.values()) for row in ours)
+    decided = {title: decision for title, decision, _ in waiting}
+    assert decided == {
+        "Autumn webinar": "Fund",
+        "First event": "Fund Capped",
+        "Mail shot": "Not This Motion",
+        "Retail fair": "Not This Motion",
+        "Roadshow": "Incomplete",
+        "Round table": "Fund",
+        "Sales academy": "Fund",
+        "Spring webinar": "Incomplete",
+    }
+
+
+def test_both_propose_the_same_split_of_a_budget(small: World, small_portal: Portal) -> None:
+    told = []
+    for world in (small, small_portal):
+        assert world.pmom("sync", *DAY).code == 0
+        told.append(world.pmom("allocate", "--budget", "250k").said)
+    for said in told:
+        for line in said["lines"] + said["left_out"]:
+            del line["partner_id"]
+        said["lines"].sort(key=lambda line: (line["name"], line["motion"]))
+        said["left_out"].sort(key=lambda line: line["name"])
+    ours, theirs = told
+    assert [line["name"] for line in ours["lines"]] != []
+    assert ours["spent"] == theirs["spent"]
+    assert ours["campaigns"] == theirs["campaigns"]
+
+
 def test_ids_are_all_that_is_made_neutral() -> None:
     body = {"partner_id": "0018G000000001fQAA", "why": "41.7 % of 12 quoted deals", "freshness": "2026-03-31"}
     left = neutral(json.dumps(body), {})
