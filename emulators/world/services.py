@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from emulators.world.build import Builder
 from emulators.world.recipes import BENCHMARK, Expect, Partner, Recipe, make
+from emulators.world.scenarios import INSUFFICIENT, PILOT
 
 VENDOR, PARTNER, ESTIMATED = "Vendor-recorded", "Partner-reported", "Estimated"
 _CYCLE = 60  # days from opening to close
@@ -33,44 +34,50 @@ class Story:
 
 
 def _expect(value: str | None, coverage: str, source: str, code: str = "MEASURED") -> Expect:
-    return Expect(detail={"multiplier": {"value": value, "coverage": coverage, "source": source, "code": code}})
+    told = {"value": value, "coverage": coverage, "source": source, "code": code}
+    return Expect(proof=INSUFFICIENT, decision=PILOT, detail={"multiplier": told})
+
+
+def _recipe(key: str, why: str, expect: Expect) -> Recipe:
+    """Without campaigns: answers to them would give the partner a part in further deals."""
+    return Recipe(key, why, expect, campaigns=())
 
 
 STORIES = (
     Story(
-        Recipe("service_high", "3.5 of services for 1 of product; a deal won last month had no time for services",
-               _expect("3.50", "100.0", VENDOR)),
+        _recipe("service_high", "3.5 of services for 1 of product; a deal won last month had no time for services",
+                _expect("3.50", "100.0", VENDOR)),
         (Served(120, {VENDOR: "40000"}), Served(200, {VENDOR: "30000"}), Served(300, {VENDOR: "35000"}), Served(30)),
     ),
     Story(
-        Recipe("service_zero", "zero was reported on two of three deals: a real zero",
-               _expect("0.00", "66.7", VENDOR)),
+        _recipe("service_zero", "zero was reported on two of three deals: a real zero",
+                _expect("0.00", "66.7", VENDOR)),
         (Served(120, {VENDOR: "0"}), Served(200, {VENDOR: "0"}), Served(300)),
     ),
     Story(
-        Recipe("service_silent", "one deal of three says anything", _expect(None, "33.3", VENDOR, "LOW_COVERAGE")),
+        _recipe("service_silent", "one deal of three says anything", _expect(None, "33.3", VENDOR, "LOW_COVERAGE")),
         (Served(120, {VENDOR: "40000"}), Served(200), Served(300)),
     ),
     Story(
-        Recipe("service_mixed", "our books know one deal, the partner tells all three: told apart",
-               _expect("2.00", "100.0", PARTNER)),
+        _recipe("service_mixed", "our books know one deal, the partner tells all three: told apart",
+                _expect("2.00", "100.0", PARTNER)),
         (Served(120, {VENDOR: "90000", PARTNER: "20000"}), Served(200, {PARTNER: "20000", ESTIMATED: "70000"}),
          Served(300, {PARTNER: "20000"})),
     ),
     Story(
-        Recipe("service_reported", "only the partner tells", _expect("1.50", "100.0", PARTNER)),
+        _recipe("service_reported", "only the partner tells", _expect("1.50", "100.0", PARTNER)),
         (Served(120, {PARTNER: "15000"}), Served(200, {PARTNER: "15000"})),
     ),
     Story(
-        Recipe("service_without_product", "a deal worth nothing: no ratio, not an infinite one",
-               _expect(None, "", VENDOR, "PRODUCT_ZERO")),
+        _recipe("service_without_product", "a deal worth nothing: no ratio, not an infinite one",
+                _expect(None, "", VENDOR, "PRODUCT_ZERO")),
         (Served(120, {VENDOR: "40000"}, amount="0"),),
     ),
     Story(
-        Recipe("service_shared", "sourced here, influenced by another: half of the product each, services apart",
-               _expect("4.00", "100.0", VENDOR)),
+        _recipe("service_shared", "sourced here, influenced by another: half of the product each, services apart",
+                _expect("4.00", "100.0", VENDOR)),
         (Served(120, {VENDOR: "20000"}), Served(200, {VENDOR: "20000"})),
-        Recipe("service_beside", "proved the concept on the other's deals", _expect("1.00", "100.0", VENDOR)),
+        _recipe("service_beside", "proved the concept on the other's deals", _expect("1.00", "100.0", VENDOR)),
         "5000",
     ),
 )  # fmt: skip
@@ -82,18 +89,18 @@ def make_services(build: Builder) -> list[Partner]:
     for story in STORIES:
         partner = make(build, story.recipe)
         other = make(build, story.beside) if story.beside else None
-        customer = build.account(
-            f"Customer of {story.recipe.key}", build.calendar.at(500), BillingCountry="Germany",
-            Industry="Technology", Segment__c="SMB",
-        )  # fmt: skip
         for served in story.deals:
-            _serve(partner, customer, served, other, story.services_beside)
+            _serve(partner, served, other, story.services_beside)
         found += [partner, other] if other else [partner]
     return found
 
 
-def _serve(partner: Partner, customer: str, served: Served, other: Partner | None, beside: str) -> None:
+def _serve(partner: Partner, served: Served, other: Partner | None, beside: str) -> None:
     build, calendar = partner.build, partner.build.calendar
+    customer = build.account(
+        f"Served customer {served.closed} of {partner.recipe.key}", calendar.at(500), BillingCountry="Germany",
+        Industry="Technology", Segment__c="SMB",
+    )  # fmt: skip
     opened = calendar.at(served.closed + _CYCLE)
     deal = partner.deal(
         opened, "won", closed=calendar.day(served.closed), amount=Decimal(served.amount), account=customer,

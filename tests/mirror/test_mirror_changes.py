@@ -93,6 +93,8 @@ def test_a_changed_deal_concerns_the_partners_who_stand_on_it(mirror: Mirror, ro
     mirror.upsert("campaigns", "a", rows("campaigns", {"id": "c", "partner_id": "p4"}))
     mirror.upsert("fund_requests", "a", rows("fund_requests", {"id": "f", "campaign_id": "c", "partner_id": "p5"}))
     mirror.upsert("fund_claims", "a", rows("fund_claims", {"id": "e", "request_id": "f"}))
+    told = {"id": "v", "opportunity_id": "o", "partner_id": "p6", "provenance": "vendor"}
+    mirror.upsert("service_revenue", "a", rows("service_revenue", told))
     mirror.upsert("quotes", "a", rows("quotes", {"id": "q", "opportunity_id": "o"}))
     mirror.upsert("meetings", "a", rows("meetings", {"id": "m", "related_id": "o"}, {"id": "n", "related_id": "a1"}))
     every = {"p1", "p2", "p3", "p4", "p5"}
@@ -106,6 +108,7 @@ def test_a_changed_deal_concerns_the_partners_who_stand_on_it(mirror: Mirror, ro
         "account_links": {"p3"},
         "campaigns": {"p4", "p5"},
         "fund_claims": {"p4", "p5"},
+        "service_revenue": {"p6"},
         "exchange_rates": {f"p{n}" for n in range(8)},
     }
     assert mirror.affected_partners("meetings", ["n"]) == {"p3"}
@@ -115,6 +118,7 @@ def test_a_changed_deal_concerns_the_partners_who_stand_on_it(mirror: Mirror, ro
 _ASKED = (
     ("opportunities", "o"), ("quotes", "q"), ("accounts", "a1"), ("meetings", "m"), ("partner_links", "l"),
     ("registrations", "r"), ("account_links", "k"), ("campaigns", "c"), ("fund_claims", "e"), ("exchange_rates", "x"),
+    ("service_revenue", "v"),
 )  # fmt: skip
 
 
