@@ -89,7 +89,7 @@ def deal_explained(ctx: Context, opportunity_id: str) -> DealExplained:
 
     deals = ctx.mirror.query("SELECT name, created_at FROM opportunities WHERE id = ?", [opportunity_id]).to_pylist()
     if deals[0]["created_at"] is None:
-        raise Misconfigured("explain", f"nobody knows when {opportunity_id} was opened", "Map opportunities.created_at.")
+        raise Misconfigured("explain", f"{opportunity_id} has no date of opening", "Map opportunities.created_at.")
     records = credit_records(ctx, opportunity_id)
     held = deal_credits(ctx, [opportunity_id]) or [DealCredit(opportunity_id, (), deals[0]["created_at"], 0)]
     names = {row["id"]: row["name"] for row in ctx.mirror.query("SELECT id, name FROM partners").to_pylist()}
