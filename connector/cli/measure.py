@@ -162,8 +162,8 @@ def _definitions(report: CycleReport, title: str) -> Table:
             f"{line.definition}{mark}",
             _percent(None if line.ratio is None else 1 - line.ratio),
             "" if line.low is None or line.high is None else f"{_percent(1 - line.high)} to {_percent(1 - line.low)}",
-            _percent(line.chance_faster),
-            _percent(line.chance_claimed),
+            _chance(line.chance_faster),
+            _chance(line.chance_claimed),
             *(f"{number:,}" for number in (line.n, line.wins, line.direct_n, line.direct_wins)),
             DEFINITION_WORDS[line.definition],
         )
@@ -198,3 +198,10 @@ def _faster(report: CycleReport) -> RenderableType:
 
 def _percent(share: float | None) -> str:
     return "" if share is None else f"{share * 100:.1f} %"
+
+
+def _chance(share: float | None) -> str:
+    """Never rounded to certainty."""
+    if share is None or 0.001 <= share <= 0.999:
+        return _percent(share)
+    return "> 99.9 %" if share > 0.5 else "< 0.1 %"

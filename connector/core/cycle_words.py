@@ -5,7 +5,7 @@ Each line carries how many opportunities it rests on, the window, the definition
 
 from __future__ import annotations
 
-from decimal import ROUND_FLOOR, Decimal
+from decimal import Decimal
 
 from connector.core.cycle_time import CENSORED, CycleFact, CycleStatus, CycleTime
 from connector.core.facts import Unknown
@@ -20,7 +20,7 @@ DEFINITION_WORDS = {
     "size_adjusted": "won opportunities of matured cohorts at equal size, segment, product and cohort",
     "censored": "time to a win at equal size, segment, product and cohort, with lost and open ones censored",
 }
-_TENTH = Decimal("0.1")
+_TENTH, _SURE = Decimal("0.1"), Decimal("0.999")
 
 
 def cycle_story(held: CycleTime | Unknown | None) -> list[str]:
@@ -116,5 +116,11 @@ def _percent(share: Decimal) -> str:
 
 
 def _chance(share: Decimal) -> str:
-    """Never rounded up to certainty."""
-    return f"{plain((share * 100).quantize(_TENTH, ROUND_FLOOR))} %"
+    """Never rounded to certainty."""
+    if share > _SURE:
+        return f"more than {plain(_SURE * 100)} %"
+    return (
+        f"{plain((share * 100).quantize(_TENTH))} %"
+        if share >= 1 - _SURE
+        else f"less than {plain((1 - _SURE) * 100)} %"
+    )
