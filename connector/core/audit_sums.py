@@ -140,7 +140,7 @@ def changes(before: Iterable[AuditLine], after: Iterable[AuditLine]) -> tuple[Li
 
 def _change(was: AuditLine | None, now: AuditLine | None) -> LineChange | None:
     either = now or was
-    if either is None or was == now:
+    if either is None or (was is not None and now is not None and was.told == now.told):
         return None
     old, new = _codes(was), _codes(now)
     return LineChange(

@@ -7,7 +7,7 @@ massive confidence gap." What was prescribed at the quarter's end is compared wi
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -103,6 +103,11 @@ class AuditLine:
     def of(self, drift: Drift) -> tuple[Found, ...]:
         """The findings of that class."""
         return tuple(each for each in self.found if each.drift is drift)
+
+    @property
+    def told(self) -> AuditLine:
+        """The line without up to when the sources were read, which every pull moves on."""
+        return replace(self, decision=replace(self.decision, freshness=None, first=False))
 
     def to_json(self) -> str:
         """Canonical JSON: equal lines give equal bytes."""

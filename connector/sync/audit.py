@@ -176,10 +176,9 @@ def _same(book: AuditBook, latest: AuditVersion, head: AuditHead, rows: list[Lin
 
 
 def _row(line: AuditLine) -> LineRow:
-    """A line as it is kept. Its digest leaves out up to when sources were read, which every pull moves on."""
-    body = line.to_json()
-    told = replace(line, decision=replace(line.decision, freshness=None, first=False)).to_json()
-    return LineRow(line.partner_id, line.status.value, sha256(told.encode()).hexdigest(), body)
+    """A line as it is kept; its digest is of what it tells."""
+    mark = sha256(line.told.to_json().encode()).hexdigest()
+    return LineRow(line.partner_id, line.status.value, mark, line.to_json())
 
 
 def _to_be_planned(ctx: Context, book: AuditBook, version: AuditVersion) -> None:
