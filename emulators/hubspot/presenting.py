@@ -64,8 +64,11 @@ def documents(portal: Portal, found: Sequence[Record], want: Wanted) -> list[dic
     told: list[dict[str, Any]] = []
     for record in found:
         document = _document(record, obj, base)
-        values = all_values(record, obj)
-        document["properties"] = {name: values.get(name) for name in names}
+        of = record.properties.get
+        properties: dict[str, Any] = {name: of(name) for name in names}
+        properties["hs_object_id"] = record.id  # these three are among the names: their places stay
+        properties[obj.created], properties[obj.modified] = document["createdAt"], document["updatedAt"]
+        document["properties"] = properties
         told.append(document)
     if want.with_history:
         for record, document in zip(found, told, strict=True):

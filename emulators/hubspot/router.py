@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from urllib.parse import unquote
 
 from emulators.hubspot.errors import HubError, invalid
 from emulators.loopback.http import Response as Response
-from emulators.loopback.json_text import parse
+from emulators.loopback.json_text import compact, parse
 
 if TYPE_CHECKING:
     from emulators.hubspot.portal import Portal
@@ -84,8 +83,7 @@ class Request:
 
 def json_response(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """An answer whose body is that value as JSON."""
-    body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-    return Response(status, body, {"Content-Type": JSON_TYPE, **(headers or {})})
+    return Response(status, compact(value), {"Content-Type": JSON_TYPE, **(headers or {})})
 
 
 def no_content() -> Response:

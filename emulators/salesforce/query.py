@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from itertools import islice
 from typing import Any, TypeVar
 
 from emulators.loopback.clock import parse_instant, stored
+from emulators.loopback.json_text import spaced
 from emulators.salesforce import storage
 from emulators.salesforce.errors import ApiError
 from emulators.salesforce.explain import explain
@@ -77,7 +78,7 @@ def _answer(request: Request, org: Org, soql: str, seen_by: Context) -> Response
         found = ask(org, seen_by, soql, tooling=False)
         if wants_columns(request):
             return json_response(column_metadata(found.entity, found.columns))
-        return _page(found.total, _rendered(found.records), None)
+        return _page(found.total, spaced(found.records), None)
     result = run(org.connection(), soql, seen_by)
     org.limits.check_query(result.total)
     if wants_columns(request):
@@ -91,7 +92,7 @@ def _answer(request: Request, org: Org, soql: str, seen_by: Context) -> Response
     if following is not None:
         cursor = _keep(org, request.user, result.total, size, _chain(following, records))
         where = _next(request, cursor, size)
-    return _page(result.total, _rendered(first), where)
+    return _page(result.total, spaced(first), where)
 
 
 def next_page(request: Request, org: Org) -> Response:
@@ -133,7 +134,7 @@ def _keep(org: Org, user: str, total: int, size: int, records: Iterator[dict[str
         connection.execute("INSERT INTO e_cursor VALUES (?, ?, ?, ?)", (cursor, user, stored(org.clock.now()), total))
         start = size
         while page := list(islice(records, size)):
-            connection.execute("INSERT INTO e_page VALUES (?, ?, ?, ?)", (cursor, start, len(page), _rendered(page)))
+            connection.execute("INSERT INTO e_page VALUES (?, ?, ?, ?)", (cursor, start, len(page), spaced(page)))
             start += len(page)
         old = "SELECT id FROM e_cursor WHERE user_id = ? ORDER BY created_at DESC, id DESC LIMIT -1 OFFSET ?"
         for (gone,) in connection.execute(old, (user, CURSORS_PER_USER)).fetchall():
@@ -161,10 +162,6 @@ def _mark_seen(org: Org, result: Result) -> None:
 
 def _next(request: Request, cursor: str, start: int) -> str:
     return f"/services/data/v{request.version}/query/{cursor}-{start}"
-
-
-def _rendered(records: Sequence[Mapping[str, Any]]) -> bytes:
-    return json.dumps(records, ensure_ascii=False).encode()
 
 
 def _page(total: int, records: bytes, following: str | None) -> Response:

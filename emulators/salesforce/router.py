@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from emulators.loopback.http import Response as Response
-from emulators.loopback.json_text import parse
+from emulators.loopback.json_text import compact, parse
 from emulators.salesforce.errors import ApiError, DmlError, not_found
 
 if TYPE_CHECKING:
@@ -71,8 +70,7 @@ class Request:
 
 def json_response(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """An answer whose body is that value as JSON."""
-    body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-    return Response(status, body, {"Content-Type": JSON_TYPE, **(headers or {})})
+    return Response(status, compact(value), {"Content-Type": JSON_TYPE, **(headers or {})})
 
 
 def error_response(error: ApiError | DmlError) -> Response:

@@ -197,12 +197,9 @@ def _records(connection: sqlite3.Connection, plan: RowPlan, ids: Sequence[str]) 
         return {}
     page = json.dumps(list(ids))
     children = {child.relationship: _blocks(connection, child, page) for child in plan.children}
-    found: dict[str, Record] = {}
-    for row in fetch(connection, plan.page_sql, {**plan.values, "page": page}):
-        record = plan.shape.build(row, children)
-        if record is not None:
-            found[row[plan.shape.id_index]] = record
-    return found
+    build, at = plan.shape.builder(), plan.shape.id_index
+    rows = fetch(connection, plan.page_sql, {**plan.values, "page": page})
+    return {row[at]: record for row in rows if (record := build(row, children)) is not None}
 
 
 def _blocks(connection: sqlite3.Connection, child: ChildPlan, page: str) -> dict[str, Record]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 from emulators.salesforce.schema import FieldType
@@ -12,6 +13,7 @@ from emulators.salesforce.soql.rendering import Render
 Row = tuple[Any, ...]
 Record = dict[str, Any]
 Children = Mapping[str, Mapping[str, Record]]  # child relationship -> parent id -> block
+Build = Callable[[Row, Children], Record | None]
 
 ADDRESS_PARTS = (
     ("city", "City"),
@@ -44,11 +46,6 @@ class Cell:
     index: int
     render: Render | None
 
-    def build(self, row: Row, _: Children) -> Any:
-        """The JSON value."""
-        value = row[self.index]
-        return value if self.render is None else self.render(value)
-
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -56,10 +53,14 @@ class Address:
 
     parts: tuple[tuple[str, int], ...]
 
-    def build(self, row: Row, _: Children) -> Any:
-        """The JSON object or None."""
-        found = {name: row[index] for name, index in self.parts}
-        return found if any(value is not None for value in found.values()) else None
+    def builder(self) -> Build:
+        """What makes the JSON object, or None."""
+
+        def build(row: Row, _: Children) -> Record | None:
+            found = {name: row[index] for name, index in self.parts}
+            return found if any(value is not None for value in found.values()) else None
+
+        return build
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +70,9 @@ class ChildBlock:
     relationship: str
     id_index: int
 
-    def build(self, row: Row, children: Children) -> Any:
-        """The nested result or None."""
-        return children[self.relationship].get(row[self.id_index])
+    def builder(self) -> Build:
+        """What makes the nested result, or None."""
+        return lambda row, children: children[self.relationship].get(row[self.id_index])
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,21 +85,39 @@ class Shape:
     members: dict[str, Member] = field(default_factory=dict)
     types: Mapping[str, str] | None = None
 
-    def build(self, row: Row, children: Children) -> Record | None:
-        """The record, or None when there is no such parent."""
-        record_id = row[self.id_index]
-        if record_id is None:
-            return None
-        name = self.type_name if self.types is None else self.types.get(record_id[:3], self.type_name)
-        record: Record = {"attributes": {"type": self.type_name, "url": f"{self.url_base}{name}/{record_id}"}}
-        for key, member in self.members.items():
-            # plain cells are most of the work of a large answer: no call for them
-            if type(member) is Cell:
-                value = row[member.index]
-                record[key] = value if member.render is None else member.render(value)
-            else:
-                record[key] = member.build(row, children)
-        return record
+    def builder(self) -> Build:
+        """What makes a record of a row, or None when there is no such parent; once its members are complete.
+
+        Plain cells are most of the work of a large answer: those whose stored form is their JSON form go over
+        together, the others take their places afterwards.
+        """
+        names, members = tuple(self.members), self.members.items()
+        cells = [(name, each.index, each.render) for name, each in members if isinstance(each, Cell)]
+        picked = _picker([each.index if isinstance(each, Cell) else self.id_index for each in self.members.values()])
+        rendered = [(name, index, render) for name, index, render in cells if render is not None]
+        others = [(name, each.builder()) for name, each in members if not isinstance(each, Cell)]
+        at, types, told, base = self.id_index, self.types, self.type_name, self.url_base
+
+        def build(row: Row, children: Children) -> Record | None:
+            record_id = row[at]
+            if record_id is None:
+                return None
+            name = told if types is None else types.get(record_id[:3], told)
+            record: Record = {"attributes": {"type": told, "url": f"{base}{name}/{record_id}"}}
+            record.update(zip(names, picked(row), strict=True))
+            for key, index, render in rendered:
+                record[key] = render(row[index])
+            for key, make in others:
+                record[key] = make(row, children)
+            return record
+
+        return build
+
+
+def _picker(places: list[int]) -> Callable[[Row], Row]:
+    if len(places) > 1:
+        return itemgetter(*places)
+    return lambda row: tuple(row[place] for place in places)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +128,16 @@ class TypedShape:
     shapes: Mapping[str, Shape]  # by key prefix
     otherwise: Shape
 
-    def build(self, row: Row, children: Children) -> Record | None:
-        """The record of whichever type the look-up points to."""
-        record_id = row[self.id_index]
-        if record_id is None:
-            return None
-        return self.shapes.get(record_id[:3], self.otherwise).build(row, children)
+    def builder(self) -> Build:
+        """What makes the record of whichever type the look-up points to."""
+        known = {prefix: shape.builder() for prefix, shape in self.shapes.items()}
+        at, otherwise = self.id_index, self.otherwise.builder()
+
+        def build(row: Row, children: Children) -> Record | None:
+            record_id = row[at]
+            return None if record_id is None else known.get(record_id[:3], otherwise)(row, children)
+
+        return build
 
 
 Member = Cell | Address | ChildBlock | Shape | TypedShape
