@@ -277,6 +277,12 @@ def test_a_code_is_only_for_whom_it_was_given(person: Any, changed: dict[str, st
     assert (body["error"], body["error_description"]) == error
 
 
+def test_a_proof_for_a_code_that_asks_for_none_is_refused(person: Any) -> None:
+    _, told = approved(person)
+    _, body = exchange(person, told["code"], code_verifier=VERIFIER)
+    assert (body["error"], body["error_description"]) == ("invalid_grant", "invalid code verifier")
+
+
 @pytest.mark.parametrize(("seconds", "status"), [(899, 200), (900, 400)])
 def test_a_code_lives_fifteen_minutes(person: Any, seconds: int, status: int) -> None:
     _, told = approved(person)
@@ -320,6 +326,16 @@ def test_nobody_is_sent_to_an_address_that_is_not_trusted(person: Any, asked: di
         ({"response_type": "id_token"}, "unsupported_response_type"),
         ({"scope": "api everything"}, "invalid_scope"),
         ({"code_challenge": CHALLENGE, "code_challenge_method": "plain"}, "invalid_request"),
+        ({"code_challenge": "="}, "invalid_request"),
+        ({"code_challenge": CHALLENGE[:-1]}, "invalid_request"),
+        (
+            {
+                "client_id": "PlatformCLI",
+                "redirect_uri": "http://localhost:1717/OauthRedirect",
+                "code_challenge": "==",
+            },
+            "invalid_request",
+        ),
         ({"prompt": "none"}, "immediate_unsuccessful"),
         ({"client_id": "PlatformCLI", "redirect_uri": "http://localhost:1717/OauthRedirect"}, "invalid_request"),
     ],

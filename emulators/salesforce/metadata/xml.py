@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
+import zlib
 from dataclasses import dataclass
 
 from emulators.salesforce.xml_text import BadXml, parse
@@ -11,6 +13,11 @@ from emulators.salesforce.xml_text import BadXml, parse
 NAMESPACE = "http://soap.sforce.com/2006/04/metadata"
 MOST_FILES = 10_000
 MOST_UNZIPPED = 600_000_000
+
+
+# encrypted files are RuntimeError, unknown compressions NotImplementedError
+_UNREADABLE = (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, struct.error, OSError, EOFError,
+               RuntimeError, NotImplementedError, ValueError)  # fmt: skip
 
 
 class BadPackage(Exception):
@@ -38,8 +45,8 @@ def open_package(body: bytes) -> Package:
         infos = [info for info in archive.infolist() if not info.is_dir()]
         if len(infos) > MOST_FILES or sum(info.file_size for info in infos) > MOST_UNZIPPED:
             raise BadPackage(f"The package exceeds {MOST_FILES} files or {MOST_UNZIPPED // 1_000_000} MB unzipped")
-        files = {info.filename: archive.read(info) for info in infos}
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError):
+        files = {info.filename: _read(archive, info) for info in infos}
+    except _UNREADABLE:
         raise BadPackage("Bad zip file: it cannot be opened") from None
     manifest = next((name for name in files if name.rpartition("/")[2] == "package.xml"), None)
     if manifest is None:
@@ -48,6 +55,12 @@ def open_package(body: bytes) -> Package:
     inside = {name[len(root) :]: text for name, text in files.items() if name.startswith(root)}
     members, version = _members(inside["package.xml"])
     return Package(inside, members, version, _removals(inside))
+
+
+def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """The file, never more of it than the directory tells: it may hold a thousand times as much."""
+    with archive.open(info) as file:
+        return file.read(info.file_size)
 
 
 def _members(body: bytes) -> tuple[dict[str, tuple[str, ...]], str]:

@@ -133,8 +133,8 @@ def redeem_code(org: Org, client: str, code: str, redirect: str, verifier: str) 
             raise invalid_grant("expired authorization code")
         if grant.redirect != redirect:
             raise OAuthError("redirect_uri_mismatch", "redirect_uri must match configuration")
-        if grant.challenge and not hmac.compare_digest(_challenge(verifier), grant.challenge):
-            raise invalid_grant("invalid code verifier")
+        if (grant.challenge or verifier) and not hmac.compare_digest(_challenge(verifier), grant.challenge):
+            raise invalid_grant("invalid code verifier")  # one without the other too: somebody took the proof away
         keep(org, replace(grant, used=True))
     return grant
 

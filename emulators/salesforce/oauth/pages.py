@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from html import escape
@@ -18,6 +19,7 @@ from emulators.salesforce.router import Request, Response, Router
 if TYPE_CHECKING:
     from emulators.salesforce.oauth.login import Login
 
+_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}=?")  # a SHA-256 in base64url (RFC 7636)
 HTML = "text/html;charset=UTF-8"
 _ASKED = (
     "response_type", "client_id", "redirect_uri", "state", "scope", "code_challenge", "code_challenge_method",
@@ -93,6 +95,8 @@ def _check_request(login: Login, request: Request, asked: Mapping[str, str]) -> 
     grants.read_scope(asked.get("scope", ""))
     if asked.get("code_challenge_method", "S256") != "S256":
         raise OAuthError("invalid_request", "code challenge method must be S256")
+    if "code_challenge" in asked and not _CHALLENGE.fullmatch(asked["code_challenge"]):
+        raise OAuthError("invalid_request", "invalid code challenge")
     client = login.client(asked["client_id"])
     if client.needs_proof and asked["response_type"] == "code" and "code_challenge" not in asked:
         raise OAuthError("invalid_request", "missing required code challenge")

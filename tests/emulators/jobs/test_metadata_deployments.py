@@ -311,6 +311,28 @@ def test_a_file_that_is_no_zip_is_refused(call: Any) -> None:
     assert (result["status"], result["errorMessage"]) == ("Failed", "Bad zip file: it cannot be opened")
 
 
+def _swapped(body: bytes, mark: bytes, place: int, value: bytes) -> bytes:
+    """A zip of which some bytes behind its last such mark are others."""
+    start = body.rfind(mark) + place
+    return body[:start] + value + body[start + len(value) :]
+
+
+@pytest.mark.parametrize(
+    ("mark", "place", "value"),
+    [
+        (b"PK\x01\x02", 8, b"\x01"),  # said to be encrypted
+        (b"PK\x01\x02", 10, b"\x63"),  # in a compression that nobody knows
+        (b"PK\x01\x02", 24, b"\x05\x00\x00\x00"),  # said to be five bytes long
+        (b"PK\x01\x02", 42, b"\xff\xff\xff\x7f"),  # said to begin behind the end
+        (b"<Custom", 0, b"<custom"),  # not what its checksum says
+    ],
+)
+def test_a_zip_that_tells_lies_is_refused(call: Any, mark: bytes, place: int, value: bytes) -> None:
+    body = zipped(whole() | {"objects/Account.object": xml("CustomObject", SCORE)})
+    result = finish(call, start(call, _swapped(body, mark, place, value))["id"])
+    assert (result["status"], result["errorMessage"]) == ("Failed", "Bad zip file: it cannot be opened")
+
+
 def test_manifest_and_files_must_agree(call: Any) -> None:
     files = whole() | {"package.xml": manifest(CustomField=["Account.Other__c"], PermissionSet=["Writers"])}
     missing = (
