@@ -105,6 +105,7 @@ def test_a_prior_without_spread_lets_nobody_stand_out(default: Any) -> None:
     assert judged(apart, default.cycle_time).status is CycleStatus.FASTER
 
 
+@settings(deadline=None)
 @given(log=st.decimals(-2, 2, places=4), se=st.decimals("0.01", 1, places=3))
 def test_the_chance_of_more_is_never_above_that_of_less(log: Decimal, se: Decimal, default: Any) -> None:
     found = judged(measured(log_ratio=log, se=se, check=log), default.cycle_time)
