@@ -12,7 +12,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from connector.measure.paths import Flags, Floats, Paths, kept
+from connector.measure.paths import Flags, Floats, Ints, Paths, kept, tally
 from connector.measure.touch_models import Model, Options, by_name, weights
 
 
@@ -107,6 +107,7 @@ Shares = Callable[[Paths, Floats], Floats]
 
 _ROUNDING = 1 + 1e-9  # a width of exactly the part is not too wide
 _LEAST = 8  # fewer paths than this cannot be resampled in any sense
+_MOST_CELLS = 20_000_000  # sums of groups by name
 _GROUPS = 2_000
 """More paths than this are resampled in so many random groups: of independent paths that is as wide an interval."""
 
@@ -120,16 +121,20 @@ def bootstrap(paths: Paths, shares: Shares, floors: Floors, seed: int = 0) -> In
     names = len(paths.names)
     if paths.count < _LEAST or not names:
         return Interval(np.zeros(names), np.ones(names), on)
+    member, counts = _samples(paths.count, floors, seed)
+    found = np.stack([shares(paths, count.astype(np.float64)[member]) for count in counts])
+    return _limits(found, on, floors)
+
+
+def _samples(paths: int, floors: Floors, seed: int, most: int = 0) -> tuple[Ints, Ints]:
+    """The group of each path, and how often each sample holds each group (replications x groups)."""
     drawn = np.random.Generator(np.random.PCG64(seed))
-    groups = min(paths.count, _GROUPS)
-    member = np.arange(paths.count) if groups == paths.count else drawn.permutation(paths.count) % groups
-    even = np.full(groups, 1.0 / groups)
-    found = np.stack(
-        [
-            shares(paths, drawn.multinomial(groups, even).astype(np.float64)[member])
-            for _ in range(floors.replications)
-        ]
-    )
+    groups = min(paths, most or _GROUPS)
+    member = np.arange(paths) if groups == paths else drawn.permutation(paths) % groups
+    return member, drawn.multinomial(groups, np.full(groups, 1.0 / groups), size=floors.replications)
+
+
+def _limits(found: Floats, on: Floats, floors: Floors) -> Interval:
     tail = (1 - floors.interval) / 2
     low, high = np.quantile(found, [tail, 1 - tail], axis=0)
     return Interval(low, high, on)
@@ -137,9 +142,7 @@ def bootstrap(paths: Paths, shares: Shares, floors: Floors, seed: int = 0) -> In
 
 def of_rule(paths: Paths, model: Model, options: Options | None = None) -> Shares:
     """The shares by a rule, of the amounts; of the wins where no amount is known."""
-    known = np.isfinite(paths.amounts)
-    worth = np.nan_to_num(paths.amounts) if bool((paths.wins[known] > 0).any()) else paths.wins
-    given = weights(paths, model, options)
+    worth, given = _worth(paths), weights(paths, model, options)
 
     def shares(same: Paths, count: Floats) -> Floats:
         found = by_name(same, given * same.spread(count * worth))
@@ -150,9 +153,26 @@ def of_rule(paths: Paths, model: Model, options: Options | None = None) -> Share
 
 
 def resampled_rule(paths: Paths, model: Model, floors: Floors, options: Options | None = None) -> Interval:
-    """`bootstrap` of a rule, over the paths that were won: the others have no part in it."""
+    """`bootstrap` of a rule, over the paths that were won: the others have no part in it.
+
+    A rule's credit is a sum over paths, so that the sums of groups are resampled, not the touches themselves.
+    """
     won = kept(paths, paths.wins > 0)
-    return bootstrap(won, of_rule(won, model, options), floors)
+    on, names = by_name(won, won.firsts() * won.spread(won.wins)), len(won.names)
+    if won.count < _LEAST or not names:
+        return Interval(np.zeros(names), np.ones(names), on)
+    member, counts = _samples(won.count, floors, 0, max(_LEAST, min(_GROUPS, _MOST_CELLS // names)))
+    given = weights(won, model, options) * won.spread(_worth(won))
+    groups = counts.shape[1]
+    cells = tally(won.spread(member).astype(np.int64) * names + won.codes, given, groups * names)
+    sums = counts.astype(np.float64) @ cells.reshape(groups, names)
+    total = sums.sum(axis=1, keepdims=True)
+    return _limits(np.divide(sums, total, out=np.zeros_like(sums), where=total > 0), on, floors)
+
+
+def _worth(paths: Paths) -> Floats:
+    known = np.isfinite(paths.amounts)
+    return np.nan_to_num(paths.amounts) if bool((paths.wins[known] > 0).any()) else paths.wins
 
 
 def speaks(shares: Floats, interval: Interval, floors: Floors) -> Flags:

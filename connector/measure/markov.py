@@ -84,7 +84,7 @@ def chain(paths: Paths, order: int = 1, *, of_amounts: bool = False, weight: Flo
     times = np.ones(paths.count) if weight is None else weight
     walks = (paths.wins + paths.losses) * times
     reward = (np.nan_to_num(paths.amounts) if of_amounts else paths.wins) * times
-    used = (paths.lengths > 0) & (walks > 0)
+    used = paths.lengths > 0
     if not used.all():
         paths, walks, reward = kept(paths, used), walks[used], reward[used]
     if order == 1:
@@ -122,10 +122,16 @@ def _pairs(paths: Paths, first: Codes, last: Codes, walks: Floats) -> tuple[Ints
         counts = tally(keys, None, m * m) - tally(over, None, m * m)
         there = np.flatnonzero(counts)
         return there, counts[there] * walks[0]
+    ends = paths.offsets[1:-1] - 1
+    if small:
+        weight = paths.spread(walks)[:-1]
+        weight[ends] = 0.0
+        counts = tally(keys, weight, m * m)
+        there = np.flatnonzero(counts)
+        return there, counts[there]
     inside = np.ones(len(keys), dtype=bool)
-    inside[paths.offsets[1:-1] - 1] = False
-    weight = paths.spread(walks)[:-1][inside]
-    return _summed(keys[inside].astype(np.int64), weight)
+    inside[ends] = False
+    return _summed(keys[inside].astype(np.int64), paths.spread(walks)[:-1][inside])
 
 
 def _summed(keys: Ints, weight: Floats) -> tuple[Ints, Floats]:
