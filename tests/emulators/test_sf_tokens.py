@@ -131,6 +131,14 @@ def test_an_assertion_lives_up_to_five_minutes(with_jwt: Any, ahead: int, status
     assert found == status
 
 
+@pytest.mark.parametrize("part", [0, 1])
+def test_an_assertion_nested_without_end_is_refused(with_jwt: Any, part: int) -> None:
+    parts = assertion(with_jwt).split(".")
+    parts[part] = base64.urlsafe_b64encode(b"[" * 100_000).decode()
+    status, body = token(with_jwt, grant_type=GRANT, assertion=".".join(parts))
+    assert (status, body["error_description"]) == (400, "invalid assertion")
+
+
 def test_without_a_registered_certificate_no_assertion_counts(caller: Any) -> None:
     status, body = token(caller, grant_type=GRANT, assertion=assertion(caller))
     assert (status, body["error_description"]) == (400, "invalid assertion")

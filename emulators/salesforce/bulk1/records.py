@@ -21,6 +21,7 @@ from emulators.salesforce.soql import SoqlError, rows_for_bulk, run
 from emulators.salesforce.xml_text import DECLARATION, INSTANCE, BadXml, Node, parse, text_of
 
 NAMESPACE = "http://www.force.com/2009/06/asyncapi/dataload"
+MOST_FIELDS = 5_000  # of a record; page "Bulk API Limits"
 
 
 def read(content: str, body: bytes) -> Upload:
@@ -36,12 +37,15 @@ def read(content: str, body: bytes) -> Upload:
     for record in found:
         for name in record:
             names.setdefault(name.lower(), name)
-    rows = [[_cell(record, name) for name in names] for record in found]
-    return Upload(tuple(names.values()), rows)
+    if len(names) > MOST_FIELDS:
+        raise BadUpload(f"InvalidBatch : The records name more than {MOST_FIELDS} fields")
+    return Upload(tuple(names.values()), [_row(record, names) for record in found])
 
 
-def _cell(record: Mapping[str, str], lower: str) -> str:
-    return next((value for name, value in record.items() if name.lower() == lower), "")
+def _row(record: Mapping[str, str], names: Iterable[str]) -> list[str]:
+    """The cells under those names in lower case; of names that differ in case only the first counts."""
+    cells = {name.lower(): value for name, value in reversed(record.items())}
+    return [cells.get(name, "") for name in names]
 
 
 def _from_json(body: bytes) -> Iterator[dict[str, str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from emulators.loopback.json_text import parse
 from emulators.salesforce.oauth.errors import OAuthError, invalid_grant
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def _verified(app: App, assertion: str) -> dict[str, Any]:
     """The claims of a JWT whose RS256 signature is that of the registered key."""
     try:
         head, body, signature = assertion.split(".")
-        header, claims = json.loads(_unbase64(head)), json.loads(_unbase64(body))
+        header, claims = parse(_unbase64(head)), parse(_unbase64(body))
         if app.public_key is None or header.get("alg") != "RS256" or not isinstance(claims, dict):
             raise ValueError("not a JWT of ours")
         app.public_key.verify(_unbase64(signature), f"{head}.{body}".encode(), padding.PKCS1v15(), hashes.SHA256())

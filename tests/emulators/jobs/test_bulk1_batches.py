@@ -10,6 +10,9 @@ from xml.etree import ElementTree
 
 import pytest
 
+from emulators.salesforce.bulk.csv_text import BadUpload
+from emulators.salesforce.bulk1 import records
+
 NS = "http://www.force.com/2009/06/asyncapi/dataload"
 XML, JSON, CSV = "application/xml; charset=UTF-8", "application/json", "text/csv"
 
@@ -323,3 +326,22 @@ def test_a_batch_of_more_than_ten_million_bytes_is_refused(bulk: Bulk) -> None:
     job = bulk.job(operation="insert", object="Account", contentType="CSV")
     assert refused(bulk("POST", f"/job/{job}/batch", "x" * 10_000_001, CSV))[:2] == (400, "ClientInputError")
     assert bulk("POST", f"/job/{job}/batch", "x" * 10_000_000, CSV).status_code == 201
+
+
+@pytest.mark.parametrize("content", ["JSON", "XML"])
+def test_records_name_up_to_five_thousand_fields(content: str) -> None:
+    def read(count: int) -> Any:
+        names = [f"F{number}__c" for number in range(count)]
+        if content == "JSON":
+            return records.read(content, json.dumps([dict.fromkeys(names, "x")]).encode())
+        inner = "".join(f"<{name}>x</{name}>" for name in names)
+        return records.read(content, f"<sObjects><sObject>{inner}</sObject></sObjects>".encode())
+
+    assert read(5_000).rows == [["x"] * 5_000]
+    with pytest.raises(BadUpload, match="more than 5000 fields"):
+        read(5_001)
+
+
+def test_of_names_that_differ_in_case_the_first_counts() -> None:
+    found = records.read("JSON", b'[{"Name": "a", "NAME": "b"}, {"name": "c"}]')
+    assert (found.header, found.rows) == (("Name",), [["a"], ["c"]])
