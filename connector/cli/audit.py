@@ -197,8 +197,8 @@ def _change(each: LineChange) -> dict[str, Any]:
     return {
         "partner": each.partner_id,
         "name": each.name,
-        "from": each.was,
-        "to": each.now,
+        "from": each.before,
+        "to": each.after,
         "new": list(each.appeared),
         "gone": list(each.gone),
         "stayed": list(each.stayed),
@@ -310,7 +310,7 @@ def _changed(title: str, rows: Sequence[LineChange]) -> list[RenderableType]:
     if not rows:
         return []
     cells = [
-        (plain(each.name), plain(each.was or "-"), plain(each.now or "-"), plain(", ".join(each.appeared)),
+        (plain(each.name), plain(each.before or "-"), plain(each.after or "-"), plain(", ".join(each.appeared)),
          plain(", ".join(each.gone)), plain("; ".join(each.said)))
         for each in rows[:MOST_ROWS]
     ]  # fmt: skip

@@ -204,8 +204,8 @@ def _backtest_json(result: Backtest) -> dict[str, Any]:
         "levers_changed": result.levers,
         "classes": [
             {
-                "from": each.was,
-                "to": each.now,
+                "from": each.before,
+                "to": each.after,
                 "partners": each.partners,
                 **{name: _money_json(getattr(each, name)) for name in ("live", "closed", "opened")},
             }
@@ -219,12 +219,12 @@ def _moved_json(each: Moved) -> dict[str, Any]:
     return {
         "partner": each.partner_id,
         "name": each.name,
-        "from": each.was,
-        "to": each.now,
-        "lever_from": each.lever_was,
-        "lever_to": each.lever_now,
-        "reasons_from": list(each.reasons_was),
-        "reasons_to": list(each.reasons_now),
+        "from": each.before,
+        "to": each.after,
+        "lever_from": each.lever_before,
+        "lever_to": each.lever_after,
+        "reasons_from": list(each.reasons_before),
+        "reasons_to": list(each.reasons_after),
         "motions_closed": list(each.motions_closed),
         "motions_opened": list(each.motions_opened),
         **{name: _money_json(getattr(each, name)) for name in ("live", "closed", "opened")},
@@ -246,17 +246,17 @@ def _backtest_tables(result: Backtest, keys: Sequence[tuple[str, str, str]]) -> 
         return Group(*head, "Nobody would be decided otherwise.")
     head += [f"{counted(result.decisions, 'decision')} and {counted(result.levers, 'lever')} would change."]
     money = [
-        (plain(each.was), plain(each.now), f"{each.partners:,}",
+        (plain(each.before), plain(each.after), f"{each.partners:,}",
          *(plain(money_words(part, result.currency)) for part in (each.live, each.closed, each.opened)))
         for each in result.classes
     ]  # fmt: skip
     rows = [
         (
             plain(each.name),
-            plain(each.was),
-            plain(each.now),
-            plain("; ".join(each.reasons_now)),
-            plain(each.lever_now),
+            plain(each.before),
+            plain(each.after),
+            plain("; ".join(each.reasons_after)),
+            plain(each.lever_after),
         )
         for each in result.moved[:MOST_ROWS]
     ]

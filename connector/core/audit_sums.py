@@ -117,8 +117,8 @@ class LineChange:
 
     partner_id: str
     name: str
-    was: str
-    now: str
+    before: str
+    after: str
     appeared: tuple[str, ...]  # drift that is new, as "D1 VELOCITY_FAILS"
     gone: tuple[str, ...]
     stayed: tuple[str, ...]
@@ -127,7 +127,7 @@ class LineChange:
     @property
     def matters(self) -> bool:
         """Whether status, drift, decision, lever or money differ, not only a count."""
-        return self.was != self.now or bool(self.appeared or self.gone) or self.said not in ((), ("figures",))
+        return self.before != self.after or bool(self.appeared or self.gone) or self.said not in ((), ("figures",))
 
 
 def changes(before: Iterable[AuditLine], after: Iterable[AuditLine]) -> tuple[LineChange, ...]:
@@ -146,8 +146,8 @@ def _change(was: AuditLine | None, now: AuditLine | None) -> LineChange | None:
     return LineChange(
         partner_id=either.partner_id,
         name=either.decision.name,
-        was=was.status.value if was else "",
-        now=now.status.value if now else "",
+        before=was.status.value if was else "",
+        after=now.status.value if now else "",
         appeared=tuple(sorted(new - old)),
         gone=tuple(sorted(old - new)),
         stayed=tuple(sorted(old & new)),

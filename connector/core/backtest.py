@@ -40,12 +40,12 @@ class Moved:
 
     partner_id: str
     name: str
-    was: str  # the outcome under the policy in force
-    now: str  # under the other one
-    lever_was: str
-    lever_now: str
-    reasons_was: tuple[str, ...]
-    reasons_now: tuple[str, ...]
+    before: str  # the outcome under the policy in force
+    after: str  # under the other one
+    lever_before: str
+    lever_after: str
+    reasons_before: tuple[str, ...]
+    reasons_after: tuple[str, ...]
     motions_closed: tuple[str, ...]
     motions_opened: tuple[str, ...]
     live: Money
@@ -57,8 +57,8 @@ class Moved:
 class Class:
     """Everybody who goes from one outcome to another (the same, when only a lever or a motion changes)."""
 
-    was: str
-    now: str
+    before: str
+    after: str
     partners: int
     live: Money
     closed: Money
@@ -79,31 +79,31 @@ class Backtest:
     @property
     def decisions(self) -> int:
         """Partners whose outcome would be another."""
-        return sum(1 for each in self.moved if each.was != each.now)
+        return sum(1 for each in self.moved if each.before != each.after)
 
     @property
     def levers(self) -> int:
         """Partners whose lever would be another."""
-        return sum(1 for each in self.moved if each.lever_was != each.lever_now)
+        return sum(1 for each in self.moved if each.lever_before != each.lever_after)
 
     @property
     def classes(self) -> tuple[Class, ...]:
         """The moved partners by outcome, from and to, the largest first."""
         groups: dict[tuple[str, str], list[Moved]] = defaultdict(list)
         for each in self.moved:
-            groups[each.was, each.now].append(each)
+            groups[each.before, each.after].append(each)
         found = [
             Class(
-                was,
-                now,
+                before,
+                after,
                 len(group),
                 sum((each.live for each in group), Money()),
                 sum((each.closed for each in group), Money()),
                 sum((each.opened for each in group), Money()),
             )
-            for (was, now), group in groups.items()
+            for (before, after), group in groups.items()
         ]
-        return tuple(sorted(found, key=lambda each: (-each.partners, each.was, each.now)))
+        return tuple(sorted(found, key=lambda each: (-each.partners, each.before, each.after)))
 
 
 def compared(now: Decision, other: Decision) -> Moved | None:
@@ -115,12 +115,12 @@ def compared(now: Decision, other: Decision) -> Moved | None:
     return Moved(
         partner_id=now.partner_id,
         name=now.name,
-        was=now.outcome.value,
-        now=other.outcome.value,
-        lever_was=now.lever.value,
-        lever_now=other.lever.value,
-        reasons_was=now.reasons,
-        reasons_now=other.reasons,
+        before=now.outcome.value,
+        after=other.outcome.value,
+        lever_before=now.lever.value,
+        lever_after=other.lever.value,
+        reasons_before=now.reasons,
+        reasons_after=other.reasons,
         motions_closed=closed,
         motions_opened=opened,
         live=money_of(now.live),

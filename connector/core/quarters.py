@@ -6,13 +6,10 @@ September 2026; with a start in January it is the calendar year.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from connector.core.tasks import business_days_after
-
-_LABEL = re.compile(r"FY(\d{2}|\d{4})[-\s]?Q([1-4])", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -73,11 +70,11 @@ def between(first: Quarter, last: Quarter) -> int:
 
 def quarter_named(text: str, start_month: int) -> Quarter:
     """The quarter called `FY26-Q4`; ValueError says how to write it."""
-    found = _LABEL.fullmatch(text.strip())
-    if found is None:
+    year, mark, number = text.strip().upper().removeprefix("FY").replace("-", " ").replace(" ", "").partition("Q")
+    fine = text.strip().upper().startswith("FY") and mark and number in ("1", "2", "3", "4")
+    if not fine or len(year) not in (2, 4) or not (year.isascii() and year.isdigit()):
         raise ValueError(f'"{text}" is no fiscal quarter: write it as FY26-Q4')
-    year = int(found[1])
-    return quarter(year + 2000 if year < 100 else year, int(found[2]), start_month)
+    return quarter(int(year) + (2000 if len(year) == 2 else 0), int(number), start_month)
 
 
 def _month(number: int) -> date:

@@ -338,7 +338,7 @@ def test_between_two_audits_only_what_differs_is_told(build: Any, with_goal: Pol
     bad = line(build, build.good(partner_id="p2", quotes=build.quotes(1, 10), live=live), with_goal)
     good = line(build, build.good(partner_id="p2", live=live), with_goal)
     (change,) = changes([fine, good], [fine, bad])
-    assert (change.partner_id, change.was, change.now) == ("p2", "Aligned", "Drift")
+    assert (change.partner_id, change.before, change.after) == ("p2", "Aligned", "Drift")
     assert change.appeared == ("D1 VELOCITY_FAILS",)
     assert change.said == (
         "decision: Fund Demand Gen -> Fund Enablement Instead",
@@ -347,7 +347,7 @@ def test_between_two_audits_only_what_differs_is_told(build: Any, with_goal: Pol
     assert [each.gone for each in changes([bad], [good])] == [("D1 VELOCITY_FAILS",)]
     assert changes([fine, bad], [bad, fine]) == ()
     (new,) = changes([], [fine])
-    assert (new.was, new.now) == ("", "Aligned")
+    assert (new.before, new.after) == ("", "Aligned")
 
 
 def test_drift_that_was_signed_for_is_accepted_until_the_line_says_something_else() -> None:
@@ -366,8 +366,8 @@ def test_a_backtest_tells_what_moves_and_the_money_behind_it(build: Any, with_go
     now, then = decided(build, facts, with_goal), decided(build, facts, strict)
     moved = compared(now, then)
     assert moved is not None
-    assert (moved.was, moved.now) == ("Fund Demand Gen", "Fund Enablement Instead")
-    assert moved.reasons_now == ("velocity.BELOW_FLOOR",)
+    assert (moved.before, moved.after) == ("Fund Demand Gen", "Fund Enablement Instead")
+    assert moved.reasons_after == ("velocity.BELOW_FLOOR",)
     assert (moved.motions_closed, moved.motions_opened) == (("Demand Gen",), ())
     assert (moved.live, moved.closed) == (Money(2, Decimal(7000), 1), Money(1, Decimal(7000), 0))
     assert compared(now, now) is None

@@ -169,6 +169,7 @@ def test_every_machine_field_is_filled_in_order_and_none_that_people_own(build: 
         build.decided(replace(build.good(), credit=sums, services=Unknown("NO_SERVICE_FACTS", "")), with_goal),
         scored_at=build.ago(0),
         evidence_url="https://crm.example/p1",
+        audited=("Aligned", "FY26-Q1"),
     )
     assert tuple(name for name, _ in card) == MACHINE_FIELDS
     assert not any(field_named(name).human for name in MACHINE_FIELDS)

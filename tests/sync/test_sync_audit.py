@@ -221,7 +221,7 @@ def test_a_backtest_says_who_would_move_and_keeps_nothing(office: Office, failin
     found = backtest(office.ctx, lower)
     assert found.as_of == date(2026, 3, 31)
     (moved,) = found.moved
-    assert (moved.partner_id, moved.was, moved.now) == (failing, "Fund Enablement Instead", "Pilot Only")
+    assert (moved.partner_id, moved.before, moved.after) == (failing, "Fund Enablement Instead", "Pilot Only")
     assert (moved.opened, found.decisions) == (Money(1, Decimal(12000), 0), 1)
-    assert [(each.was, each.now, each.partners) for each in found.classes] == [(moved.was, moved.now, 1)]
+    assert [(each.before, each.after, each.partners) for each in found.classes] == [(moved.before, moved.after, 1)]
     assert (kept(), office.crm.usage().calls) == (before, calls)
