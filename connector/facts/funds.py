@@ -10,6 +10,8 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pyarrow as pa
+
 from connector.core.funding import ClaimHistory, FundRequest
 from connector.core.policy import Policy
 from connector.facts.gather import set_moments, want
@@ -50,6 +52,8 @@ class Spent:
 
 def waiting(tables: Tables, policy: Policy, as_of: datetime, partner_ids: Sequence[str] | None = None) -> Waiting:
     """The requests of every partner, or of the named ones, as of an aware moment."""
+    if partner_ids is not None and not _any_waits(tables, partner_ids):
+        return Waiting({}, {}, Counter(), ClaimHistory(False))
     questions = _questions(tables, policy, as_of, partner_ids)
     zone = ZoneInfo(policy.timezone)
     asked: dict[str, list[FundRequest]] = defaultdict(list)
@@ -66,6 +70,23 @@ def waiting(tables: Tables, policy: Policy, as_of: datetime, partner_ids: Sequen
         Counter(row["partner_id"] for row in granted if _day(row["created_at"], zone) >= quarter),
         ClaimHistory(known),
     )
+
+
+_WAITS = """
+SELECT 1 FROM fund_requests r
+WHERE r.status IN ('draft', 'submitted') AND (
+    r.partner_id IN (SELECT id FROM requested)
+    OR r.partner_id IN (SELECT a.id FROM aliases a JOIN requested q ON q.id = a.survivor WHERE a.family = 'company')
+) LIMIT 1
+"""
+
+
+def _any_waits(tables: Tables, partner_ids: Sequence[str]) -> bool:
+    """Most changes concern partners that wait for nothing: then all else need not be asked."""
+    tables.load("requested", pa.table({"id": pa.array(sorted(set(partner_ids)), pa.string())}))
+    found = tables.query(_WAITS).num_rows > 0
+    tables.run("DROP TABLE temp.requested")
+    return found
 
 
 def spent(tables: Tables, policy: Policy, as_of: datetime) -> tuple[Spent, ...]:
