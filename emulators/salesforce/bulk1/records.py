@@ -44,7 +44,7 @@ def read(content: str, body: bytes) -> Upload:
 
 def _row(record: Mapping[str, str], names: Iterable[str]) -> list[str]:
     """The cells under those names in lower case; of names that differ in case only the first counts."""
-    cells = {name.lower(): value for name, value in reversed(record.items())}
+    cells = {name.lower(): value for name, value in reversed(list(record.items()))}
     return [cells.get(name, "") for name in names]
 
 
