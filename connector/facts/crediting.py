@@ -9,10 +9,11 @@ from typing import Any
 import pyarrow as pa
 
 from connector.core.policy import Policy
+from connector.facts.credit_desk import MOST_DEALS, CreditDesk
 from connector.facts.gather import set_moments
 from connector.facts.kept import kept_credit_statements
 from connector.facts.sources import Tables
-from connector.facts.statements import CreditShape
+from connector.facts.statements import CreditShape, CreditStatements
 from connector.facts.windows import windows
 
 _PART: list[tuple[str, Any]] = [
@@ -50,14 +51,31 @@ def credit(
 
     `kept` (PARTS) and `locks` (LOCKS) say what was settled before about them.
     """
-    set_moments(tables, windows(policy, as_of))
-    questions = kept_credit_statements(tables, CreditShape(policy.attribution, policy.corporate_currency))
+    spans = windows(policy, as_of)
+    form = CreditShape(policy.attribution, policy.corporate_currency)
+    questions = kept_credit_statements(tables, form)
+    kept, locks = (PARTS.empty_table() if kept is None else kept.cast(PARTS),
+                   LOCKS.empty_table() if locks is None else locks.cast(LOCKS))  # fmt: skip
+    if opportunity_ids is not None and len(opportunity_ids) <= MOST_DEALS:
+        _desk(tables, form, questions).credit(opportunity_ids, kept, locks, spans)
+        return
+    set_moments(tables, spans)
     tables.run(f"CREATE OR REPLACE TEMP TABLE rates AS {questions.rates}")
     if opportunity_ids is None:
         tables.run("CREATE OR REPLACE TEMP TABLE scope AS SELECT DISTINCT id AS opportunity_id FROM opportunities")
     else:
         tables.load("scope", pa.table({"opportunity_id": pa.array(sorted(set(opportunity_ids)), pa.string())}))
-    tables.load("kept", PARTS.empty_table() if kept is None else kept.cast(PARTS))
-    tables.load("locks", LOCKS.empty_table() if locks is None else locks.cast(LOCKS))
+    tables.load("kept", kept)
+    tables.load("locks", locks)
     for name, sql in questions.stages:
         tables.run(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")
+
+
+def _desk(tables: Tables, form: CreditShape, questions: CreditStatements) -> CreditDesk:
+    """The desk of this text; the one laid out for an earlier text is thrown away."""
+    held: tuple[CreditShape, CreditDesk] | None = tables.kept.get("credit desk")
+    if held is None or held[0] != form:
+        tables.index()
+        held = (form, CreditDesk(tables, questions))
+        tables.kept["credit desk"] = held
+    return held[1]

@@ -114,39 +114,39 @@ class Desk:
         """Copy at least the rows that the relations would find for these partners in the whole tables."""
         for table in _WHOLE:
             self._copy(table, "true")
-        self._copy("partners", _among("id", self._survivors(partner_ids)))
+        self._copy("partners", among("id", self._survivors(partner_ids)))
         self._session.run("EXECUTE make_wanted")
         partners = self._ids("partners")
         for table in _BY_PARTNER:
-            self._copy(table, _among("partner_id", partners))
-        served = _among("opportunity_id", self._ids("served"))  # others' parts of these deals count, too
+            self._copy(table, among("partner_id", partners))
+        served = among("opportunity_id", self._ids("served"))  # others' parts of these deals count, too
         if served != _NONE:
-            self._copy("credited", f"{served} AND NOT {_among('partner_id', partners)}")
+            self._copy("credited", f"{served} AND NOT {among('partner_id', partners)}")
         customers = self._ids("customers")
         campaigns = self._money(partners)
         linked = self._ids("linked")
-        self._copy("opportunities", _among("id", linked), _among("account_id", customers),
-                   _among("campaign_id", campaigns))  # fmt: skip
+        self._copy("opportunities", among("id", linked), among("account_id", customers),
+                   among("campaign_id", campaigns))  # fmt: skip
         deals = self._ids("deals")
         for table in ("stage_history",) if self._proxy else ("quotes", "stage_history"):
-            self._copy(table, _among("opportunity_id", deals))
+            self._copy(table, among("opportunity_id", deals))
         self._copy("stages", "true")
-        self._copy("meetings", _among("related_id", [*deals, *customers, *partners]))
-        self._copy("accounts", _among("id", self._ids("accounts")))
+        self._copy("meetings", among("related_id", [*deals, *customers, *partners]))
+        self._copy("accounts", among("id", self._ids("accounts")))
 
     def _survivors(self, partner_ids: Sequence[str]) -> list[str]:
         """The ids, and what those that were merged away became."""
-        merged = f"SELECT survivor FROM aliases WHERE family = 'company' AND {_among('id', partner_ids)}"
+        merged = f"SELECT survivor FROM aliases WHERE family = 'company' AND {among('id', partner_ids)}"
         return [*partner_ids, *self._session.cells(merged)]
 
     def _money(self, partners: Sequence[str]) -> list[str]:
         """Campaigns with every request for them: who else asked decides whose campaign it is; the campaigns' ids."""
-        self._copy("fund_requests", _among("partner_id", partners))
-        self._copy("campaigns", _among("partner_id", partners), _among("id", self._ids("asked")))
+        self._copy("fund_requests", among("partner_id", partners))
+        self._copy("campaigns", among("partner_id", partners), among("id", self._ids("asked")))
         campaigns = self._ids("campaigns")
-        others = f"{_among('campaign_id', campaigns)} AND id NOT IN (SELECT id FROM fund_requests)"
+        others = f"{among('campaign_id', campaigns)} AND id NOT IN (SELECT id FROM fund_requests)"
         self._copy("fund_requests", others)
-        self._copy("fund_claims", _among("partner_id", partners), _among("request_id", self._ids("requests")))
+        self._copy("fund_claims", among("partner_id", partners), among("request_id", self._ids("requests")))
         return campaigns
 
     def _copy(self, table: str, *conditions: str) -> None:
@@ -163,7 +163,7 @@ class Desk:
 _NONE = "false"
 
 
-def _among(column: str, ids: Sequence[str]) -> str:
+def among(column: str, ids: Sequence[str]) -> str:
     """The condition that a column holds one of the ids, written out so that an index can be used."""
     listed = sorted(set(ids))
     if not listed:

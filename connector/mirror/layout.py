@@ -26,7 +26,7 @@ ASSOCIATIONS = frozenset({"partner_links", "account_links", "meetings", "touches
 LOOKED_UP = {
     "opportunities": ("id", "account_id", "campaign_id"),
     "partner_links": ("partner_id", "opportunity_id"),
-    "registrations": ("partner_id",),
+    "registrations": ("partner_id", "opportunity_id", "account_id"),
     "quotes": ("opportunity_id",),
     "stage_history": ("opportunity_id",),
     "meetings": ("related_id",),
@@ -37,6 +37,8 @@ LOOKED_UP = {
     "logins": ("partner_id",),
     "service_revenue": ("partner_id",),
     "touches": ("related_id",),
+    "contacts": ("id", "account_id"),
+    "campaign_members": ("contact_id",),
 }
 """Columns of large tables by which a few partners' rows are found; see `Mirror.index`."""
 

@@ -468,6 +468,20 @@ def test_the_order_of_the_rows_changes_nothing(
     assert bench.credits(mixed, policy) == first
 
 
+@often(4)
+@given(seed=seeds)
+def test_a_few_opportunities_looked_at_alone_are_credited_alike(bench: Bench, policy: Policy, seed: int) -> None:
+    world = market(seed)
+    whole, _ = bench.credits(world, policy)
+    for deal in ByHand(world, policy.attribution).deals():
+        credit(bench.mirror, policy, AS_OF, [deal["id"]])
+        rows = bench.mirror.query("SELECT * FROM credits").to_pylist()
+        alone = {
+            (r["opportunity_id"], r["partner_id"], r["role"]): (r["reason"], r["amount"], r["lacking"]) for r in rows
+        }
+        assert alone == {key: part for key, part in whole.items() if key[0] == deal["id"]}
+
+
 @often(8)
 @given(before=seeds, after=seeds, closed=st.booleans())
 def test_what_is_final_changes_only_when_a_person_asks_for_it(
