@@ -30,7 +30,7 @@ from connector.measure.floors import (
 )
 from connector.measure.markov import removal_effects
 from connector.measure.paths import Flags, Floats, Ints, Paths, grouped
-from connector.measure.shapley import MOST_PLAYERS, WinRateGame, largest, win_rate
+from connector.measure.shapley import MOST_PLAYERS, WinRateGame, largest, sets_of, win_rate
 from connector.measure.touch_models import OVERLAPPING, Model, Options, Points, payout, weights
 from connector.measure.win_lift import Covariate, win_lift
 
@@ -237,8 +237,10 @@ def _shapley(found: TouchPaths, rules: TouchModelRules, floors: Floors) -> Model
     if judged.state is State.REFUSED:
         return _refused(found, SHAPLEY, judged)
 
+    sets = sets_of(paths)
+
     def values(same: Paths, weight: Floats) -> Floats:
-        game = win_rate(replace(same, wins=same.wins * weight, losses=same.losses * weight))
+        game = win_rate(same, weight=weight, sets=sets)
         return game.values if isinstance(game, WinRateGame) else np.zeros(len(same.names))
 
     def shares(same: Paths, weight: Floats) -> Floats:

@@ -60,26 +60,30 @@ class TooManyPlayers:
     most: int = MOST_PLAYERS
 
 
-def win_rate(paths: Paths, *, exactly: bool = False) -> WinRateGame | TooManyPlayers:
+def win_rate(
+    paths: Paths, *, exactly: bool = False, weight: Floats | None = None, sets: Ints | None = None
+) -> WinRateGame | TooManyPlayers:
     """The game over all sets of names, exact.
 
     A set is worth the win rate of the opportunities touched by at most its names (`exactly`: by all of them and
-    nobody else); one without opportunities is worth nothing.
+    nobody else); one without opportunities is worth nothing. `weight` (p) counts a path so many times; `sets` are
+    `sets_of(paths)`, when they are known already.
     """
     players = len(paths.names)
     if players > MOST_PLAYERS:
         return TooManyPlayers(players)
-    sets = _sets(paths)
-    won = tally(sets, paths.wins, 1 << players)
-    every = tally(sets, paths.wins + paths.losses, 1 << players)
+    held = sets_of(paths) if sets is None else sets
+    times = np.ones(paths.count) if weight is None else weight
+    won = tally(held, paths.wins * times, 1 << players)
+    every = tally(held, (paths.wins + paths.losses) * times, 1 << players)
     if not exactly:
         won, every = _over_subsets(won, players), _over_subsets(every, players)
     rate = np.divide(won, every, out=np.zeros(len(won)), where=every > 0)
     return WinRateGame(shapley_values(rate, players), float(rate[-1]), float(rate[0]))
 
 
-def _sets(paths: Paths) -> Ints:
-    """The set of names of each path, as bits."""
+def sets_of(paths: Paths) -> Ints:
+    """The set of names of each path, as bits; for at most `MOST_PLAYERS` names."""
     bits = paths.firsts() * (np.int64(1) << paths.codes.astype(np.int64))
     return paths.sums(bits.astype(np.float64)).astype(np.int64)
 

@@ -104,7 +104,7 @@ _rows = st.lists(_row, min_size=1, max_size=10)
 
 
 @given(_rows, st.integers(1, 4), st.booleans())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_the_formula_gives_what_solving_without_each_name_gives(rows: list, order: int, amounts: bool) -> None:  # type: ignore[type-arg]
     expected = brute(rows, order, amounts=amounts)
     found = removal_effects(paths_of(rows), order, of_amounts=amounts)
@@ -112,7 +112,7 @@ def test_the_formula_gives_what_solving_without_each_name_gives(rows: list, orde
 
 
 @given(_rows, st.integers(1, 3))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_the_walk_that_is_iterated_ends_where_the_inverse_does(rows: list, order: int) -> None:  # type: ignore[type-arg]
     paths = paths_of(rows)
     with pytest.MonkeyPatch.context() as patch:
@@ -122,7 +122,7 @@ def test_the_walk_that_is_iterated_ends_where_the_inverse_does(rows: list, order
 
 
 @given(_rows, st.integers(1, 3), st.randoms(use_true_random=False))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_neither_the_order_of_rows_nor_how_they_are_counted_matters(rows: list, order: int, random: object) -> None:  # type: ignore[type-arg]
     single = [(names, one, 1 - one, amount) for names, w, lost, amount in rows
               for one in [1] * w + [0] * lost]  # fmt: skip
@@ -134,7 +134,7 @@ def test_neither_the_order_of_rows_nor_how_they_are_counted_matters(rows: list, 
 
 
 @given(_rows)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_a_weight_of_two_is_the_path_twice(rows: list) -> None:  # type: ignore[type-arg]
     paths = paths_of(rows)
     weight = np.arange(paths.count) % 3.0

@@ -206,7 +206,7 @@ def world(deals: list[tuple[list[Touch], bool, float | None, int, int]]) -> Path
 
 
 @given(_deals, st.sampled_from(sorted(set(Model) - OVERLAPPING)), st.sampled_from(["normalise", SPLIT_MIDDLE]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_credit_adds_up_to_the_amounts_for_every_rule(deals: list[object], model: Model, two_touch: str) -> None:
     paths = world(deals)  # type: ignore[arg-type]
     options = replace(OPTIONS, two_touch=two_touch)
@@ -225,7 +225,7 @@ def test_credit_adds_up_to_the_amounts_for_every_rule(deals: list[object], model
 
 
 @given(_deals, st.sampled_from(sorted(Model)), st.randoms(use_true_random=False))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_the_order_of_the_rows_changes_nothing(deals: list[object], model: Model, random: object) -> None:
     names = sorted({touch.name for each in deals for touch in each[0]})  # type: ignore[index]
     shuffled = [(random.sample(each[0], len(each[0])), *each[1:]) for each in deals]  # type: ignore[attr-defined,index]
@@ -236,7 +236,7 @@ def test_the_order_of_the_rows_changes_nothing(deals: list[object], model: Model
 
 
 @given(_deals, st.sampled_from([Model.FIRST, Model.LAST, Model.LINEAR]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_the_quick_way_gives_what_the_weights_give(deals: list[object], model: Model) -> None:
     paths = world(deals)  # type: ignore[arg-type]
     slow = np.bincount(
@@ -248,7 +248,7 @@ def test_the_quick_way_gives_what_the_weights_give(deals: list[object], model: M
 
 
 @given(_touch, st.sampled_from(sorted(set(Model) - {Model.CUSTOM})))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_the_only_touch_gets_everything(touch: Touch, model: Model) -> None:
     assert isinstance(credit(world([([touch], True, 10.0, 0, 400)]), model, options=OPTIONS), Credit)
     assert list(weights(world([([touch], True, 10.0, 0, 400)]), model, OPTIONS)) == [1.0]
