@@ -60,7 +60,8 @@ class Browsing:
         if obj is None:
             return None
         where, given = _condition(obj, text, deleted=deleted)
-        order = " DESC, ".join([*([column("SystemModstamp")] if obj.field("SystemModstamp") else []), column("Id")])
+        stamped = ["SystemModstamp"] if obj.field("SystemModstamp") else []
+        order = ", ".join(f"{column(each)} DESC" for each in (*stamped, "Id"))  # walks one index, sorts nothing
         found = list(storage.rows(self.org.connection(), obj, f"{where} ORDER BY {order} LIMIT ? OFFSET ?",
                                   *given, size + 1, start))  # fmt: skip
         columns = [field for each in _COLUMNS if (field := obj.field(each)) and has_column(field)][:4]

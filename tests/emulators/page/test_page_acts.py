@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from emulators.salesforce.browsing import Browsing
+
 BASE = "/__emulator__/page"
 HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>&amp;\u202etxt\x07"
 
@@ -58,6 +60,17 @@ def test_records_come_in_pages_of_fifty_and_none_twice(browser: Any) -> None:
     assert seen[0] | seen[1] == made
     assert ["Older" in page for page in pages] == [True, False, False]
     assert ["Newer" in page for page in pages] == [False, True, True]
+
+
+def test_a_page_of_an_objects_records_is_found_without_sorting_them_all(org: Any) -> None:
+    seen: list[str] = []
+    connection = org.emulator.org.connection()
+    connection.set_trace_callback(seen.append)
+    assert Browsing(org.emulator.org).records("Account", "", 0, 50, deleted=False) is not None
+    connection.set_trace_callback(None)
+    query = next(each for each in seen if "ORDER BY" in each)
+    plan = " ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}"))
+    assert ("i_account_systemmodstamp" in plan, "TEMP B-TREE" in plan) == (True, False)
 
 
 @pytest.mark.parametrize("page", ["0", "-1", "x", "99999999999999999999"])
