@@ -86,9 +86,9 @@ class CreditDesk:
         """Copy at least the rows that the relations would find for these opportunities in the whole tables."""
         for table in _WHOLE:
             self._copy(table, "true")
-        self._copy("opportunities", among("id", opportunity_ids))
-        customers = self._same("SELECT DISTINCT account_id FROM opportunities")
-        self._copy("opportunities", f"{among('account_id', customers)} AND NOT {among('id', opportunity_ids)}")
+        asked = among("id", opportunity_ids)
+        customers = self._same(f"SELECT DISTINCT account_id FROM {self._session.there}.opportunities WHERE {asked}")
+        self._copy("opportunities", asked, among("account_id", customers))
         deals = self._cells("SELECT id FROM opportunities")
         self._copy("partner_links", among("opportunity_id", deals))
         self._copy("registrations", among("opportunity_id", deals), among("account_id", customers))
