@@ -133,11 +133,11 @@ def as_text(found: Proposal) -> RenderableType:
 
 def _lines(found: Proposal) -> RenderableType:
     columns = (
-        Column("partner", least=12, wrap=False),
-        Column("motion", least=8),
+        Column("partner", least=20),
+        Column("motion", least=12),
         Column("amount", right=True),
         Column("expected pipeline", right=True),
-        Column("interval", right=True, spare=1),
+        Column("interval", least=18, right=True, spare=1),
         Column("first", right=True, spare=2),
         Column("next", right=True, spare=3),
         Column("observed", right=True, spare=4),
@@ -146,7 +146,7 @@ def _lines(found: Proposal) -> RenderableType:
     )
     rows = [
         (
-            escape(line.name), line.motion, f"{line.amount:,.0f}", f"{line.pipeline:,.0f}",
+            _one_line(line.name), line.motion, f"{line.amount:,.0f}", f"{line.pipeline:,.0f}",
             f"{line.low:,.0f} to {line.high:,.0f}", f"{line.ratio:.1f}:1", f"{line.next_ratio:.1f}:1",
             "-" if line.observed is None else f"{line.observed:.1f}:1", str(line.campaigns),
             "exploring" if line.exploring else "",
@@ -155,6 +155,11 @@ def _lines(found: Proposal) -> RenderableType:
     ]  # fmt: skip
     title = f"{money(found.budget, found.currency)} in increments of {money(found.increment, found.currency)}"
     return cut(Fitted(title, columns, rows), len(rows), len(found.lines), "lines")
+
+
+def _one_line(name: str) -> str:
+    """A name as it fits a row: names may hold line breaks, and brackets that are no markup."""
+    return escape(" ".join(name.split()))
 
 
 def _sum(found: Proposal) -> str:
@@ -198,6 +203,6 @@ def _moved(move: Moved, found: Proposal) -> str:
 def _left_out(found: Proposal) -> RenderableType:
     table = plain_table("Without money", "partner", "reason", "why")
     for each in found.left_out[:MOST_ROWS]:
-        table.add_row(escape(each.name), each.code, escape(each.said))
+        table.add_row(_one_line(each.name), each.code, escape(each.said))
     shown = min(len(found.left_out), MOST_ROWS)
     return cut(table, shown, len(found.left_out), "partners") if found.left_out else Text("")

@@ -423,7 +423,8 @@ def _why(board: _Board, id_: str, decision: Decision) -> tuple[str, str]:
                 "EXPLORATION_FULL",
                 f"{n} counted campaigns, and the share for such partners is used up [allocation.exploration]",
             )
-        return "MOTION_UNTRIED", f"{n} counted campaigns, none of a motion that is open now"
+        untried = ", ".join(board.lines[at][1] for at in mine)
+        return "MOTION_UNTRIED", f"{decision.outcome}: {n} counted campaigns, none of what is open ({untried})"
     best = max(float(board.returns.expected[at]) for at in tried)
     counted = sum(int(board.returns.campaigns[at]) for at in tried)
     if best < float(hurdle):
