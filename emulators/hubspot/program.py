@@ -58,8 +58,8 @@ keeps its tier, features and portal id.
 created and modified instants and the column archived_at are kept),
 associations.csv, history.csv, owners.csv, currencies.csv, campaigns.csv,
 campaign_items.csv, schemas.json, properties.json, pipelines.json, labels.json
-and validations.json; docs/emulators.md tells their form, what is emulated,
-and the control plane.
+and validations.json; docs/emulators.md tells their form and of the control
+plane, docs/emulated-hubspot.md what is emulated.
 
 {CODES}"""
 

@@ -50,7 +50,8 @@ records, custom fields, permissions, sessions and bulk jobs: start again on it
 to go on. --csv and --world fill a file once.
 
 {CODES}
-docs/emulators.md tells what is emulated, and the control plane.
+docs/emulators.md tells of the control plane, docs/emulated-salesforce.md what
+is emulated.
 """
 
 
