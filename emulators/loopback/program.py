@@ -112,6 +112,7 @@ def run(name: str, options: Namespace, build: Build) -> int:
             _demand_place(options.save_state, "--save-state")
             _demand_place(options.ready_file, "--ready-file")
             emulator, line = build(options, Path(folder))
+            _sweep(options.save_state, options.db)
         except (ValueError, OSError, sqlite3.Error) as bad:
             sys.stderr.write(f"emulators {name}: {_sentence(bad, options)}\n")
             return 2
@@ -151,6 +152,13 @@ def _demand_place(target: Path | None, option: str) -> None:
             pass
     except OSError as bad:
         raise ValueError(f"{option}: nothing can be written into {folder} ({bad.strerror})") from None
+
+
+def _sweep(*files: Path | None) -> None:
+    from emulators.loopback import state
+
+    for each in filter(None, files):
+        state.sweep(each)
 
 
 def _port(text: str) -> int:

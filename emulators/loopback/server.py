@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-import tempfile
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -122,9 +121,11 @@ class Running(ABC):
 
     def snapshot(self) -> bytes:
         """The whole state as bytes."""
-        with tempfile.TemporaryDirectory(prefix=".state-", dir=self.file.absolute().parent) as folder:
-            self.save(Path(folder) / "state")
-            return (Path(folder) / "state").read_bytes()
+        from emulators.loopback import state
+
+        with state.beside(self.file) as folder:
+            self.save(folder / "state")
+            return (folder / "state").read_bytes()
 
     def download(self) -> Response:
         """The whole state as a file that a browser keeps."""
@@ -136,8 +137,9 @@ class Running(ABC):
         """Put a saved state in place of the present one; ValueError, and nothing changed, when it cannot be."""
         from emulators.loopback import state
 
-        with state.as_file(body, self.file.absolute().parent) as given:
-            unpacked, tried = given.with_name("unpacked.db"), given.with_name("tried.db")
+        with state.beside(self.file) as folder:
+            given, unpacked, tried = folder / "the saved state", folder / "unpacked.db", folder / "tried.db"
+            given.write_bytes(body)
             memory = state.unpack(given, self.crm, unpacked)
             try:
                 state.overwrite(unpacked, tried)

@@ -6,6 +6,7 @@ the SHA-256 of all that. It is read as a whole or not at all.
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -45,7 +46,7 @@ class Kept(Protocol):
 
 def save(kept: Kept, target: Path) -> None:
     """Write a consistent copy while calls go on; the file is there whole or not at all. OSError when it cannot be."""
-    with tempfile.TemporaryDirectory(prefix=".state-", dir=target.absolute().parent) as folder:
+    with tempfile.TemporaryDirectory(prefix=_prefix(target), dir=target.absolute().parent) as folder:
         copy, packed = Path(folder) / "copy.db", Path(folder) / "packed"
         memory = _copied(kept, copy)
         with packed.open("wb") as out:
@@ -71,12 +72,20 @@ def overwrite(source: Path, target: Path) -> None:
 
 
 @contextmanager
-def as_file(body: bytes, folder: Path) -> Iterator[Path]:
-    """Those bytes as a file beside the emulator's, for as long as it is needed."""
-    with tempfile.TemporaryDirectory(prefix=".state-", dir=folder) as place:
-        found = Path(place) / "the saved state"
-        found.write_bytes(body)
-        yield found
+def beside(file: Path) -> Iterator[Path]:
+    """A folder beside that file, for as long as it is needed; `sweep` removes it when the program was killed."""
+    with tempfile.TemporaryDirectory(prefix=_prefix(file), dir=file.absolute().parent) as folder:
+        yield Path(folder)
+
+
+def sweep(file: Path) -> None:
+    """Remove what a program that was killed left beside that file: copies of everything, secrets too."""
+    for folder in file.absolute().parent.glob(f"{glob.escape(_prefix(file))}*"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _prefix(file: Path) -> str:
+    return f".state-{file.name}-"
 
 
 def _copied(kept: Kept, copy: Path) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from typing import Any
 import pytest
 import requests
 
+from emulators.loopback.state import beside, sweep
+
 BASE = "/__emulator__/page"
 
 
@@ -239,6 +241,19 @@ def test_what_was_forged_is_refused_and_changes_nothing(browser: Any) -> None:
         assert (answer.status_code, text in answer.json()["error"]) == (400, True), (text, answer.text)
     assert browser.control("GET", "state") == before
     assert restore(browser, forged(good)).status_code == 200
+
+
+def test_what_a_killed_program_left_of_a_state_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    file = tmp_path / "o[r]g.db"
+    left, others = tmp_path / ".state-o[r]g.db-abc", tmp_path / ".state-org.db-abc"
+    for folder in (left, others):
+        folder.mkdir()
+        (folder / "copy.db").write_bytes(b"secret")
+    sweep(file)
+    assert [each.name for each in tmp_path.iterdir()] == [others.name]
+    with beside(file) as folder:
+        assert (folder.parent, folder.name.startswith(".state-o[r]g.db-")) == (tmp_path, True)
+    assert not folder.exists()
 
 
 def test_a_copy_made_while_calls_go_on_is_whole(make: Any) -> None:
