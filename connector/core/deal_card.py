@@ -42,27 +42,32 @@ DEAL_FIELDS: tuple[ScoreField, ...] = (
 
 
 def deal_card(
-    credit: DealCredit, rules: Attribution, policy_version: str, called: Callable[[str], str]
+    credit: DealCredit, rules: Attribution, policy_version: str, called: Callable[[str], str | None]
 ) -> tuple[tuple[str, Value], ...]:
-    """Every machine field with the value that it should hold. `called`: a partner's id -> its name."""
-    influenced = credit.of(INFLUENCED)
+    """Every machine field with the value that it should hold.
+
+    `called`: a partner's id -> its name; None for one that is no partner any more: a CRM refuses a link to a record
+    that is gone, so its id stands in the reason only.
+    """
+    influenced, source = credit.of(INFLUENCED), credit.source
+    gone = source is not None and called(source) is None
     return (
         ("Partner_Credit_Type", credit.type.value),
-        ("Sourcing_Partner", credit.source),
+        ("Sourcing_Partner", None if gone else source),
         ("Influencing_Partners", ", ".join(_shown(each, called) for each in influenced) or None),
         ("Influence_Evidence_Count", sum(each.part.pieces for each in influenced)),
         ("Sourced_Amount", credit.amount(SOURCED)),
         ("Influenced_Amount", credit.amount(INFLUENCED)),
         ("Credit_Locked_At", credit.sourcing_locks_at(rules.sourced_lock_days)),
-        ("Credit_Reason", _reason(credit)),
+        ("Credit_Reason", "; ".join([_reason(credit), *([f"PARTNER_GONE {source}"] if gone else [])])),
         ("Credit_Version", credit.version),
         ("Policy_Version", policy_version),
     )
 
 
-def _shown(each: Credited, called: Callable[[str], str]) -> str:
+def _shown(each: Credited, called: Callable[[str], str | None]) -> str:
     amount = "" if each.amount is None else f" ({plain(each.amount)})"
-    return f"{called(each.part.partner_id)}{amount}"
+    return f"{called(each.part.partner_id) or each.part.partner_id}{amount}"
 
 
 def _reason(credit: DealCredit) -> str:

@@ -66,7 +66,7 @@ def _plan(ctx: Context, run_id: int, *, everybody: bool) -> Planned:
     scored_at = ctx.clock().replace(microsecond=0)
     day = max((decision.as_of for _, decision in decisions), default=ctx.today())
     requests = asked(ctx, [decision for _, decision in decisions], chosen, day)
-    audited = standings(ctx)
+    audited = standings(ctx, chosen)
     desired = [_desired(ctx, row, decision, scored_at, audited) for row, decision in decisions]
     desired += [*_deals(ctx, chosen), *fund_records(ctx, requests)]
     tasks = plan_tasks(
@@ -78,7 +78,7 @@ def _plan(ctx: Context, run_id: int, *, everybody: bool) -> Planned:
         connection=ctx.connection,
         people=people(ctx),
         complete=chosen is None,
-        also=(*conditions(ctx, requests, day, everybody=chosen is None), *packs(ctx)),
+        also=(*conditions(ctx, requests, day, everybody=chosen is None), *(packs(ctx) if chosen is None else ())),
     )
     partners = ctx.mirror.counts()["partners"]
     there = _existing(ctx, chosen, requests.marks)
@@ -145,10 +145,11 @@ def _deals(ctx: Context, chosen: list[str] | None) -> list[DesiredRecord]:
     wanted = None if chosen is None else [mark.removeprefix(head) for mark in chosen if mark.startswith(head)]
     if wanted is not None and not wanted:
         return []
-    names = {row["id"]: row["name"] for row in ctx.mirror.query("SELECT id, name FROM partners").to_pylist()}
+    rows = ctx.mirror.query("SELECT id, coalesce(name, id) AS name FROM partners").to_pylist()
+    names = {row["id"]: row["name"] for row in rows}
     found = []
     for credit in deal_credits(ctx, wanted):
-        card = deal_card(credit, ctx.policy.attribution, ctx.policy.version, lambda id_: names.get(id_) or id_)
+        card = deal_card(credit, ctx.policy.attribution, ctx.policy.version, names.get)
         values = tuple((name, keepable(name, value, OPPORTUNITIES)) for name, value in card)
         found.append(DesiredRecord(credit.opportunity_id, values, "", credit.type.value, OPPORTUNITIES))
     return found

@@ -274,6 +274,20 @@ def test_a_merged_partner_brings_its_final_credit_to_the_survivor(market: Market
     assert office.sync().planned.plan.empty
 
 
+def test_final_credit_of_one_that_is_no_partner_any_more_stands_without_a_link(market: Market) -> None:
+    """A CRM refuses a link to a record that is gone."""
+    office = market.office
+    finder = office.partner("Finder")
+    deal = market.deal(age=20)
+    market.registered(finder, deal)
+    office.sync()
+    office.crm.advance(timedelta(minutes=1))
+    office.crm.delete("Account", finder)
+    office.sync()
+    assert market.who(deal) == ("Sourced", None, WHOLE, NOTHING, 1)
+    assert market.card(deal)["Credit_Reason"] == f"sourced.FIRST_CLAIM; PARTNER_GONE {finder}"
+
+
 def test_another_policy_is_the_reason_of_the_versions_that_it_makes(market: Market) -> None:
     office = market.office
     helper = office.partner("Helper")
