@@ -200,6 +200,7 @@ def _backtest_json(result: Backtest) -> dict[str, Any]:
         "other": result.other,
         "currency": result.currency,
         "partners": result.partners,
+        "stale": result.stale,
         "decisions_changed": result.decisions,
         "levers_changed": result.levers,
         "classes": [
@@ -242,6 +243,9 @@ def money_words(money: Money, currency: str) -> str:
 def _backtest_tables(result: Backtest, keys: Sequence[tuple[str, str, str]]) -> RenderableType:
     head = [f"As of {result.as_of}, {counted(result.partners, 'partner')} decided twice from the same records."]
     head += [f"  {plain(key)}: {plain(now)} -> {plain(other)}" for key, now, other in keys]
+    if result.stale:
+        about = f"{counted(result.stale, 'partner')} judged on nothing: the records are too old on that day."
+        head.append(f"[yellow]{about}[/yellow]")
     if not result.moved:
         return Group(*head, "Nobody would be decided otherwise.")
     head += [f"{counted(result.decisions, 'decision')} and {counted(result.levers, 'lever')} would change."]

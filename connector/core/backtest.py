@@ -75,6 +75,7 @@ class Backtest:
     currency: str
     partners: int
     moved: tuple[Moved, ...]
+    stale: int = 0  # partners on whom nothing new could be decided, as the records are too old on that day
 
     @property
     def decisions(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
@@ -82,14 +82,18 @@ class AuditBook:
         with self._store.begin() as db:
             return tuple(LineRow(r.partner_id, r.status, r.digest, r.body) for r in db.execute(query))
 
-    def marks(self, quarter: str, version: int) -> tuple[tuple[str, str, str], ...]:
-        """(partner, status, digest) of the lines of one version, without their bodies."""
+    def marks(
+        self, quarter: str, version: int, partners: Sequence[str] | None = None
+    ) -> tuple[tuple[str, str, str], ...]:
+        """(partner, status, digest) of the lines of one version, or of some partners', without their bodies."""
         x = t.audit_lines
         query = (
             sa.select(x.c.partner_id, x.c.status, x.c.digest)
             .where(x.c.connection == self._name, x.c.quarter == quarter, x.c.version == version)
             .order_by(x.c.partner_id)
         )
+        if partners is not None and len(partners) <= _CHUNK:
+            query = query.where(x.c.partner_id.in_(partners))
         with self._store.begin() as db:
             return tuple((r.partner_id, r.status, r.digest) for r in db.execute(query))
 

@@ -8,8 +8,9 @@ revision before somebody signed, a restatement afterwards.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime, time
 from hashlib import sha256
+from zoneinfo import ZoneInfo
 
 from connector.core.audit_sums import AuditHead, LineChange, changes, digest
 from connector.core.codec import from_json, to_json
@@ -18,7 +19,7 @@ from connector.core.decisions import Decision, Previous
 from connector.core.lever_audit import AuditLine, AuditStatus, Seen, audited, persona_set
 from connector.core.policy import Policy
 from connector.core.quarters import Quarter, earlier, last_ended, quarter_of
-from connector.errors import Misconfigured, Refused
+from connector.errors import Misconfigured, Refused, Stale
 from connector.store.audits import RESTATEMENT, REVISION, SNAPSHOT, AuditBook, AuditVersion, LineRow, SignOff
 from connector.sync.audit_cards import signature, standing_of
 from connector.sync.audit_money import in_effect
@@ -55,7 +56,8 @@ def audit(ctx: Context, run_id: int, quarter: Quarter, *, again: bool = False) -
     """The quarter's audit: the kept one, a first one when the quarter is closed, else a look at how it stands.
 
     With `again` a kept quarter is computed anew; what differs is kept as another version. Misconfigured when the
-    quarter has not begun, Refused when the kept audit is not as it was kept.
+    quarter has not begun, Refused when the kept audit is not as it was kept, Stale when it is to be kept and nothing
+    was read since it ended.
     """
     book, today = ctx.store.audits(), ctx.today()
     if quarter.start > today:
@@ -66,8 +68,18 @@ def audit(ctx: Context, run_id: int, quarter: Quarter, *, again: bool = False) -
     head, lines = _computed(ctx, quarter, min(quarter.last_day, today))
     if today < head.closes_on:
         return _open(ctx, quarter, head, lines)
+    _check_read(ctx, quarter)
     new = _keep(ctx, run_id, quarter, head, lines)
     return replace(_shown(ctx, quarter), new=new)
+
+
+def _check_read(ctx: Context, quarter: Quarter) -> None:
+    """Stale when nothing was read since the quarter ended: what would be frozen is not the quarter."""
+    end = datetime.combine(quarter.end, time.min, ZoneInfo(ctx.policy.timezone))
+    read = [state.read_until for state in ctx.mirror.sources().values() if state.read_until is not None]
+    if not read or max(read) < end:
+        last = f"{max(read):%Y-%m-%d %H:%M} UTC" if read else "never"
+        raise Stale(f"the records were last read {last}, and {quarter} ended on {quarter.last_day}: run `pmom pull`")
 
 
 def close_quarter(ctx: Context, run_id: int) -> Audited | None:

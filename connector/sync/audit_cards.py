@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from connector.core.audit_sums import AuditHead, by_drift, portfolios, standing, whole
 from connector.core.conditions import AUDIT_PACK, Condition
@@ -21,13 +21,15 @@ def signature(book: AuditBook, quarter: str) -> SignOff | None:
     return found[-1] if found else None
 
 
-def standing_of(book: AuditBook, version: AuditVersion) -> dict[str, AuditStatus]:
-    """How each partner stands by one version: drift in lines that somebody signed for is accepted."""
+def standing_of(
+    book: AuditBook, version: AuditVersion, chosen: Sequence[str] | None = None
+) -> dict[str, AuditStatus]:
+    """How each partner, or each chosen one, stands by one version: drift that somebody signed for is accepted."""
     signed = signature(book, version.quarter)
     stood = None
     if signed is not None:
-        stood = {partner: mark for partner, _, mark in book.marks(signed.quarter, signed.version)}
-    return standing(book.marks(version.quarter, version.version), stood)
+        stood = {partner: mark for partner, _, mark in book.marks(signed.quarter, signed.version, chosen)}
+    return standing(book.marks(version.quarter, version.version, chosen), stood)
 
 
 def latest(ctx: Context) -> AuditVersion | None:
@@ -37,12 +39,12 @@ def latest(ctx: Context) -> AuditVersion | None:
     return max(every, key=lambda each: (quarter_named(each.quarter, month), each.version), default=None)
 
 
-def standings(ctx: Context) -> dict[str, tuple[str, str]]:
-    """Partner -> how it stands by the latest kept audit, and the quarter of that."""
+def standings(ctx: Context, chosen: Sequence[str] | None = None) -> dict[str, tuple[str, str]]:
+    """Partner (one of the chosen) -> how it stands by the latest kept audit, and the quarter of that."""
     version = latest(ctx)
     if version is None:
         return {}
-    found = standing_of(ctx.store.audits(), version)
+    found = standing_of(ctx.store.audits(), version, chosen)
     return {partner: (status.value, version.quarter) for partner, status in found.items()}
 
 

@@ -39,6 +39,7 @@ def backtest(ctx: Context, other: Policy, as_of: date | None = None) -> Backtest
         currency=ctx.policy.corporate_currency,
         partners=len(found),
         moved=tuple(each for each in moved if each is not None),
+        stale=sum(now.stale for now, _ in found),
     )
 
 

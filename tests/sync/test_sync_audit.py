@@ -14,7 +14,7 @@ from connector.config.policy import load_with
 from connector.core.backtest import Money
 from connector.core.lever_audit import AuditStatus
 from connector.core.quarters import quarter_named
-from connector.errors import Misconfigured, Refused
+from connector.errors import Misconfigured, Refused, Stale
 from connector.store import tables as t
 from connector.sync.audit import Audited, audit, sign
 from connector.sync.backtest import backtest
@@ -153,6 +153,13 @@ def test_an_audit_that_was_altered_in_the_store_is_refused(office: Office, faili
         db.execute(t.audit_lines.update().values(body=body))
     with pytest.raises(Refused, match="is not as it was kept"):
         taken(office)
+
+
+def test_a_quarter_of_which_nothing_was_read_since_is_not_frozen(office: Office, failing: str) -> None:
+    to(office, CLOSED)
+    with pytest.raises(Stale, match="and FY26-Q1 ended on 2026-03-31: run `pmom pull`"):
+        taken(office)
+    assert office.ctx.store.audits().versions() == ()
 
 
 def test_a_quarter_to_come_is_no_quarter_to_audit(office: Office, failing: str) -> None:
