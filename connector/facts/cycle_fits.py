@@ -104,7 +104,8 @@ def fitted(direct: pa.Table, cycles: pa.Table, quotes: pa.Table, policy: Policy)
     base = measure.baseline(arrays(timed, factors), maturity_share=float(rules.maturity))
     ours = timed_rows(cycles)
     names, who = grouped(ours)
-    shifts = measure.measured(base, arrays(ours, factors), who, len(names)).by_definition[rules.definition]
+    told = measure.measured(base, arrays(ours, factors), who, len(names), (rules.definition,))
+    shifts = told.by_definition[rules.definition]
     firm = shifts.wins >= rules.min_wins
     prior = normal_prior(np.where(firm, shifts.log_ratio, np.nan), np.where(firm, shifts.se, np.nan))
     if prior is not None and prior.groups < rules.min_prior_partners:
@@ -176,7 +177,8 @@ def cycle_facts(cycles: pa.Table, fits: DayFits, rules: CycleTimeRules, spans: W
     reasons = _reasons(cycles, everyone)
     held = pc.equal(cycles.column("code"), "").to_numpy()
     timed = timed_rows(cycles)
-    found = measure.measured(fits.base, arrays(timed, fits.factors), everyone[held], len(names))
+    wanted = (rules.definition, measure.SIZE_ADJUSTED)
+    found = measure.measured(fits.base, arrays(timed, fits.factors), everyone[held], len(names), wanted)
     maker = _Maker(found, fits, rules, spans, reasons)
     return {name: maker.fact(n) for n, name in enumerate(names)}
 

@@ -15,7 +15,7 @@ one shift of that model, so that any number of groups costs little.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -284,8 +284,10 @@ def _censored(every: Rows, center: float, widths: Sequence[int], most: int) -> M
     )
 
 
-def measured(base: Baseline, rows: Rows, who: Whole, groups: int) -> Measured:
-    """All definitions for `groups` groups; `who` (n,) says to which one each row belongs."""
+def measured(
+    base: Baseline, rows: Rows, who: Whole, groups: int, definitions: Collection[str] = DEFINITIONS
+) -> Measured:
+    """The named definitions for `groups` groups; `who` (n,) says to which one each row belongs."""
     won, usable = rows.status == WON, rows.usable
     mature = won & usable & (rows.age >= base.maturity)
     near = usable & (rows.size >= base.sizes[0]) & (rows.size <= base.sizes[1])
@@ -298,9 +300,13 @@ def measured(base: Baseline, rows: Rows, who: Whole, groups: int) -> Measured:
     with np.errstate(invalid="ignore"):
         overlap = count(near) / count(usable)
     sized = np.isfinite(rows.size)
-    found = dict(zip(DEFINITIONS[:4], _plain_estimates(base, rows, who, groups), strict=True))
-    found[SIZE_ADJUSTED] = _adjusted(base, rows.only(mature), who[mature], groups)
-    found[CENSORED] = _shifted(base, rows.only(usable), who[usable], groups)
+    found: dict[str, Estimates] = {}
+    if not set(DEFINITIONS[:4]).isdisjoint(definitions):
+        found |= dict(zip(DEFINITIONS[:4], _plain_estimates(base, rows, who, groups), strict=True))
+    if SIZE_ADJUSTED in definitions:
+        found[SIZE_ADJUSTED] = _adjusted(base, rows.only(mature), who[mature], groups)
+    if CENSORED in definitions:
+        found[CENSORED] = _shifted(base, rows.only(usable), who[usable], groups)
     return Measured(
         found, count(rows.status >= LOST), count(won), count(rows.status == LOST), oldest, count(mature),
         count(~sized), count(sized & ~usable), overlap,
