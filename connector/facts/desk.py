@@ -62,9 +62,10 @@ _IDS = {
 class Desk:
     """The tables and plans for one text of the relations. Not for two computations at once."""
 
-    def __init__(self, tables: Tables, questions: Statements, *, proxy: bool) -> None:
+    def __init__(self, tables: Tables, questions: Statements) -> None:
         self._session = tables.beside("pmom_desk")
-        self._proxy = proxy
+        every = [sql for _, sql in (*questions.stages, *questions.answers)]
+        self._read = {table for table in _COPIED if any(f'"{table}"' in sql for sql in every)}
         self._stages = tuple(name for name, _ in questions.stages)
         self._answers = tuple(name for name, _ in questions.answers)
         self._year = ""
@@ -128,9 +129,11 @@ class Desk:
         self._copy("opportunities", among("id", linked), among("account_id", customers),
                    among("campaign_id", campaigns))  # fmt: skip
         deals = self._ids("deals")
-        for table in ("stage_history",) if self._proxy else ("quotes", "stage_history"):
-            self._copy(table, among("opportunity_id", deals))
-        self._copy("stages", "true")
+        for table in ("quotes", "stage_history"):
+            if table in self._read:
+                self._copy(table, among("opportunity_id", deals))
+        if "stages" in self._read:
+            self._copy("stages", "true")
         self._copy("meetings", among("related_id", [*deals, *customers, *partners]))
         self._copy("accounts", among("id", self._ids("accounts")))
 

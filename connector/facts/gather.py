@@ -140,7 +140,7 @@ def _desk(tables: Tables, form: Shape, questions: Statements) -> Desk:
     if kept is not None:
         tables.index()
     if kept is None or kept[0] != form:
-        kept = tables.kept["desk"] = form, Desk(tables, questions, proxy=form.proxy)
+        kept = tables.kept["desk"] = form, Desk(tables, questions)
     return kept[1]
 
 
