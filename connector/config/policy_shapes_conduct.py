@@ -1,4 +1,4 @@
-"""Which values do the policy's sections `raci` and `audit` take? Whether the matrix holds together is `core.raci`'s."""
+"""Which values do the policy's sections `raci` and `audit` take? Whether the matrix holds is `core.raci`'s."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The written policy about touch models: what counts as a touch, what the rules are told, when a model must refuse."""
+"""The written policy about touch models: what is a touch, what the rules are told, when a model must refuse."""
 
 from __future__ import annotations
 

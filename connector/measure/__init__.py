@@ -1,1 +1,1 @@
-"""The statistics: arrays in, arrays out. Pure numpy, scipy only where it is asked for; no records, no policy, no clock."""
+"""The statistics: arrays in, arrays out. Pure numpy, scipy only where it is asked for; no records, no clock."""
