@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Group, RenderableType
 
 from connector.cli.console import plain
-from connector.cli.show import Explained, explained
+from connector.cli.explain_partner import Explained, explained
 from connector.core.credit import Credited, DealCredit
 from connector.core.credit_story import Records, credit_story
 from connector.errors import Misconfigured

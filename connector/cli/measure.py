@@ -62,7 +62,7 @@ def register(app: typer.Typer, state: Speaking, opened: Opened) -> None:
 
 
 def _report(ctx: Context, partner: str | None, as_of: Any) -> CycleReport:
-    from connector.cli.show import partner_named
+    from connector.cli.explain_partner import partner_named
     from connector.facts.cycle_report import cycle_report
     from connector.sync.decide import moment
 

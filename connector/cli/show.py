@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby, islice
@@ -26,14 +24,11 @@ from connector.cli.plan_view import (
 from connector.cli.runs_view import run_json, runs_table
 from connector.cli.steps import going, install_json, installed, question, steps_table, uninstalled
 from connector.cli.tables import MOST_ROWS, Column, Fitted, counted, cut, plain_table
-from connector.core.cards import field_named
 from connector.core.decisions import Decision
-from connector.core.explain import brief, story
-from connector.errors import Misconfigured
+from connector.core.explain import brief
 
 if TYPE_CHECKING:  # `pmom --help` must not wait for the libraries behind these
     from connector.crm.base import Usage
-    from connector.store.store import OutcomeRow
     from connector.sync.context import Context
     from connector.sync.decide import Decided
     from connector.sync.pull import ObjectPull, Pulled
@@ -46,7 +41,6 @@ __all__ = [
     "check_tables",
     "counted",
     "decided_table",
-    "explained",
     "goals_told",
     "going",
     "has_errors",
@@ -195,108 +189,3 @@ def sync_tables(result: SyncReport, names: Names, usage: Usage) -> RenderableTyp
     if result.applied is not None:
         parts += ["", applied_tables(result.applied, names)]
     return Group(*parts)
-
-
-@dataclass(frozen=True, slots=True)
-class Explained:
-    """A partner's latest decision, how it came about, and what was written because of it."""
-
-    decision: Decision
-    url: str
-    history: tuple[tuple[int, str, str], ...]  # (run, as of, outcome)
-    written: tuple[OutcomeRow, ...]
-    held: str | None  # the decision that the CRM shows
-    owner: str
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return {
-            "partner": self.decision.partner_id,
-            "name": self.decision.name,
-            "record": self.url,
-            "story": story(self.decision),
-            "owner": self.owner,
-            "in_the_crm": self.held,
-            "decision": json.loads(self.decision.to_json()),
-            "history": [{"run": run, "as_of": day, "outcome": outcome} for run, day, outcome in self.history],
-            "written": [
-                {"at": row.at, "status": row.status, "fields": json.loads(row.after)} for row in self.written
-            ],
-        }
-
-    def as_text(self) -> RenderableType:
-        """Sentences."""
-        parts: list[RenderableType] = [f"[bold]{plain(self.decision.name)}[/bold]", plain(self.url), ""]
-        parts += [
-            plain(line) if not line.startswith("  ") else "  " + plain(line.strip()) for line in story(self.decision)
-        ]
-        parts.append(f"Owner's name: {plain(self.owner)}.")
-        if self.held != self.decision.outcome.value:
-            parts += ["", f"[yellow]Not written yet: the CRM shows {plain(self.held or 'nothing')}.[/yellow]"]
-        if len(self.history) > 1:
-            table = plain_table("Earlier decisions", "as of", "run", "decision")
-            for run, day, outcome in self.history[1:]:
-                table.add_row(day, str(run), outcome)
-            parts += ["", table]
-        if self.written:
-            parts += ["", f"Last written {self.written[0].at:%Y-%m-%d %H:%M} UTC: {self.written[0].status}."]
-        return Group(*parts)
-
-
-def explained(ctx: Context, wanted: str) -> Explained:
-    """The partner of that id, name or beginning of a name; Misconfigured when none or several fit."""
-    partner_id = partner_named(ctx, wanted)
-    kept = ctx.store.latest_decisions([partner_id]).get(partner_id)
-    if kept is None:
-        raise Misconfigured("explain", f"nothing was decided about {wanted} yet", "Run `pmom decide`.")
-    history = tuple(
-        (run, day.isoformat(), Decision.from_json(body).outcome.value)
-        for run, day, body in ctx.store.decision_history(partner_id)
-    )
-    return Explained(
-        Decision.from_json(kept.body),
-        ctx.crm.record_url(ctx.fieldmap.write.object_of("partners"), partner_id),
-        history,
-        ctx.store.outcomes(record_id=partner_id, limit=5),
-        _shown_decision(ctx, partner_id),
-        _person(ctx, Decision.from_json(kept.body)),
-    )
-
-
-def _shown_decision(ctx: Context, partner_id: str) -> str | None:
-    name = "Triage_Decision"
-    ctx.mirror.existing([(name, field_named(name).kind)])  # the column may not be there yet
-    rows = ctx.mirror.query(f"SELECT {name} AS held FROM scorecards WHERE id = ?", [partner_id]).to_pylist()
-    return rows[0]["held"] if rows else None
-
-
-def _person(ctx: Context, decision: Decision) -> str:
-    owner = decision.accountability.owner
-    rows = ctx.mirror.query("SELECT name FROM users WHERE id = ?", [owner.id or ""]).to_pylist()
-    return str(rows[0]["name"]) if rows else owner.id or "nobody"
-
-
-def partner_named(ctx: Context, wanted: str, command: str = "explain") -> str:
-    """The id of the partner of that id, name or beginning of a name; Misconfigured when none or several fit."""
-    rows = ctx.mirror.query(
-        "SELECT id, name FROM partners WHERE id = ? OR lower(name) = lower(?) OR starts_with(lower(name), lower(?))"
-        " ORDER BY (id = ?) DESC, (lower(name) = lower(?)) DESC, name, id",
-        [wanted] * 5,
-    ).to_pylist()
-    if not rows:
-        raise Misconfigured(command, f"no partner is called {wanted}", _nearest(ctx, wanted))
-    exact = [row for row in rows if row["id"] == wanted] or [
-        row for row in rows if str(row["name"]).casefold() == wanted.casefold()
-    ]
-    chosen = exact or rows
-    if len(chosen) > 1:
-        some = "; ".join(f"{row['name']} ({row['id']})" for row in chosen[:8])
-        some += f"; and {len(chosen) - 8} more" if len(chosen) > 8 else ""
-        raise Misconfigured(command, f"{len(chosen)} partners fit: {some}", "Say the id.")
-    return str(chosen[0]["id"])
-
-
-def _nearest(ctx: Context, wanted: str) -> str:
-    names = [str(row["name"]) for row in ctx.mirror.query("SELECT DISTINCT name FROM partners").to_pylist()]
-    near = difflib.get_close_matches(wanted, names, n=3, cutoff=0.5)
-    return f"Did you mean {' or '.join(near)}?" if near else "Try the id, or run `pmom pull`."

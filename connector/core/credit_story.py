@@ -56,7 +56,7 @@ class Records:
     versions: tuple[Version, ...]  # newest first
     close_date: date | None  # of a closed one
     rate_day: date
-    today: date
+    day: date
 
 
 def credit_story(held: DealCredit, records: Records, rules: Attribution, called: Named) -> tuple[str, ...]:
@@ -169,7 +169,7 @@ def _listed(pieces: Sequence[Piece], partner: str) -> Iterator[str]:
 
 def _locks(held: DealCredit, records: Records, rules: Attribution) -> Iterator[str]:
     at = held.sourcing_locks_at(rules.sourced_lock_days)
-    tense = "is final since" if at.date() <= records.today else "becomes final on"
+    tense = "is final since" if at.date() <= records.day else "becomes final on"
     yield f"Who sourced it {tense} {at:%Y-%m-%d} [attribution.sourced_lock_days = {rules.sourced_lock_days}]."
     key = f"[attribution.influence_lock_days = {rules.influence_lock_days}]"
     if records.close_date is None:

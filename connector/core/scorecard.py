@@ -145,7 +145,7 @@ def scorecard(
     return tuple((name, values[name]) for name in MACHINE_FIELDS if name in values)
 
 
-_EVIDENCE_TABLES = {
+EVIDENCE_TABLES = {
     Gate.VELOCITY: "opportunities",
     Gate.MARKET_FIT: "opportunities",
     Gate.TRACK_RECORD: "campaigns",
@@ -159,10 +159,10 @@ def leading_evidence(decision: Decision) -> tuple[str, str] | None:
     deciding = {code.partition(".")[0] for code in decision.reasons}
     for gate in decision.gates:
         if gate.gate.value in deciding and gate.evidence:
-            return _EVIDENCE_TABLES[gate.gate], gate.evidence[0]
+            return EVIDENCE_TABLES[gate.gate], gate.evidence[0]
     for result in decision.symptoms:
-        if result.symptom is decision.symptom and result.evidence and result.symptom in _EVIDENCE_TABLES:
-            return _EVIDENCE_TABLES[result.symptom], result.evidence[0]
+        if result.symptom is decision.symptom and result.evidence and result.symptom in EVIDENCE_TABLES:
+            return EVIDENCE_TABLES[result.symptom], result.evidence[0]
     return None
 
 

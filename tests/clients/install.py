@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / ".clients"
 NODE_LOCK = ROOT / "tests/clients/node/package-lock.json"
-SECONDS = 300  # for one installation
+SECONDS = 900  # for one installation: the largest is 600 MB of small files
 
 
 class Absent(Exception):

@@ -1,0 +1,185 @@
+"""How a partner's latest decision is explained: sentences, earlier decisions, and links to the records behind it."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group, RenderableType
+
+from connector.cli.console import plain
+from connector.cli.tables import plain_table
+from connector.core.cards import field_named
+from connector.core.credit import CreditSums
+from connector.core.decisions import Decision
+from connector.core.explain import GATE_NAMES, story
+from connector.core.scorecard import EVIDENCE_TABLES
+from connector.errors import Misconfigured
+from connector.store.store import OutcomeRow
+
+if TYPE_CHECKING:  # `pmom --help` must not wait for the libraries behind these
+    from connector.sync.context import Context
+
+LINKS_SHOWN = 3
+"""Records of each number that the terminal shows; --json has all that are kept as evidence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A record that a number rests on, and where people see it."""
+
+    about: str
+    id: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A partner's latest decision, how it came about, and what was written because of it."""
+
+    decision: Decision
+    url: str
+    history: tuple[tuple[int, str, str], ...]  # (run, as of, outcome)
+    written: tuple[OutcomeRow, ...]
+    held: str | None  # the decision that the CRM shows
+    owner: str
+    links: tuple[Link, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "partner": self.decision.partner_id,
+            "name": self.decision.name,
+            "record": self.url,
+            "story": story(self.decision),
+            "owner": self.owner,
+            "links": [{"about": link.about, "id": link.id, "url": link.url} for link in self.links],
+            "in_the_crm": self.held,
+            "decision": json.loads(self.decision.to_json()),
+            "history": [{"run": run, "as_of": day, "outcome": outcome} for run, day, outcome in self.history],
+            "written": [
+                {"at": row.at, "status": row.status, "fields": json.loads(row.after)} for row in self.written
+            ],
+        }
+
+    def as_text(self) -> RenderableType:
+        """Sentences."""
+        parts: list[RenderableType] = [f"[bold]{plain(self.decision.name)}[/bold]", plain(self.url), ""]
+        parts += [
+            plain(line) if not line.startswith("  ") else "  " + plain(line.strip()) for line in story(self.decision)
+        ]
+        parts.append(f"Owner's name: {plain(self.owner)}.")
+        if self.held != self.decision.outcome.value:
+            parts += ["", f"[yellow]Not written yet: the CRM shows {plain(self.held or 'nothing')}.[/yellow]"]
+        parts += _shown_links(self.links)
+        if len(self.history) > 1:
+            table = plain_table("Earlier decisions", "as of", "run", "decision")
+            for run, day, outcome in self.history[1:]:
+                table.add_row(day, str(run), outcome)
+            parts += ["", table]
+        if self.written:
+            parts += ["", f"Last written {self.written[0].at:%Y-%m-%d %H:%M} UTC: {self.written[0].status}."]
+        return Group(*parts)
+
+
+def _shown_links(links: tuple[Link, ...]) -> list[RenderableType]:
+    """The first records behind each number, an address a line: a terminal can open them."""
+    parts: list[RenderableType] = []
+    for about, group in groupby(links, key=lambda link: link.about):
+        listed = list(group)
+        more = f" ({len(listed)} kept as evidence, the first {LINKS_SHOWN})" if len(listed) > LINKS_SHOWN else ""
+        parts += ["", f"Records behind: {plain(about)}{more}"]
+        parts += [f"  {plain(link.url)}" for link in listed[:LINKS_SHOWN]]
+    return parts
+
+
+def _links(ctx: Context, decision: Decision) -> tuple[Link, ...]:
+    """The evidence of every gate, symptom and sum, and what is live, as addresses in the CRM."""
+    told: list[tuple[str, str, tuple[str, ...]]] = [
+        (GATE_NAMES[gate.gate], EVIDENCE_TABLES[gate.gate], gate.evidence) for gate in decision.gates
+    ]
+    told += [
+        (str(each.symptom), EVIDENCE_TABLES[each.symptom], each.evidence)
+        for each in decision.symptoms
+        if each.symptom in EVIDENCE_TABLES
+    ]
+    if isinstance(decision.credit, CreditSums):
+        told.append(("Credited deals", "opportunities", decision.credit.evidence))
+    told += [("At work now", f"{item.kind}s", (item.id,)) for item in decision.live]
+    return tuple(
+        Link(about, id_, url)
+        for about, table, ids in told
+        for id_ in ids
+        if (url := _address(ctx, table, id_)) is not None
+    )
+
+
+def _address(ctx: Context, table: str, id_: str) -> str | None:
+    sources = ctx.fieldmap.of(table)
+    if not sources:
+        return None
+    return ctx.crm.record_url(sources[0].object, id_.partition(":")[0])  # one record may make several rows
+
+
+def explained(ctx: Context, wanted: str) -> Explained:
+    """The partner of that id, name or beginning of a name; Misconfigured when none or several fit."""
+    partner_id = partner_named(ctx, wanted)
+    kept = ctx.store.latest_decisions([partner_id]).get(partner_id)
+    if kept is None:
+        raise Misconfigured("explain", f"nothing was decided about {wanted} yet", "Run `pmom decide`.")
+    history = tuple(
+        (run, day.isoformat(), Decision.from_json(body).outcome.value)
+        for run, day, body in ctx.store.decision_history(partner_id)
+    )
+    decision = Decision.from_json(kept.body)
+    return Explained(
+        decision,
+        ctx.crm.record_url(ctx.fieldmap.write.object_of("partners"), partner_id),
+        history,
+        ctx.store.outcomes(record_id=partner_id, limit=5),
+        _shown_decision(ctx, partner_id),
+        _person(ctx, decision),
+        _links(ctx, decision),
+    )
+
+
+def _shown_decision(ctx: Context, partner_id: str) -> str | None:
+    name = "Triage_Decision"
+    ctx.mirror.existing([(name, field_named(name).kind)])  # the column may not be there yet
+    rows = ctx.mirror.query(f"SELECT {name} AS held FROM scorecards WHERE id = ?", [partner_id]).to_pylist()
+    return rows[0]["held"] if rows else None
+
+
+def _person(ctx: Context, decision: Decision) -> str:
+    owner = decision.accountability.owner
+    rows = ctx.mirror.query("SELECT name FROM users WHERE id = ?", [owner.id or ""]).to_pylist()
+    return str(rows[0]["name"]) if rows else owner.id or "nobody"
+
+
+def partner_named(ctx: Context, wanted: str, command: str = "explain") -> str:
+    """The id of the partner of that id, name or beginning of a name; Misconfigured when none or several fit."""
+    rows = ctx.mirror.query(
+        "SELECT id, name FROM partners WHERE id = ? OR lower(name) = lower(?) OR starts_with(lower(name), lower(?))"
+        " ORDER BY (id = ?) DESC, (lower(name) = lower(?)) DESC, name, id",
+        [wanted] * 5,
+    ).to_pylist()
+    if not rows:
+        raise Misconfigured(command, f"no partner is called {wanted}", _nearest(ctx, wanted))
+    exact = [row for row in rows if row["id"] == wanted] or [
+        row for row in rows if str(row["name"]).casefold() == wanted.casefold()
+    ]
+    chosen = exact or rows
+    if len(chosen) > 1:
+        some = "; ".join(f"{row['name']} ({row['id']})" for row in chosen[:8])
+        some += f"; and {len(chosen) - 8} more" if len(chosen) > 8 else ""
+        raise Misconfigured(command, f"{len(chosen)} partners fit: {some}", "Say the id.")
+    return str(chosen[0]["id"])
+
+
+def _nearest(ctx: Context, wanted: str) -> str:
+    names = [str(row["name"]) for row in ctx.mirror.query("SELECT DISTINCT name FROM partners").to_pylist()]
+    near = difflib.get_close_matches(wanted, names, n=3, cutoff=0.5)
+    return f"Did you mean {' or '.join(near)}?" if near else "Try the id, or run `pmom pull`."
