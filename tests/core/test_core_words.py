@@ -165,8 +165,10 @@ def test_every_answer_has_a_sentence_with_its_policy_key(build: Any, default: An
 
 def test_every_machine_field_is_filled_in_order_and_none_that_people_own(build: Any, with_goal: Any) -> None:
     sums = CreditSums(Decimal(9), 1, Decimal(5), 2, Decimal(19), Decimal(0), 0, 0, date(2025, 6, 30), ("o1",))
+    unknown = Unknown("FEW_OPPORTUNITIES", "")
+    facts = replace(build.good(), credit=sums, services=Unknown("NO_SERVICE_FACTS", ""), cycle=unknown)
     card = scorecard(
-        build.decided(replace(build.good(), credit=sums, services=Unknown("NO_SERVICE_FACTS", "")), with_goal),
+        build.decided(facts, with_goal),
         scored_at=build.ago(0),
         evidence_url="https://crm.example/p1",
         audited=("Aligned", "FY26-Q1"),
