@@ -192,9 +192,7 @@ def _parted(table: ir.Table) -> ir.Table:
     """With `share`, the part's cents without sign: rounded down, the rest going to the largest remainders."""
     size = table.cents.abs()
     product, goal = size * table.weight, size * table.given
-    cut = table.mutate(
-        rest=product % table.whole, base=_exactly(product, table.whole), goal=_exactly(goal, table.of)
-    )
+    cut = table.mutate(rest=product % table.whole, base=_exactly(product, table.whole), goal=_exactly(goal, table.of))
     pool = ibis.window(group_by=["opportunity_id", "role"])
     order = ibis.window(group_by=["opportunity_id", "role"], order_by=[ibis.desc("rest"), "partner_id"])
     ranked = cut.mutate(place=ibis.row_number().over(order))
