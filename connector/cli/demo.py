@@ -161,6 +161,7 @@ def _side_by_side(voice: Voice, acts: list[Act]) -> None:
     voice.show(side_by_side.table(pairs, "Salesforce", "HubSpot"))
     same = sum(pair.same for pair in pairs)
     voice.show(f"{same} of {len(pairs)} partners: the same decision in both CRMs, byte for byte apart from ids.")
+    voice.show("(Influence on deals aside: HubSpot dates no association and shows no campaign's members.)")
     voice.answer(same_decisions=same, partners=len(pairs))
     if same < len(pairs):
         raise GiveUp("both CRMs should yield the same decisions; this is a defect, please report it")

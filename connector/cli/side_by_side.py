@@ -1,4 +1,4 @@
-"""Do two CRMs that hold the same partners yield the same decisions, byte for byte apart from ids?"""
+"""Do two CRMs that hold the same partners yield the same decisions, byte for byte apart from ids and influence?"""
 
 from __future__ import annotations
 
@@ -45,8 +45,12 @@ def compared(left: Context, right: Context, ids: Mapping[str, str]) -> list[Pair
     return found
 
 
+_INFLUENCE = ("influenced_won", "influenced_count", "touched_won", "unknown", "evidence")
+"""Credit that one of the CRMs cannot tell alike: HubSpot dates no association and shows no campaign's members."""
+
+
 def neutral(body: str, ids: Mapping[str, str]) -> str:
-    """The decision's JSON with ids replaced, and without the moment at which the sources were last read."""
+    """The decision's JSON with ids replaced; without credited influence, and the moment of the last reading."""
 
     def word(match: re.Match[str]) -> str:
         stem = match[0].partition(":")[0]
@@ -54,6 +58,8 @@ def neutral(body: str, ids: Mapping[str, str]) -> str:
 
     said: dict[str, Any] = json.loads(_WORD.sub(word, body))
     said.pop("freshness", None)
+    for name in _INFLUENCE:
+        (said.get("credit") or {}).pop(name, None)
     return json.dumps(said, ensure_ascii=False, sort_keys=True)
 
 
