@@ -164,10 +164,16 @@ def _complaint(sheet: Sheet, line: int, bad: Exception) -> str:
 
 
 def declare(org: Org, body: dict[str, Any], path: Path) -> None:
-    """Make custom objects and fields as `fields.json` has them; everybody may see them. Known ones stay."""
+    """Make custom objects and fields as `fields.json` has them; everybody may see them. Known ones stay.
+
+    Fields of objects that the org was made without are left out.
+    """
+    everything = catalog.load(having=catalog.EXTRAS)
     for name, entry in body.items():
         if "prefix" in entry and org.schema.object(name) is None:
             org.add_object(catalog.custom_object(name, entry["label"], entry["plural"], entry["prefix"]))
+        if org.schema.object(name) is None and everything.object(name) is not None:
+            continue
         if org.schema.object(name) is None and name != "Activity":
             raise BadFile(f"{path.name}: this org has no object {name}; give it label, plural and prefix to make it")
         known = org.schema.object("Event" if name == "Activity" else name)

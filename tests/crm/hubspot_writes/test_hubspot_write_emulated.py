@@ -27,7 +27,7 @@ from emulators.loopback.clock import Clock
 
 START = datetime(2026, 3, 31, 9, 0, tzinfo=UTC)
 LABEL = LabelSpec("deals", "companies", "Sourcing partner", "Sourced deal")
-SPECS = specs(load_named("hubspot"))
+SPECS = tuple(each for each in specs(load_named("hubspot")) if each.object != "fund_requests")  # no such schema here
 
 
 @dataclass
