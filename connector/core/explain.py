@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
+from connector.core.credit_words import credit_story
 from connector.core.cycle_words import belief_story, cycle_story
 from connector.core.decisions import UNMAPPED, Decision, Outcome
 from connector.core.facts import Window
@@ -71,6 +72,7 @@ def story(decision: Decision) -> tuple[str, ...]:
         lines.append(symptom_sentence(result))
         if result.evidence:
             lines.append(f"  Evidence: {_listed(result.evidence)}.")
+    lines += credit_story(decision.credit, decision.currency)
     lines += belief_story(decision.quote_belief) + cycle_story(decision.cycle)
     if decision.multiplier is not None:
         lines += multiplier_story(decision.multiplier, decision.currency)

@@ -243,3 +243,35 @@ def test_field_names_are_unique_and_fit_a_crm() -> None:
     assert len(set(names)) == len(names)
     assert all(len(spec.name) <= 34 and len(spec.label) <= 40 for spec in FIELDS)
     assert all(spec.help.endswith(".") and len(spec.help) <= 255 for spec in FIELDS)
+
+
+def test_the_story_tells_credit_with_its_counts_window_and_what_is_unknown(build: Any, with_goal: Any) -> None:
+    sums = CreditSums(
+        sourced_won=Decimal("120000.00"),
+        sourced_count=3,
+        influenced_won=Decimal("5000.50"),
+        influenced_count=1,
+        touched_won=Decimal("130000.00"),
+        sourced_open=Decimal("0.00"),
+        open_count=0,
+        unknown=1,
+        since=date(2025, 6, 30),
+        evidence=("o1", "o2"),
+    )
+    told = story(build.decided(replace(build.good(), credit=sums), with_goal))
+    assert [
+        line for line in told if line.startswith(("Sourced", "Influenced", "  1 opp", "  Evidence: o1, o2."))
+    ] == [
+        "Sourced: 120,000 USD won over 3 opportunities closed since 2025-06-30 [attribution.won_days]; "
+        "0 USD open over 0 opportunities.",
+        "Influenced: 5,000 USD won, its shares of 1 opportunity; touched 130,000 USD, whole opportunities, which "
+        "overlap between partners.",
+        "  1 opportunity credited without an amount, in no figure.",
+        "  Evidence: o1, o2.",
+    ]
+
+
+def test_credit_that_cannot_be_known_says_what_is_missing(build: Any, with_goal: Any) -> None:
+    unknown = Unknown("EVIDENCE_UNAVAILABLE", "registrations")
+    told = story(build.decided(replace(build.good(), credit=unknown), with_goal))
+    assert "Credit: insufficient evidence, EVIDENCE_UNAVAILABLE (registrations) [attribution]." in told
