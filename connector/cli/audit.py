@@ -55,6 +55,8 @@ def register(app: typer.Typer, state: Speaking, opened: Opened) -> None:
         While the quarter is open this shows how it stands and keeps nothing. Once it is closed, the first call keeps
         it for good; --again keeps what came late as another version beside it.
         """
+        if to_csv is not None:
+            _check_place(to_csv)  # before a quarter is frozen for good
         with opened() as ctx:
             found = _asked(ctx, quarter, again=again, sign_off=sign_off, by=by, note=note)
             users = _names(ctx)
@@ -324,6 +326,12 @@ _COLUMNS = (
     "decision", "prescribed_lever", "motions_in_effect", "live_amount", "currency", "status", "drift", "severity",
     "code", "what", "policy_key", "amount_in_drift", "items_without_amount", "excused",
 )  # fmt: skip
+
+
+def _check_place(path: Path) -> None:
+    if path.is_dir() or not path.parent.is_dir():
+        found = "it is a folder" if path.is_dir() else "its folder is not there"
+        raise Misconfigured(str(path), f"cannot be written ({found})", "Name another place; nothing was audited.")
 
 
 def _write(path: Path, found: Audited, users: dict[str, str]) -> None:

@@ -16,6 +16,7 @@ from connector.errors import Misconfigured
 if TYPE_CHECKING:  # `pmom --help` must not wait for the libraries behind these
     from connector.sync.context import Context
 
+_SHOWN = 8  # deals of one name that a message lists
 _CLAIMS = ("registrations", "partner_links")
 _EVIDENCE = ("touches", "meetings", "campaign_members", "partner_links")
 
@@ -70,8 +71,20 @@ def explained_either(ctx: Context, wanted: str) -> DealExplained | Explained:
         except Misconfigured:
             deal = opportunity_of(ctx, wanted, by_name=True)
             if deal is None:
+                _refuse_several(ctx, wanted)
                 raise
     return deal_explained(ctx, deal)
+
+
+def _refuse_several(ctx: Context, wanted: str) -> None:
+    """Misconfigured when several opportunities have that name."""
+    rows = ctx.mirror.query(
+        "SELECT id, close_date FROM opportunities WHERE lower(name) = lower(?) ORDER BY close_date DESC, id", [wanted]
+    ).to_pylist()
+    if len(rows) > 1:
+        some = "; ".join(f"{row['id']} (closes {row['close_date']})" for row in rows[:_SHOWN])
+        more = f"; and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
+        raise Misconfigured("explain", f"{len(rows)} deals are called {wanted}: {some}{more}", "Say the id.")
 
 
 def opportunity_of(ctx: Context, wanted: str, *, by_name: bool = False) -> str | None:

@@ -55,7 +55,10 @@ def register(app: typer.Typer, state: Speaking, opened: Opened) -> None:
         Without a partner, those that are faster are listed so that few of them are there by chance
         \\[cycle_time.false_discovery_rate]. An association, not causal. Reads the last pull; writes nothing.
         """
+        from connector.sync.decide import pulled
+
         with opened() as ctx:
+            pulled(ctx)
             report = _report(ctx, partner, as_of)
         state.voice.answer(**as_json(report))
         state.voice.show(as_tables(report))

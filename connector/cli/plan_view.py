@@ -15,7 +15,7 @@ from connector.cli.console import clean, out, plain
 from connector.cli.tables import MOST_ROWS, Column, Fitted, counted, cut
 from connector.core.cards import field_named
 from connector.core.figures import plain as number
-from connector.core.plan import Change, CloseTask, CreateTask, Plan, SetFields
+from connector.core.plan import Change, CloseTask, CreateTask, Plan, SetFields, Summary
 
 if TYPE_CHECKING:  # `pmom --help` must not wait for the libraries behind these
     from connector.sync.apply import Applied
@@ -48,7 +48,7 @@ def plan_tables(result: Planned, names: Names, most: int = MOST_ROWS, *, forced:
     summary = result.plan.summary
     words = (
         f"{counted(_fields(result.plan), 'field')} on {summary.records_changed:,} of {summary.partners:,} partner "
-        f"records would change ({counted(summary.first_decisions, 'first decision')}, "
+        f"records{_others(summary)} would change ({counted(summary.first_decisions, 'first decision')}, "
         f"{summary.decisions_changed:,} changed); {counted(summary.tasks_created, 'task')} made, "
         f"{summary.tasks_closed:,} closed."
     )
@@ -64,6 +64,11 @@ def plan_tables(result: Planned, names: Names, most: int = MOST_ROWS, *, forced:
     if result.refusal:
         parts += ["", limit_told(result.refusal, forced=forced)]
     return Group(*parts)
+
+
+def _others(summary: Summary) -> str:
+    """The records that are no partners', where there are any."""
+    return f" and {summary.others_changed:,} opportunities and fund requests" if summary.others_changed else ""
 
 
 def limit_told(refusal: str, *, forced: bool) -> Text:

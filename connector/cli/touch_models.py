@@ -62,9 +62,10 @@ def register(app: typer.Typer, state: Speaking, opened: Opened) -> None:
         """
         from connector.facts.touch_credit import touch_credit
         from connector.facts.touch_paths import touch_paths
-        from connector.sync.decide import moment
+        from connector.sync.decide import moment, pulled
 
         with opened() as ctx:
+            pulled(ctx)
             rules = ctx.policy.touch_models
             wanted = _wanted(model, rules)
             at = moment(ctx, as_of or ctx.today())

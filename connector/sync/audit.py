@@ -79,7 +79,10 @@ def _check_read(ctx: Context, quarter: Quarter) -> None:
     read = [state.read_until for state in ctx.mirror.sources().values() if state.read_until is not None]
     if not read or max(read) < end:
         last = f"{max(read):%Y-%m-%d %H:%M} UTC" if read else "never"
-        raise Stale(f"the records were last read {last}, and {quarter} ended on {quarter.last_day}: run `pmom pull`")
+        raise Stale(
+            f"the records were last read {last}, by the CRM's clock, and {quarter} ended on {quarter.last_day}: run "
+            "`pmom pull`, or name with --as-of or --quarter a day or quarter that the CRM has reached"
+        )
 
 
 def close_quarter(ctx: Context, run_id: int) -> Audited | None:

@@ -10,10 +10,9 @@ from connector.core.decide import decide
 from connector.core.decisions import Decision, Previous
 from connector.core.ownership import People
 from connector.core.policy import Policy
-from connector.errors import Stale
 from connector.sync.batch import uncollected
 from connector.sync.context import Context
-from connector.sync.decide import moment, people
+from connector.sync.decide import moment, people, pulled
 
 
 def backtest(ctx: Context, other: Policy, as_of: date | None = None) -> Backtest:
@@ -22,8 +21,7 @@ def backtest(ctx: Context, other: Policy, as_of: date | None = None) -> Backtest
     Both start from what the store remembers of each partner, so dead bands hold as they would at the next run.
     Stale when nothing was pulled yet.
     """
-    if "partners" not in ctx.mirror.sources():
-        raise Stale("nothing was pulled yet: run `pmom pull`")
+    pulled(ctx)
     day = as_of or ctx.today()
     held = {id_: Previous.from_json(row.previous) for id_, row in ctx.store.latest_decisions().items()}
     staff = people(ctx)

@@ -53,8 +53,7 @@ def decide(
     Refused before anything is kept when more partners are gone than the policy's limits allow and `let_go` is false:
     a condition of the mapping that no longer holds for them looks like that.
     """
-    if "partners" not in ctx.mirror.sources():
-        raise Stale("nothing was pulled yet: run `pmom pull`")
+    pulled(ctx)
     take_up(ctx.mirror)
     day = as_of or ctx.today()
     stamp = json.dumps({"as_of": day.isoformat(), "policy": ctx.policy.version})
@@ -77,6 +76,12 @@ def decide(
     to_decide(ctx.mirror).replace(set())
     to_credit(ctx.mirror).replace(set())
     return result
+
+
+def pulled(ctx: Context) -> None:
+    """Stale when the mirror was never filled."""
+    if "partners" not in ctx.mirror.sources():
+        raise Stale("nothing was pulled yet: run `pmom pull`")
 
 
 def _settle(ctx: Context, run_id: int, day: date, *, everybody: bool, other_policy: bool) -> CreditRun:
