@@ -12,6 +12,21 @@ from connector.mirror import Mirror
 if TYPE_CHECKING:
     from conftest import Office
 
+    from connector.sync.pull import ObjectPull
+
+
+class CutError(Exception):
+    """The process ends here."""
+
+
+def after_a_cut(office: Office, cut: Any) -> ObjectPull:
+    """How the opportunities are read by the pull after one that `cut` ended."""
+    object.__setattr__(office.ctx, "crm", Cut(office.crm, cut))
+    with pytest.raises(CutError):
+        office.pull()
+    object.__setattr__(office.ctx, "crm", office.crm)
+    return next(each for each in office.pull().objects if each.object == "Opportunity")
+
 
 def test_a_plan_that_was_applied_by_a_killed_process_is_found_unchanged(office: Office) -> None:
     office.quoting("Partner", won=2, of=10)
@@ -24,9 +39,6 @@ def test_a_plan_that_was_applied_by_a_killed_process_is_found_unchanged(office: 
 
 
 def test_a_pull_that_was_cut_off_goes_on_after_its_last_page(office: Office) -> None:
-    class CutError(Exception):
-        pass
-
     partner = office.partner("Partner")
     for _ in range(25):
         office.deal(partner, won=False)
@@ -39,12 +51,7 @@ def test_a_pull_that_was_cut_off_goes_on_after_its_last_page(office: Office) -> 
                 raise CutError
             yield page
 
-    object.__setattr__(office.ctx, "crm", Cut(office.crm, cut))
-    with pytest.raises(CutError):
-        office.pull()
-    object.__setattr__(office.ctx, "crm", office.crm)
-    pulled = office.pull()
-    opportunities = next(each for each in pulled.objects if each.object == "Opportunity")
+    opportunities = after_a_cut(office, cut)
     assert opportunities.mode == "resumed"
     assert opportunities.rows == 5  # of the third page: the first two were stored
     assert office.ctx.mirror.counts()["opportunities"] == 25
@@ -97,9 +104,6 @@ def test_a_deal_that_moved_when_the_process_died_is_told_to_its_new_partner(
 
 
 def test_feeds_that_were_stored_unequally_go_on_behind_the_one_that_is_least_far(office: Office) -> None:
-    class CutError(Exception):
-        pass
-
     partner = office.partner("Partner")
     for _ in range(35):
         office.deal(partner, won=False)
@@ -117,12 +121,7 @@ def test_feeds_that_were_stored_unequally_go_on_behind_the_one_that_is_least_far
                 raise CutError
             yield page
 
-    object.__setattr__(office.ctx, "crm", Cut(office.crm, cut))
-    with pytest.raises(CutError):
-        office.pull()
-    object.__setattr__(office.ctx, "crm", office.crm)
-    pulled = office.pull()
-    opportunities = next(each for each in pulled.objects if each.object == "Opportunity")
+    opportunities = after_a_cut(office, cut)
     assert (opportunities.mode, opportunities.rows) == ("resumed", 25)
     assert mirror.counts()["opportunities"] == mirror.counts()["partner_links"] == 35
 

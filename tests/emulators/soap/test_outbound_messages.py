@@ -272,6 +272,28 @@ def test_what_waits_outlives_a_restart(start: Any, receiver: Receiver) -> None:
     assert settle(again) == counts(acknowledged=1)
 
 
+def test_what_waits_in_a_saved_state_is_sent_once_it_is_loaded_and_changes_fire_on(
+    start: Any, receiver: Receiver
+) -> None:
+    caller = start()
+    caller.control("POST", "outbound_messages", {"object": "Account", "fields": ["Name"], "endpoint": receiver.url})
+    caller.control("POST", "outbound_messages", {"paused": True})
+    caller.make("Account", Name="Waiting")
+    caller.emulator.restore(caller.emulator.snapshot())
+    assert receiver.bodies == []
+    caller.control("POST", "outbound_messages", {"paused": False})
+    assert settle(caller) == counts(acknowledged=1)
+    caller.make("Account", Name="After")
+    assert settle(caller) == counts(acknowledged=2)
+    told = [
+        node.text
+        for each in receiver.notifications()
+        for record in each.all("sObject")
+        for node in record.all("Name")
+    ]
+    assert told == ["Waiting", "After"]
+
+
 @pytest.mark.parametrize(
     ("body", "problem"),
     [
