@@ -113,13 +113,14 @@ def opened(
     """Everything that a sync works with; given back when the block ends."""
     said = texts(path)
     workspace(said.settings)
+    name = said.settings.connection_name()
     with ExitStack() as stack:
-        store = stack.enter_context(closing(Store.open(said.settings.workspace.store, said.settings.crm())))
+        store = stack.enter_context(closing(Store.open(said.settings.workspace.store, name)))
         mirror = stack.enter_context(Mirror.open(said.settings.workspace.mirror))
         org = stack.enter_context(closing(crm(said.settings, store.ledger())))
         sync = said.settings.sync
         yield Context(
-            connection=said.settings.crm(),
+            connection=name,
             crm=org,
             mirror=mirror,
             store=store,

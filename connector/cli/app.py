@@ -203,7 +203,7 @@ def _at_the_crm(crm: Connected | None) -> Iterator[Any]:
         raise Misconfigured(str(state.config), f"it connects {name}, not {crm.value}", fix)
     wiring.workspace(said.settings)
     with (
-        closing(Store.open(said.settings.workspace.store, name)) as store,
+        closing(Store.open(said.settings.workspace.store, said.settings.connection_name())) as store,
         closing(wiring.crm(said.settings, store.ledger())) as org,
     ):
         yield org, specs(said.fieldmap), said.fieldmap.write.labels
@@ -336,7 +336,7 @@ def runs(limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How ma
 
     said = wiring.texts(state.config)
     wiring.workspace(said.settings)
-    store = Store.open(said.settings.workspace.store, said.settings.crm())
+    store = Store.open(said.settings.workspace.store, said.settings.connection_name())
     try:
         rows = store.runs(limit)
     finally:

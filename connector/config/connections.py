@@ -39,6 +39,11 @@ class Part(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
+    @classmethod
+    def secrets(cls) -> tuple[str, ...]:
+        """The names of its secrets; each may stand in a file of its own, named by `<secret>_file`."""
+        return tuple(name for name, field in cls.model_fields.items() if is_secret(field.annotation))
+
 
 class Connection(Part):
     """A table that leads to a CRM. `needs`: way to sign in -> the settings without which it cannot work."""
@@ -50,11 +55,6 @@ class Connection(Part):
     def lacking(self) -> str | None:
         """The first setting that the chosen way to sign in needs and that is nowhere to be found."""
         return next((name for name in self.needs[self.auth] if not _said(getattr(self, name))), None)
-
-    @classmethod
-    def secrets(cls) -> tuple[str, ...]:
-        """The names of its secrets; each may stand in a file of its own, named by `<secret>_file`."""
-        return tuple(name for name, field in cls.model_fields.items() if is_secret(field.annotation))
 
 
 def is_secret(annotation: object) -> bool:

@@ -8,15 +8,23 @@ wrong value at once, with file and line or the variable's name, and never shows 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, PrivateAttr, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from connector.config.connections import CONNECTIONS, Connection, HubSpot, Part, Salesforce, is_secret
+from connector.config.operation import Jobs, Schedule, Web
 from connector.config.secret_files import named_secret, read_secret, strange_in
 from connector.config.toml_lines import (
     UNKNOWN_KEY,
@@ -34,6 +42,7 @@ from connector.errors import Misconfigured
 
 ENV_PREFIX = "PMOM_"
 BESIDE = {"CONFIG"}  # variables with our prefix that are no settings
+OF_THE_FILE = ("name", "connections")  # say what the file itself is: no variable may say it of every file
 
 
 class Workspace(Part):
@@ -115,6 +124,15 @@ class Settings(BaseSettings):
         env_ignore_empty=True,
     )
 
+    name: str = Field(
+        default="",
+        description='What the connection is called in addresses and figures; "" is its CRM\'s name',
+    )
+    connections: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Instead of a CRM's table: the settings files of several connections",
+        examples=[["emea.toml", "portal.toml"]],
+    )
     secrets_dir: Path | None = Field(
         default=None,
         description="Folder of secret files such as salesforce__client_secret",
@@ -127,23 +145,40 @@ class Settings(BaseSettings):
     mapping: MappingChoice = MappingChoice()
     sync: Sync = Sync()
     tasks: Tasks = Tasks()
+    web: Web = Web()
+    jobs: Jobs = Jobs()
+    schedule: Schedule = Schedule()
     log: Log = Log()
 
     _path: Path = PrivateAttr(Path("config.toml"))
     _lines: dict[Key, int] = PrivateAttr(default_factory=dict)
+
+    @field_validator("name")
+    @classmethod
+    def _speakable(cls, name: str) -> str:
+        if name and not re.fullmatch(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?", name):
+            raise ValueError('must be lower-case letters, digits and dashes, at most 32. "emea" is one.')
+        return name
 
     @property
     def base(self) -> Path:
         """The folder of `config.toml`: where relative paths begin."""
         return self._path.parent
 
-    def where(self, *key: str) -> str:
+    def where(self, *key: str | int) -> str:
         """file:line of that key, or of the nearest key above it that the file holds."""
         found = next((self._lines[key[:n]] for n in range(len(key), 0, -1) if key[:n] in self._lines), None)
         return f"{self._path}:{found}" if found else str(self._path)
 
+    def connection_name(self) -> str:
+        """What the connection is called in the store, in addresses and in figures."""
+        return self.name or self.crm()
+
     def crm(self) -> str:
         """The name of the one CRM that the file connects; `Misconfigured` when it is none or several."""
+        if self.connections:
+            fix = "Choose one of its files with --config; only `pmom serve`, `work`, `jobs` and `status` take all."
+            raise Misconfigured(self.where("connections"), "this file names several connections", fix)
         named = [name for name in CONNECTIONS if getattr(self, name) is not None]
         if not named:
             tables = " or ".join(f"[{name}]" for name in CONNECTIONS)
@@ -244,12 +279,14 @@ def _setting(name: str, field: Any) -> str:
         return f"# {field.description}: never here. See the top of this file."
     if field.is_required():
         return f"{name} = {_toml(field.examples[0])}  # {field.description}"
-    if field.default is None:
+    if field.default is None or field.default == ():
         return f"# {name} = {_toml(field.examples[0])}  # {field.description}"
     return f"{name} = {_toml(field.default)}  # {field.description}"
 
 
 def _toml(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
     return str(value) if isinstance(value, int | float) else f'"{value}"'
 
 
@@ -321,7 +358,8 @@ def _layered(data: dict[str, Any], secrets: dict[str, Any]) -> type[Settings]:
 def _of_this_crm(said: dict[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
     """The settings without those of CRMs that the file does not connect: a machine may hold secrets of several."""
     here = CONNECTIONS.keys() & data.keys()
-    return {name: value for name, value in said.items() if not here or name in here or name not in CONNECTIONS}
+    ours = {name: value for name, value in said.items() if name not in OF_THE_FILE}
+    return {name: value for name, value in ours.items() if not here or name in here or name not in CONNECTIONS}
 
 
 def _validated(
@@ -377,7 +415,7 @@ def _finished(
     held = {
         name: part.model_copy(update=dict(_from_files(part, name, done, origins)))
         for name, part in parts.items()
-        if isinstance(part, Connection)
+        if part is not None and part.secrets()
     }
     found = done.model_copy(update=held)
     found._path, found._lines = path, lines
@@ -392,7 +430,7 @@ def _anchored(part: Part | None, base: Path) -> Part | None:
 
 
 def _from_files(
-    part: Connection, table: str, settings: Settings, origins: Mapping[str, str]
+    part: Part, table: str, settings: Settings, origins: Mapping[str, str]
 ) -> Iterator[tuple[str, SecretStr]]:
     for name in part.secrets():
         file = getattr(part, f"{name}_file")
@@ -404,7 +442,9 @@ def _from_files(
 
 def unknown_variables(environ: Mapping[str, str] | None = None) -> tuple[Problem, ...]:
     """Variables that begin with PMOM_ and set nothing: a misspelt name would otherwise be silently without effect."""
-    known = {_variable((name,)) for name in Settings.model_fields} | {ENV_PREFIX + name for name in BESIDE}
+    known = {_variable((name,)) for name in Settings.model_fields if name not in OF_THE_FILE} | {
+        ENV_PREFIX + name for name in BESIDE
+    }
     known |= {_variable((table, key)) for table, part in _tables().items() for key in part.model_fields}
     names = sorted(
         name for name in (os.environ if environ is None else environ) if name.upper().startswith(ENV_PREFIX)

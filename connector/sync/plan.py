@@ -103,7 +103,7 @@ def _check_installed(ctx: Context) -> None:
         lacking = [name for name in known.values() if schema is None or schema.field(name) is None]
         if lacking:
             found = f"{len(lacking)} of our {len(known)} fields are absent or hidden ({lacking[0]}, ...)"
-            raise Misconfigured(target, found, f"Run `pmom install {ctx.connection}`, or grant access to them.")
+            raise Misconfigured(target, found, "Run `pmom install`, or grant access to them.")
 
 
 def mark_of(change: Change) -> str:

@@ -36,7 +36,7 @@ def _state(config: Path, stale_after: timedelta) -> tuple[str | None, list[dict[
     settings = wiring.texts(config).settings
     if not settings.workspace.store.is_file():
         return "nothing was run yet", []
-    store = Store.open(settings.workspace.store, settings.crm())
+    store = Store.open(settings.workspace.store, settings.connection_name())
     try:
         rows = store.runs(5)
     finally:

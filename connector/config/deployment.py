@@ -1,0 +1,139 @@
+"""Which connections does this deployment serve, where is their work kept, and when is it done?
+
+One file: an ordinary settings file (one connection), or a file with `connections = ["emea.toml", "portal.toml"]`,
+the paths of ordinary settings files, each with a [workspace] of its own. Both may hold [web], [jobs] and [schedule].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from connector.config.connections import CONNECTIONS
+from connector.config.operation import Jobs, Schedule, Web
+from connector.config.settings import Settings
+from connector.config.toml_lines import Problem, misconfigured
+from connector.errors import Misconfigured
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """One connection of a deployment. `path` is its settings file."""
+
+    name: str
+    path: Path
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One file's connections and how the always-on half runs; paths are absolute."""
+
+    path: Path
+    connections: tuple[Named, ...]
+    web: Web
+    jobs: Jobs
+    schedule: Schedule
+    settings: Settings  # of the file itself: its log, and where each key stands in it
+
+    @classmethod
+    def load(cls, path: Path | str) -> Deployment:
+        """Raises Misconfigured that names every wrong value of every file, with file:line."""
+        path = Path(path)
+        settings = Settings.load(path)
+        named = tuple(_named(settings, path))
+        _check(named, settings)
+        return cls(path, named, settings.web, settings.jobs, settings.schedule, settings)
+
+    @property
+    def folder(self) -> Path:
+        """Where the files of the always-on half are kept."""
+        return self.jobs.dir or self.settings.workspace.dir
+
+    @property
+    def fleet(self) -> str | Path:
+        """The database of hints, heartbeats and slots: a SQLite file, or the URL with its password."""
+        return self.url() or self.folder / "fleet.sqlite"
+
+    @property
+    def durable(self) -> str:
+        """The URL of the database in which work is queued."""
+        return self.url() or f"sqlite:///{self.folder / 'dbos.sqlite'}"
+
+    def url(self) -> str | None:
+        """The URL of [jobs] database with its password; None when files are used."""
+        return with_password(self.jobs.database, self.jobs.database_password) if self.jobs.database else None
+
+    def connection(self, name: str) -> Named:
+        """The connection of that name; Misconfigured when there is none."""
+        for each in self.connections:
+            if each.name == name:
+                return each
+        known = ", ".join(each.name for each in self.connections)
+        raise Misconfigured(str(self.path), f"there is no connection {name!r}", f"There are: {known}.")
+
+
+def with_password(url: str, password: Any) -> str:
+    """The database's address as drivers take it, with the password that is kept elsewhere."""
+    if password is None:
+        return url
+    from urllib.parse import quote
+
+    scheme, _, rest = url.partition("://")
+    user, mark, place = rest.rpartition("@")
+    return f"{scheme}://{user}:{quote(password.get_secret_value(), safe='')}{mark or '@'}{place}"
+
+
+def _named(settings: Settings, path: Path) -> Iterator[Named]:
+    if not settings.connections:
+        yield Named(settings.connection_name(), path, settings)
+        return
+    wrong: list[Misconfigured] = []
+    for number, each in enumerate(settings.connections):
+        try:
+            yield _member(settings, number, settings.base / each)
+        except Misconfigured as error:
+            wrong.append(error)
+    if len(wrong) == 1:
+        raise wrong[0]
+    if wrong:
+        lines = "\n".join(("Correct each of them:", *(f"  {error}" for error in wrong)))
+        raise Misconfigured(str(path), f"{len(wrong)} connections are wrong", lines)
+
+
+def _member(settings: Settings, number: int, path: Path) -> Named:
+    where = settings.where("connections", number)
+    if not path.is_file():
+        raise Misconfigured(where, f"there is no file {path}", "Make it with `pmom --config FILE init`.")
+    found = Settings.load(path)
+    if found.connections:
+        raise Misconfigured(where, f"{path} names connections itself", "Name settings files of one CRM each.")
+    return Named(found.connection_name(), path, found)
+
+
+def _check(named: Iterable[Named], settings: Settings) -> None:
+    """Connections differ in name and folder, and the file that names several connects nothing itself."""
+    wrong = [*_twice(tuple(named), settings)]
+    if settings.connections:
+        for table in CONNECTIONS:
+            if getattr(settings, table) is not None:
+                fix = "Put it into a settings file of its own, and name that one."
+                wrong.append(Problem(settings.where(table), table, "stands beside connections", fix))
+    if wrong:
+        raise misconfigured(wrong, settings.where())
+
+
+def _twice(named: tuple[Named, ...], settings: Settings) -> Iterator[Problem]:
+    rules: tuple[tuple[str, Callable[[Named], object], str], ...] = (
+        ("name", lambda each: each.name, 'Give one of them another name = "..." at the top of its file.'),
+        ("workspace.dir", lambda each: each.settings.workspace.dir, "Give each a [workspace] dir of its own."),
+    )
+    for key, value, fix in rules:
+        seen: dict[object, Named] = {}
+        for number, each in enumerate(named):
+            first = seen.setdefault(value(each), each)
+            if first is not each:
+                found = f'"{value(each)}" is also that of {first.path.name}'
+                yield Problem(settings.where("connections", number), f"{each.path.name}: {key}", found, fix)
