@@ -62,3 +62,9 @@ class Busy(PmomError):
     """Another process holds the mirror or the store."""
 
     exit_code = 7
+
+
+class Unkept(PmomError):
+    """A database cannot be reached or written now (full disk, lost server, read-only file): nothing of it was kept."""
+
+    exit_code = 8

@@ -1,0 +1,157 @@
+"""How is a database opened? One function for every SQLite file and PostgreSQL server that the connector remembers in.
+
+SQLite runs in WAL mode with real transactions: writers begin with BEGIN IMMEDIATE and wait for each other, readers
+see a snapshot and wait for nobody. PostgreSQL is reached through psycopg 3; its statements are never prepared on the
+server, so that a pooler in between is harmless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from connector.errors import Busy, Misconfigured, PmomError, Unkept
+
+READING = "pmom_reading"
+RELAXED = "pmom_relaxed"
+_PATIENCE = 30  # seconds that a SQLite writer waits for another one
+_CONNECT = 10  # seconds until a PostgreSQL server that does not answer is given up
+
+
+def address(where: str | Path, password: str | None = None) -> sa.URL:
+    """The address of a SQLite file (a path) or of a database URL, with the password set when one is given.
+
+    Raises Misconfigured for what is neither and for databases other than SQLite and PostgreSQL.
+    """
+    text = str(where)
+    if "://" not in text:
+        return sa.URL.create("sqlite", database=text)
+    try:
+        url = sa.make_url(text)
+    except ArgumentError:
+        raise Misconfigured("database", "the address is no database URL", _LIKE) from None
+    if url.get_backend_name() == "postgresql":
+        url = url.set(drivername="postgresql+psycopg")
+    elif url.get_backend_name() != "sqlite":
+        raise Misconfigured(shown(url), f"{url.get_backend_name()} is no database that pmom knows", _LIKE)
+    return url if password is None else url.set(password=password)
+
+
+_LIKE = 'Write it like "postgresql+psycopg://pmom@db.example.org/pmom".'
+
+
+def shown(url: sa.URL) -> str:
+    """The address as people may see it: a SQLite file's path, or the URL without its password."""
+    if url.get_backend_name() == "sqlite":
+        return url.database or "memory"
+    return url.render_as_string(hide_password=True)
+
+
+def local_file(where: str | Path) -> Path | None:
+    """The file behind an address; None for a server."""
+    url = address(where)
+    return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
+
+
+def opened(where: str | Path, password: str | None = None) -> sa.Engine:
+    """An engine for that address; nothing is read yet, so nothing can fail but a wrong address."""
+    url = address(where, password)
+    if url.get_backend_name() == "sqlite":
+        engine = sa.create_engine(url)
+        _tune_sqlite(engine)
+        return engine
+    wanted = {"connect_timeout": _CONNECT, "application_name": "pmom", "prepare_threshold": None}
+    return sa.create_engine(url, pool_pre_ping=True, connect_args=wanted)
+
+
+@contextmanager
+def writing(engine: sa.Engine, *, relaxed: bool = False) -> Iterator[sa.Connection]:
+    """One transaction that writes, durable when the block has ended.
+
+    `relaxed` survives a killed process but, on SQLite, not a power cut: for what may be done twice.
+    Raises Busy when another process holds the file too long, Unkept when the database is full, lost or read-only.
+    """
+    with _told(engine), engine.connect() as connection:
+        chosen = connection.execution_options(**{RELAXED: relaxed, READING: False})
+        with chosen.begin():
+            yield chosen
+
+
+@contextmanager
+def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """One transaction that only reads: it never waits for a writer. Errors as `writing`."""
+    with _told(engine), engine.connect() as connection:
+        chosen = connection.execution_options(**{RELAXED: True, READING: True})
+        with chosen.begin():
+            yield chosen
+
+
+@contextmanager
+def _told(engine: sa.Engine) -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        told = trouble(engine, error)
+        if told is None:
+            raise
+        raise told from error
+
+
+def trouble(engine: sa.Engine, error: DBAPIError) -> PmomError | None:
+    """What a database's error means to the caller; None when the statement itself was wrong."""
+    text, where = str(error.orig), shown(engine.url)
+    if "locked" in text or "LockNotAvailable" in type(error.orig).__name__:
+        return Busy(f"{where}: another process holds the database. Wait for it or stop it.")
+    if isinstance(error, sa.exc.OperationalError) or error.connection_invalidated:
+        return Unkept(
+            f"{where}: {text.strip().splitlines()[0]}. Nothing of this step was kept; it may be made again."
+        )
+    return None
+
+
+@contextmanager
+def opening(engine: sa.Engine, what: str) -> Iterator[None]:
+    """While a database is opened: what is wrong with it is Misconfigured, and the engine is given back."""
+    try:
+        yield
+    except Unkept as error:
+        engine.dispose()
+        reason = str(error.__cause__.orig if isinstance(error.__cause__, DBAPIError) else error).strip()
+        raise Misconfigured(
+            shown(engine.url), f"the {what} cannot be opened ({reason.splitlines()[0]})", _LOOK
+        ) from error
+    except DBAPIError as error:
+        engine.dispose()
+        reason = str(error.orig).strip().splitlines()[0]
+        raise Misconfigured(shown(engine.url), f"the {what} cannot be opened ({reason})", _LOOK) from error
+    except BaseException:
+        engine.dispose()
+        raise
+
+
+_LOOK = "Check the path and its permissions, or that the server runs and lets this user in."
+
+
+def _tune_sqlite(engine: sa.Engine) -> None:
+    """WAL, real transactions and patience: pysqlite's own transaction handling begins too late."""
+
+    @sa.event.listens_for(engine, "connect")
+    def connect(connection: Any, record: Any) -> None:
+        connection.isolation_level = None
+        connection.execute(f"PRAGMA busy_timeout={_PATIENCE * 1000}")  # first: WAL itself needs the lock
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        said = connection.get_execution_options()
+        if said.get(READING):
+            connection.exec_driver_sql("BEGIN")
+            return
+        connection.exec_driver_sql(f"PRAGMA synchronous={'NORMAL' if said.get(RELAXED) else 'FULL'}")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
