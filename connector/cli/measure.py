@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 from rich.console import Group, RenderableType
-from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
 from connector.cli.console import Voice, plain
-from connector.cli.tables import MOST_ROWS, counted, cut, plain_table
+from connector.cli.tables import MOST_ROWS, Column, Fitted, counted, cut
 from connector.cli.words import AsOf
 from connector.core.cycle_words import DEFINITION_WORDS, cycle_story
 from connector.errors import Misconfigured
@@ -145,9 +143,11 @@ def as_tables(report: CycleReport) -> RenderableType:
     """The definitions side by side, what became of both sides, and who stands out."""
     days = (report.until - report.since).days
     shown: list[RenderableType] = [
-        _definitions(report, f"{escape(plain(report.name))} against direct, started within {days} days"),
+        _definitions(report, f"{plain(report.name)} against direct, started within {days} days"),
         Text("* by the policy [cycle_time.definition]. An association, not causal.", style="dim"),
+        "",
         _sides(report),
+        "",
     ]
     if report.cycle is not None:
         shown.append(Text("\n".join(cycle_story(report.cycle))))
@@ -156,47 +156,64 @@ def as_tables(report: CycleReport) -> RenderableType:
     return Group(*shown)
 
 
-def _definitions(report: CycleReport, title: str) -> Table:
-    right = ("faster by", "interval", "P(faster)", "P(as claimed)", "n", "won", "direct n", "won direct")
-    table = plain_table(title, "definition", *right, "compares", right=right)
+def _definitions(report: CycleReport, title: str) -> RenderableType:
+    """The definitions side by side; what each compares stands below, where words have room."""
+    columns = (
+        Column("definition", whole=True), Column("faster by", right=True), Column("interval", right=True),
+        Column("P(faster)", right=True), Column("P(as claimed)", right=True, spare=2), Column("n", right=True),
+        Column("won", right=True), Column("direct n", right=True), Column("direct won", right=True, spare=1),
+    )  # fmt: skip
+    rows = []
     for line in report.lines:
         mark = " *" if line.definition == report.definition else ""
-        table.add_row(
+        rows.append((
             f"{line.definition}{mark}",
             _percent(None if line.ratio is None else 1 - line.ratio),
-            "" if line.low is None or line.high is None else f"{_percent(1 - line.high)} to {_percent(1 - line.low)}",
+            _interval(line.low, line.high),
             _chance(line.chance_faster),
             _chance(line.chance_claimed),
             *(f"{number:,}" for number in (line.n, line.wins, line.direct_n, line.direct_wins)),
-            DEFINITION_WORDS[line.definition],
-        )
-    return table
+        ))  # fmt: skip
+    said = [Text(f"{line.definition}: {DEFINITION_WORDS[line.definition]}.", style="dim") for line in report.lines]
+    return Group(Fitted(title, columns, rows), *said)
 
 
-def _sides(report: CycleReport) -> Table:
-    right = ("n", "won", "lost", "open", "win rate", "won by day 90", "by day 180", "mean days to a loss")
-    table = plain_table("Beside it, because who loses fast looks fast", "side", *right, right=right)
+def _interval(low: float | None, high: float | None) -> str:
+    """Of the ratio of times, as how much faster: its ends change places."""
+    return "" if low is None or high is None else f"{100 * (1 - high):.1f} to {_percent(1 - low)}"
+
+
+def _sides(report: CycleReport) -> RenderableType:
+    numbers = ("n", "won", "lost", "open", "win rate", "won by day 90", "by day 180", "mean days to a loss")
+    rows = []
     for name, side in ((plain(report.name), report.group), ("direct", report.direct)):
         by = [_percent(share) for share in side.won_by] or ["", ""]
         lost = "" if side.lost_days is None else f"{side.lost_days:.0f}"
         counts = (f"{number:,}" for number in (side.n, side.won, side.lost, side.open))
-        table.add_row(escape(name), *counts, _percent(side.win_rate), *by, lost)
-    return table
+        rows.append((name, *counts, _percent(side.win_rate), *by, lost))
+    columns = (Column("side", least=10), *(Column(name, right=True) for name in numbers))
+    return Fitted("Beside it, because who loses fast looks fast", columns, rows)
 
 
 def _faster(report: CycleReport) -> RenderableType:
     listed = [each for each in report.faster if each.listed]
-    title = f"{counted(len(listed), 'partner')} faster than direct, of {report.judged:,} that can be judged"
-    right = ("faster by", "n", "won", "false-discovery rate")
-    table = plain_table(
-        f"{title} [cycle_time.false_discovery_rate]".replace("[", "\\["), "partner", *right, "status", right=right
+    judged = f"of {report.judged:,} that can be judged \\[cycle_time.false_discovery_rate]"
+    title = f"{counted(len(listed), 'partner')} faster than direct, {judged}"
+    if not listed:
+        return f"{title}."
+    numbers = ("faster by", "n", "won", "false-discovery rate")
+    columns = (
+        Column("partner", least=20),
+        *(Column(name, right=True) for name in numbers),
+        Column("status", spare=1, whole=True),
     )
+    rows = []
     for each in listed[:MOST_ROWS]:
         fact = each.cycle.fact
         delta = None if each.cycle.delta is None else float(each.cycle.delta)
-        numbers = (_percent(delta), f"{fact.n:,}", f"{fact.wins:,}", f"{each.rate:.3f}")
-        table.add_row(escape(plain(each.name)), *numbers, each.cycle.status.value)
-    return cut(table, min(len(listed), MOST_ROWS), len(listed), "partners")
+        figures = (_percent(delta), f"{fact.n:,}", f"{fact.wins:,}", f"{each.rate:.3f}")
+        rows.append((plain(each.name), *figures, each.cycle.status.value))
+    return cut(Fitted(title, columns, rows), len(rows), len(listed), "partners")
 
 
 def _percent(share: float | None) -> str:

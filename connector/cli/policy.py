@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
@@ -111,6 +111,7 @@ def register(app: typer.Typer, state: Speaking, opened: Opened) -> None:
 
 
 _FEW = 5
+_KEY, _VALUE = 22, 16  # so broad at least, so that the columns of most tables stand below each other
 _CHANGED = ("key", "now", "other")
 
 
@@ -146,14 +147,41 @@ def _chosen(said: dict[str, Said], key: str | None) -> list[Said]:
 
 def _shown(said: Sequence[Said], *, long: bool) -> RenderableType:
     if not long:
-        columns = (Column("key", least=24), Column("value", least=12, most=40), Column("from", least=20, spare=1))
-        return Fitted("", columns, [tuple(map(plain, (each.key, each.value, each.source))) for each in said])
+        return Group(*(part for head, keys in _sections(said) for part in _section(head, keys)))
     parts: list[RenderableType] = []
     for each in said:
         parts += [Text(f"{clean(each.key)} = {clean(each.value)}", style="bold")]
         parts += [Text(f"  {clean(line)}") for line in (each.meaning, each.source) if line]
         parts += [Text(f"  {clean(each.where)}", style="dim"), ""]
     return Group(*parts[:-1])
+
+
+def _sections(said: Sequence[Said]) -> list[tuple[str, list[Said]]]:
+    """The keys under the table that they stand in, in the file's order; each table once."""
+    found: dict[str, list[Said]] = {}
+    for each in said:
+        found.setdefault(_split(each.key)[0], []).append(each)
+    return list(found.items())
+
+
+def _split(key: str) -> tuple[str, str]:
+    """The table and the key in it; names of rows stand in square brackets and may hold dots."""
+    at = key.rfind(".", key.rfind("]") + 1)
+    return (key[:at], key[at + 1 :]) if at > 0 else ("", key)
+
+
+def _section(head: str, keys: Sequence[Said]) -> Iterator[RenderableType]:
+    """One table's keys, their values and where these come from; what is long wraps, nothing is cut."""
+    if head:
+        yield Text(clean(head), style="bold")
+    columns = (Column("", whole=True), Column("", least=16, most=30, wrap=True),
+               Column("", least=24, wrap=True))  # fmt: skip
+    rows = [
+        (f"{plain(_split(each.key)[1]):<{_KEY}}", f"{plain(each.value):<{_VALUE}}", plain(each.source))
+        for each in keys
+    ]
+    yield Fitted("", columns, rows, headed=False)
+    yield ""
 
 
 def _differing_json(each: Differing) -> dict[str, Any]:
@@ -254,34 +282,43 @@ def _backtest_tables(result: Backtest, keys: Sequence[tuple[str, str, str]]) -> 
          *(plain(money_words(part, result.currency)) for part in (each.live, each.closed, each.opened)))
         for each in result.classes
     ]  # fmt: skip
-    rows = [
-        (
-            plain(each.name),
-            plain(each.before),
-            plain(each.after),
-            plain("; ".join(each.reasons_after)),
-            plain(each.lever_after),
-        )
-        for each in result.moved[:MOST_ROWS]
-    ]
-    tables: list[RenderableType] = [Fitted("Live fund requests and campaigns, by decision", _MONEY, money), ""]
-    tables += [cut(Fitted("Who", _WHO, rows), MOST_ROWS, len(result.moved), "partners")]
+    tables: list[RenderableType] = [Fitted("Live fund requests and campaigns, by decision", _MONEY, money)]
     end = Text("Nothing was kept or written.", style="dim")
-    return Group(*head, "", *tables, "", end)
+    return Group(*head, "", *tables, *_who(result.moved), "", end)
+
+
+def _who(moved: Sequence[Moved]) -> Iterator[RenderableType]:
+    """Who would be decided otherwise, a table for each pair of decisions; at most so many each."""
+    classes: dict[tuple[str, str], list[Moved]] = {}
+    for each in moved:
+        classes.setdefault((each.before, each.after), []).append(each)
+    most = max(_FEW, MOST_ROWS // len(classes))
+    for (before, after), several in classes.items():
+        rows = [
+            (plain(each.name), plain("; ".join(each.reasons_after)), plain(_levers(each))) for each in several[:most]
+        ]
+        title = f"{before} -> {after}: {counted(len(several), 'partner')}"
+        yield ""
+        yield cut(Fitted(plain(title), _WHO, rows), len(rows), len(several), "partners")
+
+
+def _levers(each: Moved) -> str:
+    """The lever, and which it was where it would be another."""
+    if each.lever_before == each.lever_after:
+        return each.lever_after
+    return f"{each.lever_before} -> {each.lever_after}"
 
 
 _MONEY = (
-    Column("from", least=16),
-    Column("to", least=16),
+    Column("from", least=13, wrap=True),
+    Column("to", least=13, wrap=True),
     Column("partners", right=True),
-    Column("live", least=12, spare=1),
-    Column("would be closed", least=12),
-    Column("would be opened", least=12),
+    Column("live", least=11, spare=1, wrap=True),
+    Column("would be closed", least=11, wrap=True),
+    Column("would be opened", least=11, wrap=True),
 )
 _WHO = (
-    Column("partner", least=18, most=32),
-    Column("from", least=14),
-    Column("to", least=14),
-    Column("because", least=20, spare=1),
-    Column("lever", least=14, spare=2),
+    Column("partner", least=24, most=48),
+    Column("because", least=20, wrap=True),
+    Column("lever", least=14, spare=1, wrap=True),
 )

@@ -202,12 +202,12 @@ def _table(told: TouchCredit) -> RenderableType:
     by_model = [{line.id: line for line in model.lines} for model in shown]
     lifts = {line.id: line for line in told.lift.lines}
     ids = sorted({key for lines in by_model for key in lines}, key=lambda key: _rank(key, by_model))
-    columns = [Column(told.by, least=18, most=34), Column("won on", right=True)]
+    columns = [Column(told.by, least=22, most=34), Column("won on", right=True)]
     columns += [
-        Column(f"{each.model}*" if each.overlapping else each.model, least=8, spare=2 + at, right=True)
+        Column(f"{each.model}*" if each.overlapping else each.model, spare=2 + at, right=True)
         for at, each in enumerate(shown)
     ]
-    columns.append(Column("win lift", least=22, spare=1))
+    columns.append(Column("win lift", spare=1, whole=True))
     rows = [
         (
             plain(_title(key, told)),

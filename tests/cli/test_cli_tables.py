@@ -54,6 +54,39 @@ def test_what_is_left_out_is_said() -> None:
     assert shown(table, 60)[-1] == "Northwind  Sustain  41 % of 12 quoted deals won"
 
 
+FIGURES = (
+    Column("partner", least=10),
+    Column("won on", right=True),
+    Column("first", right=True),
+    Column("win lift", whole=True, spare=1),
+)
+ROW = ("A Partner of a Long Name", "9", "10,800,000", "+1.8 pp (-13.0 to +16.7)")
+
+
+@pytest.mark.parametrize(
+    ("width", "wanted"),
+    [
+        (70, f"{ROW[0]}       9  10,800,000  {ROW[3]}"),
+        (69, f"{ROW[0]}    9  10,800,000  {ROW[3]}"),
+        (53, f"A Partner…    9  10,800,000  {ROW[3]}"),
+        (52, f"{ROW[0]}       9  10,800,000"),
+        (27, "A Partner…    9  10,800,000"),
+        (25, "A Partn…    9  10,800,000"),
+        (24, "A Partner of a Lon…    9"),
+    ],
+)
+def test_no_number_is_ever_cut_headings_and_names_give_way(width: int, wanted: str) -> None:
+    lines = shown(Fitted("", FIGURES, [ROW]), width)
+    row = next(line for line in lines if line.startswith("A Partn"))
+    assert row == wanted
+    assert max(map(len, lines)) <= width
+
+
+def test_a_title_takes_the_whole_width_and_headings_may_be_left_out() -> None:
+    table = Fitted("Fund Demand Gen -> Fund Enablement Instead", (Column("a"),), [("x",)], headed=False)
+    assert shown(table, 60) == ["Fund Demand Gen -> Fund Enablement Instead", "x"]
+
+
 def test_words_are_never_broken_where_a_column_wraps() -> None:
     columns = (Column("table"), Column("from", least=6, wrap=True))
     lines = shown(Fitted("", columns, [("deals", "footprint_regions and footprint_verticals")]), 26)
