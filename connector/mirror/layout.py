@@ -127,7 +127,7 @@ def view(table: Table, feeds: Sequence[tuple[str, int]]) -> str:
         nulls = ", ".join(f'NULL::{sql_type(column.kind)} AS "{column.name}"' for column in table.columns)
         return f'CREATE OR REPLACE VIEW "{table.name}" AS SELECT {nulls}, NULL::VARCHAR AS _source WHERE false'
     union = " UNION ALL ".join(
-        f"SELECT {names}, {_text(source)} AS _source FROM {stored(table, number)}" for source, number in feeds
+        f"SELECT {names}, {text(source)} AS _source FROM {stored(table, number)}" for source, number in feeds
     )
     family = FAMILIES.get(table.name)
     if family:
@@ -139,7 +139,8 @@ def view(table: Table, feeds: Sequence[tuple[str, int]]) -> str:
     return f'CREATE OR REPLACE VIEW "{table.name}" AS {union}'
 
 
-def _text(value: str) -> str:
+def text(value: str) -> str:
+    """A text as SQL writes it."""
     return "'" + value.replace("'", "''") + "'"
 
 

@@ -22,6 +22,9 @@ from connector.mirror.notes import Notes, arrow, numbered, one_transaction, unor
 _LARGE = "SELECT table_name FROM duckdb_tables() WHERE NOT temporary AND index_count = 0 AND estimated_size > 50000"
 """Smaller tables are read through as fast as they are looked up in."""
 
+_FEW = 1_000
+"""So many ids are written into a question."""
+
 
 class Mirror(Notes):
     """One DuckDB file with one writer. Views named as the canonical tables show the live rows.
@@ -193,22 +196,30 @@ class Mirror(Notes):
         The newest of equal ids wins, the later row on equal stamps; a row older than the stored one is left out.
         """
         known = CANONICAL[table]
-        target = layout.stored(known, self._feed(known, source))
-        keys = layout.key(known)
-        order = layout.newest_first(known, tie="nth DESC")
+        number, gone = self._feed(known, source), list(deleted_ids)
         with self._incoming(numbered(layout.conform(known, rows))), one_transaction(self._con):
-            self._con.execute(
-                f"CREATE OR REPLACE TEMP TABLE newer AS SELECT * EXCLUDE (nth) FROM (SELECT * FROM incoming"
-                f" QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {order}) = 1) n{_not_older(known, target)}"
-            )
-            same = " AND ".join(f'{target}."{name}" = newer."{name}"' for name in known.key)
-            self._con.execute(f"DELETE FROM {target} USING newer WHERE {same}")
-            self._con.execute(f"INSERT INTO {target} SELECT * FROM newer")
-            stored = int(self._one("SELECT count(*) FROM newer"))
-            self._follow_merges(known, "newer")
-            self._delete(target, deleted_ids)
+            if self._one("SELECT count(*) FROM pmom_staging WHERE canonical = ? AND source = ?", [table, source]):
+                # an unfinished full pull may hold an older page of these rows, which would take their place
+                self._put(known, layout.staging(known, number), gone)
+            stored = self._put(known, layout.stored(known, number), gone)
+            if rows.num_rows:
+                self._follow_merges(known, "newer")
         self._con.execute("DROP TABLE newer")
         return stored
+
+    def _put(self, table: Table, target: str, gone: list[str]) -> int:
+        """Bring the incoming rows, which are then `newer`, into a stored or staged table; -> how many it took."""
+        order = layout.newest_first(table, tie="nth DESC")
+        self._con.execute(
+            f"CREATE OR REPLACE TEMP TABLE newer AS SELECT * EXCLUDE (nth) FROM (SELECT * FROM incoming"
+            f" QUALIFY row_number() OVER (PARTITION BY {layout.key(table)} ORDER BY {order}) = 1) n"
+            f"{_not_older(table, target)}"
+        )
+        same = " AND ".join(f'{target}."{name}" = newer."{name}"' for name in table.key)
+        self._con.execute(f"DELETE FROM {target} USING newer WHERE {same}")
+        self._con.execute(f"INSERT INTO {target} SELECT * FROM newer")
+        self._delete(target, gone)
+        return int(self._one("SELECT count(*) FROM newer"))
 
     def delete(self, table: str, source: str, ids: Iterable[str]) -> None:
         """Forget rows by id; what was merged into them keeps pointing on."""
@@ -244,6 +255,20 @@ class Mirror(Notes):
         return tuple((table, source) for table, sources in sorted(self._feeds.items()) for source in sorted(sources))
 
     # Questions ---------------------------------------------------------------------------------------------------
+
+    def held(self, table: str, source: str, ids: Sequence[str] | None = None, *, below: bool = False) -> str:
+        """The rows of a source as a question, also those merged away: of all ids, or of few without reading all.
+
+        With `below` the ids are the beginnings of ids, before their last ':'.
+        """
+        known = CANONICAL[table]
+        rows = f"SELECT * FROM {layout.stored(known, self._feed(known, source))}"
+        if ids is None or len(ids) > _FEW:
+            return rows
+        wanted = (
+            [f"starts_with(id, {layout.text(id_ + ':')})" for id_ in ids] if below else [affected.among("id", ids)]
+        )
+        return f"{rows} WHERE {' OR '.join(wanted) or 'false'}"
 
     def counts(self) -> dict[str, int]:
         """How many live rows each canonical table has."""
