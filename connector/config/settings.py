@@ -38,6 +38,7 @@ from connector.config.toml_lines import (
     problems,
     read_text,
 )
+from connector.config.webhooks import Webhooks
 from connector.errors import Misconfigured
 
 ENV_PREFIX = "PMOM_"
@@ -148,6 +149,7 @@ class Settings(BaseSettings):
     web: Web = Web()
     jobs: Jobs = Jobs()
     schedule: Schedule = Schedule()
+    webhooks: Webhooks = Webhooks()
     log: Log = Log()
 
     _path: Path = PrivateAttr(Path("config.toml"))
@@ -287,6 +289,8 @@ def _setting(name: str, field: Any) -> str:
 def _toml(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, bool):
+        return "true" if value else "false"
     return str(value) if isinstance(value, int | float) else f'"{value}"'
 
 
