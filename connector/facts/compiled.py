@@ -89,8 +89,10 @@ def compiled_credits(wanted: CreditShape) -> CreditStatements:
             window_days=rules.window_days,
             extension_days=rules.extension_days,
         ),
-        "subjects": sourcing.subjects(),
+        "timely": sourcing.timely(grace_days=rules.grace_days, lock_days=rules.sourced_lock_days),
         "standing": sourcing.standing(),
+        "dealt": sourcing.dealt(rules.prior_activity),
+        "subjects": sourcing.subjects(),
         "candidates": sourcing.candidates(
             grace_days=rules.grace_days,
             lock_days=rules.sourced_lock_days,

@@ -68,11 +68,16 @@ def partner_people() -> ir.Table:
     return staff.union(former, distinct=True)
 
 
-def _traces() -> ir.Table:
-    """Touches and held customer meetings: `id`, `related_id`, `partner_id` (empty: our own), `kind`, two instants."""
-    people = rows("partner_people")
-    touches = rows("touches")
+def _traces(places: ir.Table | None) -> ir.Table:
+    """Touches and held customer meetings: `id`, `related_id`, `partner_id` (empty: our own), `kind`, two instants.
+
+    With `places` (`subject`, `account_id`) only those on a subject, each with its `account_id`: narrowed before
+    anybody's name is looked up, which is what takes the time.
+    """
+    people, there = rows("partner_people"), [] if places is None else ["account_id"]
+    touches = _placed(rows("touches"), places)
     told = touches.left_join(people, "contact_id").select(
+        *there,
         id=touches.id,
         related_id=touches.related_id,
         partner_id=ibis.coalesce(touches.partner_id.nullif(""), people.partner_id),
@@ -80,9 +85,10 @@ def _traces() -> ir.Table:
         occurred_at=touches.occurred_at,
         recorded_at=touches.recorded_at,
     )
-    events = rows("meetings")
+    events = _placed(rows("meetings"), places)
     held = events.filter(ibis.coalesce(events.outcome, "held").isin(["held", ""]), ~yes(events.internal))
     met = held.left_join(people, "contact_id").select(
+        *there,
         id=held.id,
         related_id=held.related_id,
         partner_id=people.partner_id,
@@ -93,9 +99,13 @@ def _traces() -> ir.Table:
     return survivor(told.union(met, distinct=False), "partner_id")
 
 
-def traces() -> ir.Table:
+def _placed(table: ir.Table, places: ir.Table | None) -> ir.Table:
+    return table if places is None else table.join(places, table.related_id == places.subject)
+
+
+def traces(places: ir.Table | None = None) -> ir.Table:
     """What was done and written down up to as_of, whoever did it; what has no instant proves nothing."""
-    every = _traces()
+    every = _traces(places)
     return every.filter(
         every.related_id.notnull(), every.occurred_at <= moment("as_of"), every.recorded_at <= moment("as_of")
     )
@@ -164,7 +174,7 @@ def evidence(*, strong: tuple[str, ...], weak: tuple[str, ...], late_stages: tup
     )
     order = ("id", "opportunity_id", "partner_id", "kind", "occurred_at", "recorded_at")
     every = ibis.union(*(table.select(*order) for table in (there, _answers(), _links())), distinct=False)
-    worth = every.filter(every.kind.isin((*strong, *weak))).semi_join(rows("partners"), [("partner_id", "id")])
+    worth = every.filter(every.kind.isin((*strong, *weak)), every.partner_id.isin(rows("partners").id))
     joined = worth.join(deals, "opportunity_id")
     before_end = joined.closes_at.isnull() | (joined.occurred_at < joined.closes_at)
     told_in_time = joined.closes_at.isnull() | (joined.recorded_at < joined.closes_at + ibis.interval(days=lock_days))

@@ -54,6 +54,19 @@ _CREDIT = {
 }
 """A part with the opportunity's whole `value` and the part's `amount` of it."""
 
+_CLAIM = {
+    "claim": "string",
+    "opportunity_id": "string",
+    "customer": "string",
+    "partner_id": "string",
+    "kind": "string",
+    "submitted_at": "timestamp('UTC')",
+    "approved_at": "timestamp('UTC')",
+    "holds_until": "date",
+    "created_at": "timestamp('UTC')",
+}
+"""A claim to have brought an opportunity."""
+
 STAGES: dict[str, dict[str, str]] = {
     "calendar": {"day": "date", "midnight": "timestamp('UTC')"},
     "aliases": {"family": "string", "id": "string", "survivor": "string"},
@@ -118,17 +131,9 @@ STAGES: dict[str, dict[str, str]] = {
         "submitted_at": "timestamp('UTC')",
         "code": "string",
     },
-    "claims": {
-        "claim": "string",
-        "opportunity_id": "string",
-        "customer": "string",
-        "partner_id": "string",
-        "kind": "string",
-        "submitted_at": "timestamp('UTC')",
-        "approved_at": "timestamp('UTC')",
-        "holds_until": "date",
-        "created_at": "timestamp('UTC')",
-    },
+    "claims": _CLAIM,
+    "timely": _CLAIM,
+    "dealt": {"claim": "string", "on": "string"},
     "standing": {"opportunity_id": "string", "partner_id": "string"},
     "found": _PART,
     "kept": _PART,

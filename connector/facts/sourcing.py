@@ -91,9 +91,28 @@ def claims(*, referral_roles: tuple[str, ...], window_days: int, extension_days:
     return every.semi_join(rows("partners").select(partner_id=_.id), "partner_id")
 
 
+def timely(*, grace_days: int, lock_days: int) -> ir.Table:
+    """The claims that came in time, were approved in time and were in force: of these alone the rivals matter."""
+    every = rows("claims")
+    return every.filter(_untimely(every, grace_days, lock_days) == "")
+
+
+def _untimely(claim: ir.Table, grace_days: int, lock_days: int) -> Any:
+    """What in a claim's own dates speaks against it; empty when nothing does."""
+    return ibis.cases(
+        (claim.submitted_at > claim.created_at + ibis.interval(days=grace_days), LATE_SUBMISSION),
+        (yes(claim.approved_at > claim.created_at + ibis.interval(days=lock_days)), LATE_APPROVAL),
+        (yes(local_day(claim.created_at) > claim.holds_until), EXPIRED),
+        else_="",
+    )
+
+
 def subjects() -> ir.Table:
-    """`account_id`, `subject`: every id under which a claim's customer, or an opportunity of its, is named."""
-    customers = rows("claims").filter(_.customer.notnull()).select(account_id=_.customer).distinct()
+    """`account_id`, `subject`: every id under which a claim's customer, or an opportunity of its, is named.
+
+    Only of claims against which nothing speaks so far.
+    """
+    customers = _undealt().filter(_.customer.notnull()).select(account_id=_.customer).distinct()
     deals = survivor(rows("opportunities").select("account_id", subject=_.id), "account_id")
     merged = merged_companies().select(account_id=_.survivor, subject=_.former)
     own = customers.select("account_id", subject=customers.account_id)
@@ -109,9 +128,11 @@ def standing() -> ir.Table:
     return survivor(links.union(named, distinct=False), "partner_id").distinct()
 
 
-def _prior_deals(whose: str) -> ir.Table:
-    """Claims at whose submission another opportunity of the customer was open without them: `claim`, `on`."""
-    every, others = rows("claims"), survivor(rows("opportunities"), "account_id")
+def dealt(whose: str) -> ir.Table:
+    """Timely claims at whose submission another opportunity of the customer was open without them: `claim`, `on`."""
+    every, others = rows("timely"), survivor(rows("opportunities"), "account_id")
+    if whose == "none":
+        return every.filter(ibis.literal(False)).select("claim", on=every.opportunity_id)
     other = others.select(
         other=others.id,
         at=others.account_id,
@@ -130,11 +151,15 @@ def _prior_deals(whose: str) -> ir.Table:
     return without.select("claim", "on").distinct()
 
 
+def _undealt() -> ir.Table:
+    every, before = rows("timely"), rows("dealt")
+    return every.anti_join(before, [every.claim == before.claim, every.opportunity_id == before["on"]])
+
+
 def _prior_traces(whose: str, lookback_days: int) -> ir.Table:
     """Claims before which somebody else was active at the customer: `claim`, `on`."""
-    every, places, known = rows("claims"), rows("subjects"), traces()
-    placed = known.join(places, known.related_id == places.subject)
-    seen = placed.select("occurred_at", at=placed.account_id, actor=placed.partner_id)
+    every, known = _undealt(), traces(rows("subjects"))
+    seen = known.select("occurred_at", at=known.account_id, actor=known.partner_id)
     met = every.join(seen, [every.customer == seen["at"], seen.occurred_at < every.submitted_at])
     theirs = met.actor.notnull() & (met.actor != met.partner_id)
     counted = theirs if whose == "partners" else met.actor.isnull() | theirs
@@ -144,20 +169,13 @@ def _prior_traces(whose: str, lookback_days: int) -> ir.Table:
 
 def candidates(*, grace_days: int, lock_days: int, lookback_days: int, prior_activity: str) -> ir.Table:
     """One row a claim: `code` is the first thing that speaks against it, or that it holds."""
-    every = rows("claims")
-    checked = every.mutate(dealt=ibis.literal(False), seen=ibis.literal(False))
+    every, before = rows("claims"), rows("dealt").select(c1=_.claim, o1=_.on)
+    joined = every.left_join(before, [every.claim == before.c1, every.opportunity_id == before.o1])
+    checked = joined.mutate(dealt=joined.c1.notnull(), seen=ibis.literal(False))
     if prior_activity != "none":
-        dealt, met = _prior_deals(prior_activity), _prior_traces(prior_activity, lookback_days)
-        dealt, met = dealt.select(c1=_.claim, o1=_.on), met.select(c2=_.claim, o2=_.on)
-        joined = every.left_join(dealt, [every.claim == dealt.c1, every.opportunity_id == dealt.o1])
+        met = _prior_traces(prior_activity, lookback_days).select(c2=_.claim, o2=_.on)
         joined = joined.left_join(met, [joined.claim == met.c2, joined.opportunity_id == met.o2])
         checked = joined.mutate(dealt=joined.c1.notnull(), seen=joined.c2.notnull())
-    code = ibis.cases(
-        (checked.submitted_at > checked.created_at + ibis.interval(days=grace_days), LATE_SUBMISSION),
-        (yes(checked.approved_at > checked.created_at + ibis.interval(days=lock_days)), LATE_APPROVAL),
-        (yes(local_day(checked.created_at) > checked.holds_until), EXPIRED),
-        (checked.dealt, PRIOR_DEAL),
-        (checked.seen, PRIOR_ACTIVITY),
-        else_=HELD,
-    )
+    own = _untimely(checked, grace_days, lock_days)
+    code = ibis.cases((own != "", own), (checked.dealt, PRIOR_DEAL), (checked.seen, PRIOR_ACTIVITY), else_=HELD)
     return checked.select("opportunity_id", "partner_id", "kind", "submitted_at", source_id=checked.claim, code=code)
