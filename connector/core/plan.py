@@ -28,6 +28,12 @@ def marked(table: str, record_id: str) -> str:
     return record_id if table == PARTNERS else f"{table}/{record_id}"
 
 
+def unmarked(mark: str, table: str) -> str | None:
+    """The record's id when the mark names one of that table."""
+    head, slash, record_id = mark.rpartition("/")
+    return record_id if head == ("" if table == PARTNERS else table) and bool(slash) is (table != PARTNERS) else None
+
+
 @dataclass(frozen=True, slots=True)
 class RecordValues:
     """What a record holds: field names without a vendor's suffix; absent means empty."""

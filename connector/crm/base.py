@@ -68,6 +68,7 @@ class ObjectSchema:
     cursor: str | None = None  # the field that moves whenever a record changes; None: only full reads
     deletes: bool = True  # deleted records can be told apart
     merges: bool = False  # merged records name their survivor
+    announced: bool = True  # the CRM can send a message when one of its records changes
 
     def field(self, name: str) -> Field | None:
         """The field of that name (case does not matter to the vendors), or None."""
@@ -102,6 +103,7 @@ class ReadRequest:
 
     `since` (inclusive) and `until` (exclusive) bound the object's cursor field. With `deleted` the answer also
     holds rows that were deleted or merged away; the page's `deleted` column tells them apart.
+    Without `since`, a condition that the object's id is one of a few costs only the calls that fetching them costs.
     `resume` is a token from an earlier `Page` of the same request: reading goes on after that page.
     """
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from connector.mapping.cells import MERGED
+from connector.mapping.cells import DELETED, MERGED
 from connector.mapping.rows import Mapped, Rejection, UnmappedValue, canonical_ids, to_canonical
 from connector.mapping.writes import clean, keepable, to_write
 
 __all__ = [
+    "DELETED",
     "MERGED",
     "Mapped",
     "Rejection",

@@ -270,9 +270,13 @@ class Mirror(Notes):
         )
         return f"{rows} WHERE {' OR '.join(wanted) or 'false'}"
 
+    def count(self, table: str) -> int:
+        """How many live rows one canonical table has."""
+        return int(self._one(f'SELECT count(*) FROM "{CANONICAL[table].name}"'))
+
     def counts(self) -> dict[str, int]:
         """How many live rows each canonical table has."""
-        return {name: int(self._one(f'SELECT count(*) FROM "{name}"')) for name in CANONICAL}
+        return {name: self.count(name) for name in CANONICAL}
 
     def affected_partners(self, table: str, ids: Iterable[str]) -> set[str]:
         """The live partners that these rows can say something new about.

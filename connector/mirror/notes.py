@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from connector.core.records import Kind
 from connector.facts.sources import SourceState
+from connector.mirror.affected import among
 from connector.mirror.layout import arrow_type, sql_type
 
 
@@ -127,11 +128,19 @@ class Notes:
         """Empty the list for one canonical table, before it is read anew."""
         self._con.execute("DELETE FROM rejections WHERE canonical = ?", [table])
 
-    def existing(self, fields: Sequence[tuple[str, Kind]], table: str = "partners") -> pa.Table:
-        """The machine fields' values that the CRM holds now on records of a canonical table: `id`, fields; by id."""
+    def existing(
+        self, fields: Sequence[tuple[str, Kind]], table: str = "partners", ids: Iterable[str] | None = None
+    ) -> pa.Table:
+        """The machine fields' values that the CRM holds now on records of a canonical table: `id`, fields; by id.
+
+        Of all records, or of those with these ids.
+        """
         self._add_fields(cards_of(table), [(name, sql_type(kind)) for name, kind in fields])
         names = ", ".join(f'"{name}"' for name, _ in fields)
-        answer = arrow(self._con, f"SELECT id{', ' + names if names else ''} FROM {cards_of(table)} ORDER BY id")
+        chosen = "" if ids is None else f" WHERE {among('id', ids)}"
+        answer = arrow(
+            self._con, f"SELECT id{', ' + names if names else ''} FROM {cards_of(table)}{chosen} ORDER BY id"
+        )
         wanted = pa.schema([("id", pa.string()), *((name, arrow_type(kind)) for name, kind in fields)])
         return answer.cast(wanted)
 

@@ -14,6 +14,9 @@ from connector.core.plan import PARTNERS, marked, same
 from connector.crm.base import CRM, FieldSpec, arrow_type
 from connector.mirror import Mirror
 
+_FEW = 1_000
+"""So many records are looked up one by one."""
+
 
 def spec_of(field: ScoreField, fieldmap: FieldMap) -> FieldSpec:
     """The field as a CRM is asked to make it."""
@@ -94,7 +97,9 @@ def edited_cards(mirror: Mirror, table: str, rows: pa.Table) -> set[str]:
     fields = [field for field in machine(table) if field.name in rows.column_names and not field.volatile]
     if not fields:
         return set()
-    kept = mirror.existing([(field.name, field.kind) for field in fields], table)
+    told = [str(id_) for id_ in rows.column("id").to_pylist()]
+    ids = told if len(told) <= _FEW else None
+    kept = mirror.existing([(field.name, field.kind) for field in fields], table, ids)
     held = {row.pop("id"): row for row in kept.to_pylist()}
     return {
         marked(table, row["id"])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from connector.config.fieldmap import FieldMap
@@ -43,6 +44,7 @@ class Context:
     clock: Callable[[], datetime] = wall_clock
     progress: Progress = no_progress
     admin_user: str | None = None
+    kept: dict[str, Any] = field(default_factory=dict)  # what a warm process remembers of the CRM between jobs
 
     def today(self, moment: datetime | None = None) -> date:
         """The day in the policy's time zone."""

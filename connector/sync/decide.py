@@ -19,6 +19,7 @@ from connector.core.decisions import Decision, Previous
 from connector.core.ownership import UNCHECKED, People, User
 from connector.core.scorecard import scorecard
 from connector.errors import Refused, Stale
+from connector.mirror.affected import among
 from connector.store.store import DecisionRow
 from connector.sync.batch import uncollected
 from connector.sync.context import Context
@@ -46,9 +47,18 @@ class Decided:
 
 
 def decide(
-    ctx: Context, run_id: int, *, as_of: date | None = None, everybody: bool = False, let_go: bool = False
+    ctx: Context,
+    run_id: int,
+    *,
+    as_of: date | None = None,
+    everybody: bool = False,
+    let_go: bool = False,
+    marked: bool = False,
 ) -> Decided:
     """Decide partners and keep the decisions; the mirror must have been pulled.
+
+    With `marked` only partners about whom something new arrived are decided, also when the day is another one: the
+    others are left to the next run without it.
 
     Refused before anything is kept when more partners are gone than the policy's limits allow and `let_go` is false:
     a condition of the mapping that no longer holds for them looks like that.
@@ -58,20 +68,22 @@ def decide(
     day = as_of or ctx.today()
     stamp = json.dumps({"as_of": day.isoformat(), "policy": ctx.policy.version})
     decided = ctx.store.state("decided")
-    dirty = None if everybody or decided != stamp else to_decide(ctx.mirror).read()
+    other_policy = decided is not None and json.loads(decided)["policy"] != ctx.policy.version
+    due = decided is None or other_policy or (decided != stamp and not marked)
+    dirty = None if everybody or due else to_decide(ctx.mirror).read()
     result = Decided(day, everybody=dirty is None)
     chosen = None if dirty is None else sorted(dirty)
     if not let_go:
         _check_gone(ctx, _left(ctx, chosen))
     with uncollected():
-        other_policy = decided is not None and json.loads(decided)["policy"] != ctx.policy.version
         settled = _settle(ctx, run_id, day, everybody=chosen is None, other_policy=other_policy)
         result.credits, result.recredited = settled.opportunities, settled.changed
         if chosen is not None:
             chosen = sorted({*chosen, *settled.partners})
         if chosen is None or chosen:
             _decide_some(ctx, run_id, day, chosen, result)
-    ctx.store.set_state("decided", stamp)
+    if result.everybody:
+        ctx.store.set_state("decided", stamp)
     ctx.store.set_state(DECIDED_BY, str(run_id))
     to_decide(ctx.mirror).replace(set())
     to_credit(ctx.mirror).replace(set())
@@ -97,7 +109,8 @@ def _settle(ctx: Context, run_id: int, day: date, *, everybody: bool, other_poli
 def _left(ctx: Context, chosen: list[str] | None) -> int:
     """How many of the partners decided before are no partners any more."""
     before = ctx.store.latest_decisions(chosen) if chosen is None or chosen else {}
-    now = {row["id"] for row in ctx.mirror.query("SELECT id FROM partners").to_pylist()} if before else set()
+    among_them = "" if chosen is None else f" WHERE {among('id', chosen)}"
+    now = set(ctx.mirror.query(f"SELECT id FROM partners{among_them}").column("id").to_pylist()) if before else set()
     if before and not now and chosen is None:
         raise Stale(f"the mirror holds no partner, and {len(before)} were decided before: run `pmom pull`")
     return len(set(before) - now)
@@ -128,7 +141,7 @@ def _decide_some(ctx: Context, run_id: int, day: date, chosen: list[str] | None,
     changed: list[DecisionRow] = []
     restated: list[DecisionRow] = []
     seen: set[str] = set()
-    total = ctx.mirror.counts()["partners"] if chosen is None else len(chosen)
+    total = ctx.mirror.count("partners") if chosen is None else len(chosen)
     for facts in compute(ctx.mirror, ctx.policy, moment(ctx, day), chosen):
         seen.add(facts.partner_id)
         earlier = before.get(facts.partner_id)

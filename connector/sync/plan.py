@@ -15,11 +15,12 @@ from connector.core.codec import from_json, to_json
 from connector.core.deal_card import deal_card
 from connector.core.decisions import Decision, decision_id
 from connector.core.episodes import TaskState
-from connector.core.plan import Change, DesiredRecord, Plan, RecordValues, SetFields, diff, marked, refusal
+from connector.core.plan import Change, DesiredRecord, Plan, RecordValues, SetFields, diff, marked, refusal, unmarked
 from connector.core.scorecard import leading_evidence, scorecard
 from connector.core.tasks import ExistingTask, plan_tasks
 from connector.errors import Misconfigured, Stale
 from connector.mapping import keepable
+from connector.mirror.affected import among
 from connector.store.store import DecisionRow
 from connector.sync.audit_cards import packs, standings
 from connector.sync.batch import uncollected
@@ -45,20 +46,23 @@ class Planned:
     other_policy: str | None = None  # the version under which the decisions were made, when it is not today's
 
 
-def plan(ctx: Context, run_id: int, *, everybody: bool = True) -> Planned:
+def plan(ctx: Context, run_id: int, *, everybody: bool = True, tasks: bool = True) -> Planned:
     """Make and keep the plan from the latest decisions; with `everybody` false only for partners still unplanned.
+
+    With `tasks` false, tasks of other partners that did not get through wait for the next plan of everybody.
 
     Misconfigured when the CRM lacks the fields that would be written.
     """
     claim(ctx)
     _check_installed(ctx)
     with uncollected():
-        return _plan(ctx, run_id, everybody=everybody)
+        return _plan(ctx, run_id, everybody=everybody, tasks=tasks)
 
 
-def _plan(ctx: Context, run_id: int, *, everybody: bool) -> Planned:
+def _plan(ctx: Context, run_id: int, *, everybody: bool, tasks: bool) -> Planned:
     marks = to_plan(ctx.mirror).read()
-    chosen = None if everybody or marks is None or TASKS in marks else sorted(marks)
+    left = set[str]() if tasks or marks is None else marks & {TASKS}
+    chosen = None if everybody or marks is None or (tasks and TASKS in marks) else sorted(marks - left)
     rows = ctx.store.latest_decisions(chosen)  # marks of other records are no partner's id
     if not rows and chosen is None and ctx.store.state(DECIDED_BY) is None:
         raise Stale("nothing was decided yet: run `pmom pull` and `pmom decide`")
@@ -69,7 +73,7 @@ def _plan(ctx: Context, run_id: int, *, everybody: bool) -> Planned:
     audited = standings(ctx, chosen)
     desired = [_desired(ctx, row, decision, scored_at, audited) for row, decision in decisions]
     desired += [*_deals(ctx, chosen), *fund_records(ctx, requests)]
-    tasks = plan_tasks(
+    work = plan_tasks(
         [decision for _, decision in decisions],
         task_state(ctx),
         existing_tasks(ctx),
@@ -80,12 +84,12 @@ def _plan(ctx: Context, run_id: int, *, everybody: bool) -> Planned:
         complete=chosen is None,
         also=(*conditions(ctx, requests, day, everybody=chosen is None), *(packs(ctx) if chosen is None else ())),
     )
-    partners = ctx.mirror.counts()["partners"]
+    partners = ctx.mirror.count("partners")
     there = _existing(ctx, chosen, requests.marks)
-    made = diff(there, desired, create=tasks.create, close=tasks.close, partners=partners)
+    made = diff(there, desired, create=work.create, close=work.close, partners=partners)
     kept = ctx.store.save_plan(run_id, made.fingerprint, to_json(made), ctx.clock())
-    ctx.store.set_state(TASK_STATE, tasks.state.to_json())
-    to_plan(ctx.mirror).replace({mark_of(change) for change in made.changes})
+    ctx.store.set_state(TASK_STATE, work.state.to_json())
+    to_plan(ctx.mirror).replace({mark_of(change) for change in made.changes} | left)
     if made.empty:
         ctx.store.close_plan(kept, "applied")
     others = sorted({decision.policy_version for _, decision in decisions} - {ctx.policy.version})
@@ -145,10 +149,12 @@ def _deals(ctx: Context, chosen: list[str] | None) -> list[DesiredRecord]:
     wanted = None if chosen is None else [mark.removeprefix(head) for mark in chosen if mark.startswith(head)]
     if wanted is not None and not wanted:
         return []
-    rows = ctx.mirror.query("SELECT id, coalesce(name, id) AS name FROM partners").to_pylist()
-    names = {row["id"]: row["name"] for row in rows}
+    credits = deal_credits(ctx, wanted)
+    named = {each.part.partner_id for credit in credits for each in credit.credited}
+    rows = ctx.mirror.query(f"SELECT id, coalesce(name, id) AS name FROM partners WHERE {among('id', named)}")
+    names = {row["id"]: row["name"] for row in rows.to_pylist()}
     found = []
-    for credit in deal_credits(ctx, wanted):
+    for credit in credits:
         card = deal_card(credit, ctx.policy.attribution, ctx.policy.version, names.get)
         values = tuple((name, keepable(name, value, OPPORTUNITIES)) for name, value in card)
         found.append(DesiredRecord(credit.opportunity_id, values, "", credit.type.value, OPPORTUNITIES))
@@ -165,13 +171,13 @@ def _evidence_url(ctx: Context, decision: Decision) -> str | None:
 
 
 def _existing(ctx: Context, chosen: list[str] | None, requests: set[str]) -> list[RecordValues]:
-    wanted = None if chosen is None else {*chosen, *requests}
-    return [
-        RecordValues(str(row.pop("id")), tuple(row.items()), table)
-        for table in carriers(ctx.fieldmap)
-        for row in ctx.mirror.existing([(card.name, card.kind) for card in machine(table)], table).to_pylist()
-        if wanted is None or marked(table, row["id"]) in wanted
-    ]
+    found = []
+    for table in carriers(ctx.fieldmap):
+        ids = None if chosen is None else [id_ for m in {*chosen, *requests} if (id_ := unmarked(m, table))]
+        fields = [(card.name, card.kind) for card in machine(table)]
+        rows = ctx.mirror.existing(fields, table, ids).to_pylist()
+        found += [RecordValues(str(row.pop("id")), tuple(row.items()), table) for row in rows]
+    return found
 
 
 def task_state(ctx: Context) -> TaskState | None:

@@ -12,13 +12,13 @@ from datetime import datetime, timedelta
 
 import pyarrow as pa
 
-from connector.config.reads import ObjectRead, reads
+from connector.config.reads import ObjectRead
 from connector.crm.base import ObjectSchema, ReadRequest
-from connector.errors import Misconfigured
 from connector.mapping import canonical_ids
 from connector.sync.absent import note_absent
 from connector.sync.context import Context
-from connector.sync.rows import ObjectPull, Pulled, mapped, store_page, take_cards, with_cards
+from connector.sync.known import known
+from connector.sync.rows import ObjectPull, Pulled, mapped, store_page, take_cards
 from connector.sync.streams import Stream, followed, links_moved, mark, take_up, to_decide
 from connector.sync.tenant import claim
 
@@ -37,15 +37,13 @@ def pull(ctx: Context, run: str, *, full: bool = False, refresh: bool = False, r
     """Bring the mirror up to date. `full` reads everything anew, `refresh` what drifts, `reconcile` compares ids."""
     before = ctx.crm.usage().calls
     result = Pulled()
-    schemas = {name: ctx.crm.schema(name) for name in ctx.fieldmap.objects()}
-    planned = reads(ctx.fieldmap, schemas)
+    there = known(ctx, fresh=True)
     claim(ctx)  # before anything here is touched: another portal has other objects
-    result.unavailable = note_absent(ctx, planned, schemas)
+    result.unavailable = note_absent(ctx, there.reads, there.schemas)
     take_up(ctx.mirror)
     now = ctx.crm.now()
-    for read in planned:
-        schema = schemas[read.object] or _schema_named(schemas, read.object)
-        read = with_cards(ctx, read, schema)
+    for read in there.reads:
+        schema = there.schema(read.object)
         stream = Stream.load(ctx.mirror, read.key)
         if full or _needs_full(ctx, read, schema, stream, now, refresh=refresh):
             _full(ctx, read, stream, now, run, result)
@@ -56,13 +54,6 @@ def pull(ctx: Context, run: str, *, full: bool = False, refresh: bool = False, r
         _note_sources(ctx, read, now)
     result.calls = ctx.crm.usage().calls - before
     return result
-
-
-def _schema_named(schemas: dict[str, ObjectSchema | None], name: str) -> ObjectSchema:
-    found = next((s for key, s in schemas.items() if s is not None and key.lower() == name.lower()), None)
-    if found is None:
-        raise Misconfigured(name, "the CRM no longer shows this object", "Run `pmom check`.")
-    return found
 
 
 def _needs_full(

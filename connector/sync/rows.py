@@ -143,7 +143,7 @@ def _compared(ctx: Context, table: str, source: Source, rows: pa.Table) -> tuple
     if not rows.num_rows:
         return rows, []
     ctx.mirror.load("seen", rows)
-    held = ctx.mirror.held(table, source.name, rows.column("id").to_pylist())
+    held = ctx.mirror.held(table, source.name, [str(id_) for id_ in rows.column("id").to_pylist()])
     untold = UNTOLD.get(table, ("modified_at",))
     telling = [name for name in rows.column_names if name != "id" and name not in untold]
     newer = " AND NOT coalesce(t.modified_at > s.modified_at, false)" if "modified_at" in rows.column_names else ""

@@ -18,6 +18,8 @@ from emulators.salesforce.viewpoint import context
 
 MASTER_RECORD_TYPE = "012000000000000AAA"
 ASSOCIATES_SINCE = 50
+UNTRIGGERED = frozenset({"Partner", "OpportunityPartner", "AccountPartner", "DatedConversionRate", "CurrencyType"})
+"""Objects whose records are written and on which neither triggers nor flows can run."""
 _SOAP = {
     "id": "tns:ID",
     "reference": "tns:ID",
@@ -176,7 +178,7 @@ def head(obj: ObjectType, version: str) -> dict[str, Any]:
         "replicateable": obj.replicateable,
         "retrieveable": obj.queryable,
         "searchable": searchable(obj),
-        "triggerable": obj.createable,
+        "triggerable": obj.createable and obj.name not in UNTRIGGERED,
         "undeletable": obj.deletable and "isdeleted" in obj.fields,
         "updateable": obj.updateable,
         "urls": {"rowTemplate": f"{url}/{{ID}}", "describe": f"{url}/describe", "sobject": url},

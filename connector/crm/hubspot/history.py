@@ -26,6 +26,7 @@ from connector.crm.hubspot.values import milliseconds, typed, value_of
 from connector.crm.hubspot.wire import Wire
 
 STAGE = "dealstage"
+DEAL = "deal_id"
 CHANGES = "changes"
 
 

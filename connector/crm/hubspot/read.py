@@ -19,9 +19,10 @@ from connector.core.records import Kind
 from connector.crm.base import Field, Filter, Op, Page, Progress, ReadRequest, no_progress
 from connector.crm.hubspot import conditions
 from connector.crm.hubspot.catalog import Catalog
-from connector.crm.hubspot.history import HistoryQuestion, history_of
+from connector.crm.hubspot.history import DEAL, HistoryQuestion, history_of
+from connector.crm.hubspot.kinds import ID_FIELD
 from connector.crm.hubspot.listing import Chunk, Records, ahead, grouped
-from connector.crm.hubspot.pages import ARCHIVED_AT, ID
+from connector.crm.hubspot.pages import ARCHIVED, ARCHIVED_AT, ID
 from connector.crm.hubspot.pick import fetched, found
 from connector.crm.hubspot.question import (
     DELETED,
@@ -106,10 +107,25 @@ class Reader:
             yield from source_rows(self._wire, self._catalog, request, progress)
             return
         history = name == HISTORY
-        question = (history_of if history else question_of)(self._wire, self._catalog, request)
+        named, rest = named_ids(request, DEAL if history else ID_FIELD)
+        question = (history_of if history else question_of)(self._wire, self._catalog, replace(request, where=rest))
+        if named is not None:
+            yield from self._named(question, named)
+            return
         empty = request.since is not None and request.until is not None and request.since >= request.until
         if not empty and not conditions.nothing_matches(request.where):
             yield from self._pages(question, request, progress)
+
+    def _named(self, question: Asked, ids: Sequence[str]) -> Iterator[Page]:
+        """The live records of these ids as one page; a merged one as well, where its survivor tells it."""
+        asked = [each for each in dict.fromkeys(ids) if each.isascii() and each.isdigit()]
+        answers = tuple(self._records.batch(question.kind, asked, question.ask))
+        if answers:
+            raw = question.table(answers)
+            raw = raw.filter(pc.invert(raw.column(ARCHIVED)))
+            part = question.part(raw, deleted=False)
+            rows = part.rows.filter(pc.is_in(part.ids, value_set=pa.array(asked, pa.string())))
+            yield Page(rows, None, rows.num_rows, part.bad_cells)
 
     def _pages(self, question: Asked, request: ReadRequest, progress: Progress) -> Iterator[Page]:
         """The parts as pages, one held back: only then is known which one is the last."""
@@ -186,6 +202,14 @@ class Reader:
         question = history_of(self._wire, self._catalog, request)
         pages = [page.rows.select(range(len(fields))) for page in self.read(request, no_progress)]
         return pa.concat_tables([empty_rows(question.names, question.wanted), *pages])
+
+
+def named_ids(request: ReadRequest, id_field: str) -> tuple[tuple[str, ...] | None, tuple[Filter, ...]]:
+    """The ids of a request that asks for records by name, or None, and its other conditions."""
+    for each in request.where if request.since is None and request.resume is None else ():
+        if each.op is Op.IN and each.field.lower() == id_field and isinstance(each.value, tuple) and each.value:
+            return tuple(map(str, each.value)), tuple(other for other in request.where if other is not each)
+    return None, request.where
 
 
 def _within(raw: pa.Table, request: ReadRequest) -> Any:

@@ -81,7 +81,9 @@ HISTORY_FIELDS = (
 def history_schema() -> ObjectSchema:
     """The earlier stages of deals; they have a cursor and are read with the deals."""
     label = "Deal stage history"
-    return ObjectSchema(HISTORY, label, HISTORY_FIELDS, createable=False, updateable=False, cursor="modified_at")
+    return ObjectSchema(
+        HISTORY, label, HISTORY_FIELDS, createable=False, updateable=False, cursor="modified_at", announced=False
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,9 @@ def source_schema(wire: Wire, catalog: Catalog, name: str) -> ObjectSchema | Non
     if source.probe(wire, catalog) is None:
         return None
     fields = source.fields(catalog)
-    return ObjectSchema(name, source.label, fields, createable=False, updateable=False, deletes=False)
+    return ObjectSchema(
+        name, source.label, fields, createable=False, updateable=False, deletes=False, announced=False
+    )
 
 
 def source_rows(wire: Wire, catalog: Catalog, request: ReadRequest, progress: Progress) -> Iterator[Page]:

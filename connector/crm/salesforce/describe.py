@@ -138,6 +138,7 @@ def description(body: dict[str, Any]) -> Description:
         cursor=next((cursor for cursor in CURSORS if cursor in filterable), None),
         deletes="IsDeleted" in names,
         merges="MasterRecordId" in names,
+        announced=bool(body.get("triggerable", True)),
     )
     return Description(
         schema=schema,

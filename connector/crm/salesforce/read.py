@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from connector.core.records import Kind
-from connector.crm.base import Filter, JobLedger, Page, Progress, ReadRequest, arrow_type
+from connector.crm.base import Filter, JobLedger, Op, Page, Progress, ReadRequest, arrow_type
 from connector.crm.salesforce import soql
 from connector.crm.salesforce.bulk_query import BulkQuery, Job, JobLost
 from connector.crm.salesforce.csv_arrow import json_page
@@ -41,6 +41,7 @@ class Reader:
 
     def read(self, request: ReadRequest, progress: Progress) -> Iterator[Page]:
         """The pages of the request, after its resume token where there is one that still serves."""
+        request = self._with_true_ids(request)
         question = question_of(request, self._describer)
         empty = request.since is not None and request.until is not None and request.since >= request.until
         place: Place | None = None if empty or soql.matches_nothing(request.where) else place_of(request)
@@ -61,6 +62,18 @@ class Reader:
                 if starts >= STARTS:
                     raise GiveUp(f"{question.name}: {error}") from error
                 place = replace(at, job=None, seen=at.seen - (at.job.seen if at.job else 0))
+
+    def _with_true_ids(self, request: ReadRequest) -> ReadRequest:
+        """The request without ids that are none: the org would refuse the whole query for one of them."""
+        where = tuple(
+            replace(each, value=tuple(value for value in each.value if soql.is_id(str(value))))
+            if each.op is Op.IN
+            and isinstance(each.value, tuple)
+            and visible(self._describer, request.object, each.field).kind is Kind.ID
+            else each
+            for each in request.where
+        )
+        return replace(request, where=where)
 
     def _now(self) -> datetime:
         header = self._wire.server_date()
