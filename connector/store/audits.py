@@ -66,7 +66,7 @@ class AuditBook:
         query = sa.select(a).where(a.c.connection == self._name).order_by(a.c.id)
         if quarter is not None:
             query = query.where(a.c.quarter == quarter)
-        with self._store.begin() as db:
+        with self._store.read() as db:
             return tuple(
                 AuditVersion(r.quarter, r.version, r.kind, r.taken_at, r.digest, r.head) for r in db.execute(query)
             )
@@ -79,7 +79,7 @@ class AuditBook:
             .where(x.c.connection == self._name, x.c.quarter == quarter, x.c.version == version)
             .order_by(x.c.partner_id)
         )
-        with self._store.begin() as db:
+        with self._store.read() as db:
             return tuple(LineRow(r.partner_id, r.status, r.digest, r.body) for r in db.execute(query))
 
     def marks(
@@ -94,7 +94,7 @@ class AuditBook:
         )
         if partners is not None and len(partners) <= _CHUNK:
             query = query.where(x.c.partner_id.in_(partners))
-        with self._store.begin() as db:
+        with self._store.read() as db:
             return tuple((r.partner_id, r.status, r.digest) for r in db.execute(query))
 
     def record(self, run_id: int, made: AuditVersion, lines: Iterable[LineRow]) -> None:
@@ -136,7 +136,7 @@ class AuditBook:
         query = sa.select(s).where(s.c.connection == self._name).order_by(s.c.id)
         if quarter is not None:
             query = query.where(s.c.quarter == quarter)
-        with self._store.begin() as db:
+        with self._store.read() as db:
             return tuple(SignOff(r.quarter, r.version, r.digest, r.by, r.note, r.at) for r in db.execute(query))
 
     def decisions_until(self, day: date) -> dict[str, str]:
@@ -151,7 +151,7 @@ class AuditBook:
         """The first day for which anything was decided."""
         d = t.decisions
         query = sa.select(sa.func.min(d.c.as_of)).where(d.c.connection == self._name)
-        with self._store.begin() as db:
+        with self._store.read() as db:
             found: date | None = db.scalar(query)
         return found
 
@@ -165,5 +165,5 @@ class AuditBook:
         if day is not None:
             chosen = chosen.where(d.c.as_of <= day)
         query = sa.select(d.c.partner_id, d.c.body).where(d.c.id.in_(chosen))
-        with self._store.begin() as db:
+        with self._store.read() as db:
             return {r.partner_id: r.body for r in db.execute(query)}

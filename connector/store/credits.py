@@ -61,7 +61,7 @@ class CreditBook:
         table = t.latest_credits
         query = sa.select(table).where(table.c.connection == self._name)
         found: dict[str, CreditRow] = {}
-        with self._store.begin() as db:
+        with self._store.read() as db:
             for part in _parts(query, table.c.opportunity_id, opportunity_ids):
                 for r in db.execute(part):
                     found[r.opportunity_id] = CreditRow(
@@ -110,7 +110,7 @@ class CreditBook:
             .where(v.c.connection == self._name, v.c.opportunity_id == opportunity_id)
             .order_by(v.c.version.desc(), v.c.id.desc())
         )
-        with self._store.begin() as db:
+        with self._store.read() as db:
             return tuple(
                 CreditVersion(r.version, r.run_id, r.as_of, r.policy_version, r.reason, r.body, r.words)
                 for r in db.execute(query)

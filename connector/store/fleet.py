@@ -18,7 +18,7 @@ from connector.store import engine as db
 from connector.store import fleet_tables as t
 from connector.store.inbox import Inbox
 from connector.store.upserts import added, insert_new, replaced
-from connector.store.versions import prepare_fleet
+from connector.store.versions import FLEET, prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Fleet:
     @classmethod
     def open(cls, where: str | Path, password: str | None = None) -> Fleet:
         """Open a SQLite file (a path) or a database URL; made when absent. Errors as `Store.open`."""
-        return cls(prepare_fleet(where, password))
+        return cls(prepared(where, FLEET, password))
 
     def inbox(self) -> Inbox:
         """The inbox in the same database, on the same database connections."""

@@ -19,8 +19,8 @@ import sqlalchemy as sa
 from connector.hooks.hint import Happened, Hint, Sender
 from connector.store import engine as db
 from connector.store import fleet_tables as t
-from connector.store.upserts import added, insert_new
-from connector.store.versions import prepare_fleet
+from connector.store.upserts import added, insert_new, storable
+from connector.store.versions import FLEET, prepared
 
 _CHUNK = 400  # rows a statement
 _KEY = 200  # characters; a longer key is kept as its digest
@@ -66,7 +66,7 @@ class Inbox:
     @classmethod
     def open(cls, where: str | Path, password: str | None = None) -> Inbox:
         """Open a SQLite file (a path) or a database URL; made when absent. Errors as `Store.open`."""
-        return cls(prepare_fleet(where, password))
+        return cls(prepared(where, FLEET, password))
 
     def close(self) -> None:
         """Give back the database connections."""
@@ -167,24 +167,19 @@ def _parts(ids: Sequence[int]) -> Iterator[Sequence[int]]:
 
 
 def _values(connection: str, hint: Hint, at: datetime) -> dict[str, Any]:
-    key = _storable(hint.key)
+    key = storable(hint.key)
     return {
         "connection": connection,
         "sender": hint.sender.value,
         "key": key if len(key) <= _KEY else hashlib.sha256(key.encode()).hexdigest(),
-        "object": _storable(hint.object),
-        "record_id": _storable(hint.record_id),
+        "object": storable(hint.object),
+        "record_id": storable(hint.record_id),
         "happened": hint.happened.value,
         "occurred_at": hint.occurred_at,
-        "property": _storable(hint.property),
-        "written_by": _storable(hint.written_by),
+        "property": storable(hint.property),
+        "written_by": storable(hint.written_by),
         "received_at": at,
     }
-
-
-def _storable(text: str) -> str:
-    """The text without what a database refuses: one hostile message must not spoil the others of its transaction."""
-    return text.encode("utf-8", "replace").decode().replace("\x00", "\ufffd")
 
 
 def _hint(row: Any) -> Hint:

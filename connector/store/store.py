@@ -1,4 +1,4 @@
-"""What must be remembered between runs, in SQLite by default or any database that SQLAlchemy reaches.
+"""What must be remembered between runs, in a SQLite file by default or in PostgreSQL.
 
 Decisions and outcomes are append-only. Every method is one transaction: a process killed anywhere leaves the store
 as it was before or after the call. Bodies are JSON text made by their owners; the store never looks inside.
@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DatabaseError
 
-from connector.errors import Busy, Misconfigured
+from connector.store import engine as databases
 from connector.store import tables as t
 from connector.store.audits import AuditBook
 from connector.store.credits import CreditBook
+from connector.store.upserts import replaced, storable
+from connector.store.versions import STORE, prepared
 
 CHUNK = 400  # rows a statement: below SQLite's variable limit for every table here
 
@@ -83,27 +84,14 @@ class Store:
 
     def __init__(self, engine: sa.Engine, connection: str) -> None:
         self._engine, self._name = engine, connection
-        self._migrate()
 
     @classmethod
-    def open(cls, where: str | Path, connection: str) -> Store:
-        """Open a SQLite file (a path) or a database URL; made when absent.
+    def open(cls, where: str | Path, connection: str, password: str | None = None) -> Store:
+        """Open a SQLite file (a path) or a database URL; made when absent, brought up to date when it is older.
 
         Raises Misconfigured when it cannot be opened or was written by a newer version, Busy when it is locked.
         """
-        text = str(where)
-        url = text if "://" in text else f"sqlite:///{text}"
-        engine = sa.create_engine(url, future=True)
-        if engine.dialect.name == "sqlite":
-            _tune_sqlite(engine)
-        try:
-            return cls(engine, connection)
-        except DatabaseError as error:
-            if "locked" in str(error.orig):
-                raise Busy(f"{text}: another process holds the store. Wait for it or stop it.") from error
-            raise Misconfigured(
-                text, f"the store cannot be opened ({error.orig})", "Check the path and its permissions."
-            ) from error
+        return cls(prepared(where, STORE, password), connection)
 
     def close(self) -> None:
         """Give back the database connections."""
@@ -111,22 +99,15 @@ class Store:
 
     @contextmanager
     def begin(self) -> Iterator[sa.Connection]:
-        """One transaction."""
-        with self._engine.begin() as connection:
+        """One transaction that writes; see `engine.writing`."""
+        with databases.writing(self._engine) as connection:
             yield connection
 
-    def _migrate(self) -> None:
-        with self.begin() as db:
-            t.metadata.create_all(db)
-            found = db.scalar(sa.select(t.meta.c.value).where(t.meta.c.key == "version"))
-            if found is None:
-                db.execute(t.meta.insert().values(key="version", value=str(t.VERSION)))
-            elif int(found) > t.VERSION:
-                raise Misconfigured(
-                    "store",
-                    f"it was written by a newer pmom (schema {found}, this one knows {t.VERSION})",
-                    "Upgrade pmom or restore an older copy.",
-                )
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """One transaction that only reads and waits for no writer; see `engine.reading`."""
+        with databases.reading(self._engine) as connection:
+            yield connection
 
     def begin_run(self, kind: str, at: datetime) -> int:
         """Note that a run begins; runs of this connection that never ended are marked abandoned."""
@@ -153,7 +134,7 @@ class Store:
     def runs(self, limit: int = 20) -> tuple[RunRow, ...]:
         """The newest runs first."""
         query = sa.select(t.runs).where(t.runs.c.connection == self._name).order_by(t.runs.c.id.desc()).limit(limit)
-        with self.begin() as db:
+        with self.read() as db:
             return tuple(
                 RunRow(r.id, r.kind, r.state, r.started_at, r.finished_at, json.loads(r.summary))
                 for r in db.execute(query)
@@ -162,25 +143,20 @@ class Store:
     def state(self, name: str) -> str | None:
         """A named JSON text, such as the task state."""
         query = sa.select(t.states.c.body).where(t.states.c.connection == self._name, t.states.c.name == name)
-        with self.begin() as db:
+        with self.read() as db:
             return db.scalar(query)
 
     def set_state(self, name: str, body: str) -> None:
         """Replace a named JSON text."""
         with self.begin() as db:
-            self._put(db, t.states, {"connection": self._name, "name": name}, {"body": body})
-
-    def _put(self, db: sa.Connection, table: sa.Table, key: dict[str, Any], values: dict[str, Any]) -> None:
-        where = [table.c[name] == value for name, value in key.items()]
-        if db.execute(table.update().where(*where).values(**values)).rowcount == 0:
-            db.execute(table.insert().values(**key, **values))
+            replaced(db, t.states, {"connection": self._name, "name": name}, {"body": body})
 
     def latest_decisions(self, partner_ids: Sequence[str] | None = None) -> dict[str, DecisionRow]:
         """The latest decision of each partner, of all of them when no ids are given."""
         table = t.latest_decisions
         query = sa.select(table).where(table.c.connection == self._name)
         found: dict[str, DecisionRow] = {}
-        with self.begin() as db:
+        with self.read() as db:
             parts = (
                 [query]
                 if partner_ids is None
@@ -249,7 +225,7 @@ class Store:
             .order_by(d.c.id.desc())
             .limit(limit)
         )
-        with self.begin() as db:
+        with self.read() as db:
             return tuple((r.run_id, r.as_of, r.body) for r in db.execute(query))
 
     def save_plan(self, run_id: int, fingerprint: str, body: str, at: datetime) -> int:
@@ -275,7 +251,7 @@ class Store:
     def latest_plan(self) -> PlanRow | None:
         """The newest plan, whatever its state."""
         query = sa.select(t.plans).where(t.plans.c.connection == self._name).order_by(t.plans.c.id.desc()).limit(1)
-        with self.begin() as db:
+        with self.read() as db:
             row = db.execute(query).one_or_none()
         return None if row is None else PlanRow(row.id, row.run_id, row.made_at, row.fingerprint, row.state, row.body)
 
@@ -294,13 +270,13 @@ class Store:
                         {
                             "plan_id": plan_id,
                             "run_id": run_id,
-                            "change": row.change,
+                            "change": storable(row.change, 200),
                             "status": row.status,
                             "record_id": row.record_id,
                             "before": row.before,
                             "after": row.after,
-                            "code": row.code,
-                            "message": row.message,
+                            "code": storable(row.code, 100),
+                            "message": storable(row.message),
                             "at": row.at,
                         }
                         for row in part
@@ -317,7 +293,7 @@ class Store:
             query = query.where(o.c.plan_id == plan_id)
         if record_id is not None:
             query = query.where(o.c.record_id == record_id)
-        with self.begin() as db:
+        with self.read() as db:
             return tuple(
                 OutcomeRow(r.change, r.status, r.record_id, r.before, r.after, r.code, r.message, r.at)
                 for r in db.execute(query.order_by(o.c.id.desc()).limit(limit))
@@ -350,29 +326,15 @@ class Ledger:
     def get(self, key: str) -> str | None:
         """The value kept under the key."""
         query = sa.select(t.ledger.c.value).where(t.ledger.c.connection == self._store._name, t.ledger.c.key == key)
-        with self._store.begin() as db:
+        with self._store.read() as db:
             return db.scalar(query)
 
     def put(self, key: str, value: str) -> None:
         """Keep the value."""
         with self._store.begin() as db:
-            self._store._put(db, t.ledger, {"connection": self._store._name, "key": key}, {"value": value})
+            replaced(db, t.ledger, {"connection": self._store._name, "key": key}, {"value": value})
 
     def drop(self, key: str) -> None:
         """Forget the key."""
         with self._store.begin() as db:
             db.execute(t.ledger.delete().where(t.ledger.c.connection == self._store._name, t.ledger.c.key == key))
-
-
-def _tune_sqlite(engine: sa.Engine) -> None:
-    """WAL, real transactions and patience: pysqlite's own transaction handling begins too late."""
-
-    @sa.event.listens_for(engine, "connect")
-    def connect(connection: Any, record: Any) -> None:
-        connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {pragma}")
-
-    @sa.event.listens_for(engine, "begin")
-    def begin(connection: sa.Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,4 +1,4 @@
-"""The store's tables, the same on SQLite and PostgreSQL, and how an older store is brought up to date."""
+"""The store's tables, the same on SQLite and PostgreSQL; `versions.py` brings older ones up to date."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
-VERSION = 1
+REVISION = "store5"
+"""The newest schema; see connector/store/migrations."""
 
 
 class Instant(TypeDecorator[datetime]):
@@ -34,7 +35,9 @@ class Instant(TypeDecorator[datetime]):
 
 metadata = sa.MetaData()
 
-meta = sa.Table(
+version = sa.Table("store_version", metadata, sa.Column("version_num", sa.String(32), primary_key=True))
+
+meta = sa.Table(  # where programs before schemas had revisions look for a version
     "meta",
     metadata,
     sa.Column("key", sa.String(64), primary_key=True),

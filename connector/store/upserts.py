@@ -32,3 +32,8 @@ def added(held: sa.Connection, table: sa.Table, key: Mapping[str, Any], by: int)
     statement = _insert(held, table).values(**key, count=by)
     more = {"count": table.c.count + statement.excluded.count}
     held.execute(statement.on_conflict_do_update(index_elements=list(key), set_=more))
+
+
+def storable(text: str, limit: int | None = None) -> str:
+    """The text without what PostgreSQL refuses and no longer than `limit`: a stranger's text must spoil no write."""
+    return text.encode("utf-8", "replace").decode().replace("\x00", "\ufffd")[:limit]

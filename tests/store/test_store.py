@@ -99,7 +99,7 @@ def test_the_ledger_forgets_only_what_it_is_told_to(store: Store, tmp_path: Path
 def test_a_store_of_a_newer_version_is_refused(store: Store, tmp_path: Path) -> None:
     store.close()
     with sqlite3.connect(tmp_path / "store.sqlite") as db:
-        db.execute("UPDATE meta SET value = '99' WHERE key = 'version'")
+        db.execute("UPDATE store_version SET version_num = 'store99'")
     db.close()
     with pytest.raises(Misconfigured, match="newer pmom"):
         Store.open(tmp_path / "store.sqlite", "acme")
