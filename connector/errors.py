@@ -24,6 +24,12 @@ class Misconfigured(PmomError):
         super().__init__(f"{where}: {found}. {fix}")
 
 
+class Misused(Misconfigured):
+    """An option or argument of a command means nothing, or not together with the others."""
+
+    exit_code = 2
+
+
 class Retry(PmomError):
     """Try the same call again after `after` seconds; raised to people only when tries ran out."""
 
@@ -50,6 +56,10 @@ class Stale(PmomError):
     """What was planned no longer matches what is there: plan again."""
 
     exit_code = 5
+
+
+class WrongPlan(Stale):
+    """A person forced a plan by another fingerprint than its own: mistyped, or the plan is another by now."""
 
 
 class Refused(PmomError):

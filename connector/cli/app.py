@@ -24,8 +24,9 @@ from connector.cli import show
 from connector.cli import touch_models as touch_commands
 from connector.cli.console import Voice, err, out
 from connector.cli.ending import INTERRUPTED, failed, interrupts, stopped
+from connector.cli.flags import untyped
 from connector.cli.words import CRMS, AsOf, Connected, DryRun, Force, LetGo, Named, Size, connected
-from connector.errors import Misconfigured, Refused
+from connector.errors import Misconfigured, Misused, Refused
 
 app = typer.Typer(
     name="pmom",
@@ -181,7 +182,7 @@ def _ask(org: Any, fields: Any, labels: Any) -> None:
     """Go on only when a person at a terminal says yes, knowing what goes."""
     if state.voice.as_json or not (sys.stdin.isatty() and err.is_terminal):
         fix = "Look with `pmom uninstall --dry-run`, then say --yes."
-        raise Misconfigured("pmom uninstall", "it takes fields away with their values, and nobody can be asked", fix)
+        raise Misused("uninstall", "it takes fields away with their values, and nobody can be asked", fix)
     with state.voice.busy("Looking at what would go"):
         steps = org.uninstall(fields, labels, dry_run=True)
     going = show.going(steps, fields, [org.field_name(each) for each in fields])
@@ -200,7 +201,7 @@ def _at_the_crm(crm: Connected | None) -> Iterator[Any]:
     name = said.settings.crm()
     if crm is not None and crm.value != name:
         fix = f"Say `{name}`, or name the other settings file with --config."
-        raise Misconfigured(str(state.config), f"it connects {name}, not {crm.value}", fix)
+        raise Misused(crm.value, f"{state.config} connects {name}", fix)
     wiring.workspace(said.settings)
     with (
         closing(Store.open(said.settings.workspace.store, said.settings.connection_name())) as store,
@@ -388,7 +389,8 @@ def main() -> None:
     state.interrupted = False
     with interrupts(_note_interrupt):
         try:
-            code = app(args=_hoisted(sys.argv[1:]), standalone_mode=False)  # an Exit comes back as its code
+            command = untyped(typer.main.get_command(app))
+            code = command(args=_hoisted(sys.argv[1:]), standalone_mode=False)  # an Exit comes back as its code
             if code == INTERRUPTED:  # so typer tells a Ctrl-C
                 stopped(state.voice)
             state.voice.finish()

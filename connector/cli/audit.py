@@ -17,7 +17,7 @@ from rich.text import Text
 from connector.cli.console import clean, plain
 from connector.cli.policy import Speaking, money_words
 from connector.cli.tables import MOST_ROWS, Column, Fitted, counted, cut
-from connector.errors import Misconfigured
+from connector.errors import Misconfigured, Misused
 
 if TYPE_CHECKING:  # `pmom --help` must not wait for the libraries behind these
     from connector.core.audit_sums import LineChange, Share
@@ -74,7 +74,9 @@ def _asked(ctx: Context, name: str | None, *, again: bool, sign_off: bool, by: s
 
     quarter = named(name, ctx.policy.fiscal_year_start_month, ctx.today())
     if sign_off and again:
-        raise Misconfigured("pmom audit", "--again and --sign-off at once", "Look at what --again finds, then sign.")
+        raise Misused(
+            "--again", "it cannot be done together with --sign-off", "Look at what --again finds, then sign."
+        )
     if sign_off:
         return run(ctx, "sign-off", lambda run_id: sign(ctx, quarter, by, note), _summary)
     return run(ctx, "audit", lambda run_id: audit(ctx, run_id, quarter, again=again), _summary)
@@ -90,7 +92,7 @@ def named(text: str | None, start_month: int, today: date) -> Quarter:
         return quarter_named(text, start_month)
     except ValueError as error:
         example = last_ended(today, start_month)
-        raise Misconfigured("--quarter", str(error).replace("FY26-Q4", example.label), "") from None
+        raise Misused("--quarter", str(error).replace("FY26-Q4", example.label), "") from None
 
 
 def _names(ctx: Context) -> dict[str, str]:
@@ -331,7 +333,7 @@ _COLUMNS = (
 def _check_place(path: Path) -> None:
     if path.is_dir() or not path.parent.is_dir():
         found = "it is a folder" if path.is_dir() else "its folder is not there"
-        raise Misconfigured(str(path), f"cannot be written ({found})", "Name another place; nothing was audited.")
+        raise Misused(f"--csv {path}", f"cannot be written ({found})", "Name another place; nothing was audited.")
 
 
 def _write(path: Path, found: Audited, users: dict[str, str]) -> None:

@@ -82,7 +82,8 @@ def _complain(error: PmomError, voice: Voice) -> NoReturn:
             said |= {"where": error.where, "found": error.found, "fix": error.fix}
         voice.said = said
         voice.finish()
-    err.print(f"pmom: {plain_lines(str(error))}", soft_wrap=True)
+    message = str(error).removeprefix("pmom ").rstrip()
+    err.print(f"pmom: {plain_lines(message)}", soft_wrap=not err.is_terminal)  # a pipe gets lines as they are
     sys.exit(error.exit_code)
 
 

@@ -11,7 +11,7 @@ from connector.cli.console import plain
 from connector.cli.explain_partner import Explained, explained
 from connector.core.credit import Credited, DealCredit
 from connector.core.credit_story import Records, credit_story
-from connector.errors import Misconfigured
+from connector.errors import Misconfigured, Misused
 
 if TYPE_CHECKING:  # `pmom --help` must not wait for the libraries behind these
     from connector.sync.context import Context
@@ -84,7 +84,7 @@ def _refuse_several(ctx: Context, wanted: str) -> None:
     if len(rows) > 1:
         some = "; ".join(f"{row['id']} (closes {row['close_date']})" for row in rows[:_SHOWN])
         more = f"; and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
-        raise Misconfigured("explain", f"{len(rows)} deals are called {wanted}: {some}{more}", "Say the id.")
+        raise Misused("explain", f"{len(rows)} deals are called {wanted}: {some}{more}", "Say the id.")
 
 
 def opportunity_of(ctx: Context, wanted: str, *, by_name: bool = False) -> str | None:

@@ -17,7 +17,7 @@ from connector.core.credit import CreditSums
 from connector.core.decisions import Decision
 from connector.core.explain import GATE_NAMES, story
 from connector.core.scorecard import EVIDENCE_TABLES
-from connector.errors import Misconfigured
+from connector.errors import Misconfigured, Misused
 from connector.store.store import OutcomeRow
 
 if TYPE_CHECKING:  # `pmom --help` must not wait for the libraries behind these
@@ -167,7 +167,7 @@ def partner_named(ctx: Context, wanted: str, command: str = "explain") -> str:
         [wanted] * 5,
     ).to_pylist()
     if not rows:
-        raise Misconfigured(command, f"no partner is called {wanted}", _nearest(ctx, wanted))
+        raise Misused(command, f"no partner is called {wanted}", _nearest(ctx, wanted))
     exact = [row for row in rows if row["id"] == wanted] or [
         row for row in rows if str(row["name"]).casefold() == wanted.casefold()
     ]
@@ -175,7 +175,7 @@ def partner_named(ctx: Context, wanted: str, command: str = "explain") -> str:
     if len(chosen) > 1:
         some = "; ".join(f"{row['name']} ({row['id']})" for row in chosen[:8])
         some += f"; and {len(chosen) - 8} more" if len(chosen) > 8 else ""
-        raise Misconfigured(command, f"{len(chosen)} partners fit: {some}", "Say the id.")
+        raise Misused(command, f"{len(chosen)} partners fit: {some}", "Say the id.")
     return str(chosen[0]["id"])
 
 

@@ -15,7 +15,7 @@ from rich.text import Text
 from connector.cli.console import Voice, clean, plain
 from connector.cli.tables import MOST_ROWS, Column, Fitted, counted, cut
 from connector.cli.words import AsOf
-from connector.errors import Misconfigured
+from connector.errors import Misused
 
 if TYPE_CHECKING:  # `pmom --help` must not wait for the libraries behind these
     from connector.config.policy import MatrixProblem
@@ -98,9 +98,7 @@ def register(app: typer.Typer, state: Speaking, opened: Opened) -> None:
         from connector.sync.backtest import backtest as compare
 
         if not settings and name is None:
-            raise Misconfigured(
-                "pmom policy backtest", "it is not said what to compare with", "Give --set or --policy."
-            )
+            raise Misused("policy backtest", "it is not said what to compare with", "Give --set or --policy.")
         base = name or _of_settings(state)
         other = changed(base, settings or [])
         with opened() as ctx:
@@ -141,7 +139,8 @@ def _chosen(said: dict[str, Said], key: str | None) -> list[Said]:
     if not found:
         from connector.config.toml_lines import closest
 
-        raise Misconfigured("policy show", f"no key is called {key}", closest(wanted, said))
+        fix = closest(wanted, said) or "`pmom policy show` lists all."
+        raise Misused("policy show", f"no key is called {key}", fix)
     return found
 
 

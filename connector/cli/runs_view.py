@@ -38,8 +38,13 @@ def runs_table(rows: Sequence[RunRow]) -> RenderableType:
 def _row(row: RunRow) -> tuple[str, ...]:
     took = f"{abs((row.finished_at - row.started_at).total_seconds()):.1f} s" if row.finished_at else ""
     began = f"{row.started_at:%Y-%m-%d %H:%M}"
-    figures = "" if row.state == "stopped" else "; ".join(came_to(row.kind, row.summary))
+    figures = "" if _interrupted(row) else "; ".join(came_to(row.kind, row.summary))
     return str(row.id), row.kind, row.state, began, took, plain(figures)
+
+
+def _interrupted(row: RunRow) -> bool:
+    """Whether a Ctrl-C ended it, of which there is nothing to tell."""
+    return row.state == "stopped" and "interrupt" in str(row.summary.get("error", "")).lower()
 
 
 def came_to(kind: str, summary: Mapping[str, Any]) -> list[str]:

@@ -14,7 +14,7 @@ from rich.text import Text
 from connector.cli.console import Voice, plain
 from connector.cli.tables import MOST_ROWS, Column, Fitted, cut
 from connector.cli.words import AsOf
-from connector.errors import Misconfigured
+from connector.errors import Misused
 
 if TYPE_CHECKING:  # `pmom --help` must not wait for the libraries behind these
     from connector.core.policy_touch import TouchModelRules
@@ -76,7 +76,7 @@ def register(app: typer.Typer, state: Speaking, opened: Opened) -> None:
 
 
 def _wanted(asked: Sequence[str] | None, rules: TouchModelRules) -> tuple[str, ...]:
-    """The models asked for, each once; Misconfigured for a name that is none."""
+    """The models asked for, each once; Misused for a name that is none."""
     import difflib
 
     from connector.facts.touch_credit import MODELS
@@ -90,7 +90,7 @@ def _wanted(asked: Sequence[str] | None, rules: TouchModelRules) -> tuple[str, .
         if name not in MODELS:
             near = difflib.get_close_matches(name, MODELS, n=1, cutoff=0.5)
             fix = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(MODELS)}; or all."
-            raise Misconfigured("--model", f"{name!r} is no touch model", fix)
+            raise Misused("--model", f"{name!r} is no touch model", fix)
     return names
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from connector.config import policy as files
 from connector.config.toml_lines import Key, closest, dotted, line_numbers, parse_toml
 from connector.core.policy import Policy
-from connector.errors import Misconfigured
+from connector.errors import Misconfigured, Misused
 
 _ROW = re.compile(r"\| `([a-z_.]+)` \|.*\| ([^|]+) \|\s*$")
 _LABELS = ("persona", "activity", "name")  # what rows of a table of tables are called by
@@ -66,7 +66,7 @@ def differing(one: str | Path, other: str | Path) -> tuple[Differing, ...]:
 def changed(policy: str | Path, settings: Iterable[str]) -> Policy:
     """The policy with some keys set anew, each as `key=value`; `gates.velocity.floor` is `velocity.floor`.
 
-    Misconfigured when a setting is no such pair, names no key, or leaves a policy that the rules cannot follow.
+    Misused when a setting is no such pair, names no key, or leaves a policy that the rules cannot follow.
     """
     values: dict[str, Any] = {}
     known = _tables(files.values(policy))
@@ -74,11 +74,16 @@ def changed(policy: str | Path, settings: Iterable[str]) -> Policy:
         key, mark, text = setting.partition("=")
         key = key.strip().removeprefix("gates.")
         if not mark:
-            raise Misconfigured(f"--set {setting}", "it has no value", "Write it as velocity.floor=0.25.")
+            raise Misused(f"--set {setting}", "it has no value", "Write it as velocity.floor=0.25.")
         if key not in known:
-            raise Misconfigured(f"--set {setting}", f"no key is called {key}", closest(key, known))
+            fix = closest(key, known) or "`pmom policy show` lists all."
+            raise Misused(f"--set {setting}", f"no key is called {key}", fix)
         values[key] = _parsed(text.strip())
-    return files.load_with(policy, values)
+    files.load(policy)  # its own errors are no fault of the settings
+    try:
+        return files.load_with(policy, values)
+    except Misconfigured as error:
+        raise Misused(f"--set {', '.join(values)}", error.found, error.fix) from None
 
 
 def differing_values(one: str | Path, other: str | Path, settings: Iterable[str]) -> tuple[tuple[str, str, str], ...]:

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
 
+from connector.config import value_words
 from connector.errors import Misconfigured
 
 Key = tuple[str | int, ...]
@@ -29,6 +30,7 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _SCALAR = re.compile(r"[^,\]}#\n]*")
 _AT_LINE = re.compile(r"\s*\(at line (\d+), column (\d+)\)|\s*\(at end of document\)")
 UNKNOWN_KEY = "is not a key that is known here"
+_LISTED = 40  # known words that a message lists; more are no answer
 _SHOWN = 60  # characters of a wrong value that a message shows
 
 
@@ -113,10 +115,14 @@ def dotted(key: Iterable[str | int]) -> str:
 
 
 def closest(word: str, known: Iterable[str]) -> str:
-    """A hint with the nearest known word, or the whole list when nothing is near."""
+    """A hint with the nearest known word, or with all of them when nothing is near and they are few."""
     options = sorted(known)
     near = difflib.get_close_matches(word, options, n=1, cutoff=0.6)
-    return f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(options)}."
+    ends = {option.rpartition(".")[2]: option for option in reversed(options)}  # who leaves the table out
+    near = near or [ends[end] for end in difflib.get_close_matches(word, ends, n=1, cutoff=0.8)]
+    if near:
+        return f"Did you mean {near[0]}?"
+    return f"Known here: {', '.join(options)}." if len(options) <= _LISTED else ""
 
 
 def _problem(
@@ -151,7 +157,9 @@ def _words(detail: Any, loc: Key, model: type[BaseModel]) -> tuple[str, str]:
         return f"must be {context['expected']}{got}", _nearest_option(detail["input"], context["expected"])
     if kind in _BOUNDS:
         words, name = _BOUNDS[kind]
-        return f"{words} {context[name]}{got}", _fraction_hint(detail["input"], kind, context)
+        return f"{words} {_bound(context[name])}{got}", _fraction_hint(detail["input"], kind, context)
+    if (wanted := value_words.words(kind, context)) is not None:
+        return f"{wanted}{got}", ""
     message = str(detail["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
     message = message.replace("Input should be", "must be")
     found, mark, fix = message.partition(". ")
@@ -164,6 +172,10 @@ _BOUNDS = {
     "greater_than_equal": ("must be at least", "ge"),
     "greater_than": ("must be more than", "gt"),
 }
+
+
+def _bound(limit: Any) -> Any:
+    return int(limit) if isinstance(limit, float) and limit.is_integer() else limit
 
 
 def _fraction_hint(value: Any, kind: str, context: Mapping[str, Any]) -> str:

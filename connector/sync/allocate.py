@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from connector.core.decisions import DEMAND_GEN, FUNDED_MOTIONS, Decision, Outcome
 from connector.core.policy import Policy
-from connector.errors import Misconfigured, Stale
+from connector.errors import Misused, Stale
 from connector.sync.context import Context
 from connector.sync.decide import moment
 
@@ -127,7 +127,7 @@ def proposal(
     step = policy.allocation.increment if increment is None else increment
     if step <= 0 or budget < step or budget > step * _MOST_UNITS:
         fix = f"Give a budget of 1 to {_MOST_UNITS:,} increments, or another --increment."
-        raise Misconfigured("pmom allocate", f"a budget of {budget:,} cannot be split by {step:,}", fix)
+        raise Misused("--budget", f"a budget of {budget:,} cannot be split by {step:,}", fix)
     board = _board(decisions, campaigns, countries, policy, motions or FUNDED_MOTIONS, step)
     found = _proposed(board, budget, as_of)
     return replace(

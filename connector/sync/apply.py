@@ -20,7 +20,7 @@ from connector.core.cards import field_named
 from connector.core.fields import ScoreField, Value
 from connector.core.plan import Change, CloseTask, CreateTask, FieldChange, Plan, SetFields, refusal, same
 from connector.crm.base import Write, WriteResult, WriteStatus, arrow_type
-from connector.errors import Refused, Stale
+from connector.errors import Refused, WrongPlan
 from connector.mapping import to_write
 from connector.store.store import OutcomeRow
 from connector.sync.cards import names
@@ -93,7 +93,9 @@ def check_allowed(plan: Plan, ctx: Context, force: str | None) -> None:
     """Refused or Stale when the plan may not be applied as it is."""
     why = refusal(plan, ctx.policy.limits)
     if force is not None and force != plan.fingerprint:
-        raise Stale(f"the plan is {plan.fingerprint}, not {force}: look at it with `pmom plan` and say --force again")
+        raise WrongPlan(
+            f"the plan is {plan.fingerprint}, not {force}: look at it with `pmom plan` and say --force again"
+        )
     if why is not None and force is None:
         raise Refused(why)
 

@@ -19,7 +19,7 @@ from connector.core.decisions import Decision, Previous
 from connector.core.lever_audit import AuditLine, AuditStatus, Seen, audited, persona_set
 from connector.core.policy import Policy
 from connector.core.quarters import Quarter, earlier, last_ended, quarter_of
-from connector.errors import Misconfigured, Refused, Stale
+from connector.errors import Misconfigured, Misused, Refused, Stale
 from connector.store.audits import RESTATEMENT, REVISION, SNAPSHOT, AuditBook, AuditVersion, LineRow, SignOff
 from connector.sync.audit_cards import signature, standing_of
 from connector.sync.audit_money import in_effect
@@ -61,7 +61,7 @@ def audit(ctx: Context, run_id: int, quarter: Quarter, *, again: bool = False) -
     """
     book, today = ctx.store.audits(), ctx.today()
     if quarter.start > today:
-        raise Misconfigured("--quarter", f"{quarter} begins on {quarter.start}", "Name a quarter that has begun.")
+        raise Misused("--quarter", f"{quarter} begins on {quarter.start}", "Name a quarter that has begun.")
     kept = book.versions(quarter.label)
     if kept and not again:
         return _shown(ctx, quarter)
@@ -104,10 +104,10 @@ def sign(ctx: Context, quarter: Quarter, by: str, note: str) -> Audited:
     kept = book.versions(quarter.label)
     if not kept:
         fix = f"Run `pmom audit --quarter {quarter}` once the quarter is closed."
-        raise Misconfigured("pmom audit --sign-off", f"nothing was kept of {quarter}", fix)
+        raise Misconfigured("--sign-off", f"nothing was kept of {quarter}", fix)
     if not by.strip() or not note.strip():
         said = "it is not said by whom and on which grounds"
-        raise Misconfigured("pmom audit --sign-off", said, "Give --by and --note.")
+        raise Misused("--sign-off", said, "Give --by and --note.")
     latest = kept[-1]
     _verified(book, latest)
     signed = signature(book, quarter.label)
@@ -204,7 +204,7 @@ def _to_be_planned(ctx: Context, book: AuditBook, version: AuditVersion) -> None
 def _computed(ctx: Context, quarter: Quarter, day: date) -> tuple[AuditHead, tuple[AuditLine, ...]]:
     """Every partner's line on that day, from the records as the mirror holds them now."""
     if "partners" not in ctx.mirror.sources():
-        raise Misconfigured("pmom audit", "nothing was pulled yet", "Run `pmom pull`.")
+        raise Misconfigured("audit", "nothing was pulled yet", "Run `pmom pull`.")
     past = _Past.of(ctx, quarter)
     held = {id_: each.carried() for id_, each in _history(ctx, day).items()}
     staff = people(ctx)

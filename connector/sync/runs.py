@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any, TypeVar
 
+from connector.errors import Misused, WrongPlan
 from connector.sync.apply import Applied, apply
 from connector.sync.audit import close_quarter
 from connector.sync.context import Context
@@ -42,8 +43,8 @@ def run(ctx: Context, kind: str, step: Callable[[int], T], summary: Callable[[T]
 
 
 def _by_a_person(error: BaseException) -> bool:
-    """Whether somebody stopped the run; a database that was interrupted makes an error of its own of it."""
-    return isinstance(error, KeyboardInterrupt) or "query interrupted" in str(error).lower()
+    """Whether somebody stopped the run, or asked for what cannot be; an interrupted database makes an error of it."""
+    return isinstance(error, KeyboardInterrupt | Misused | WrongPlan) or "query interrupted" in str(error).lower()
 
 
 def sync(

@@ -17,7 +17,7 @@ from connector.cli import app as commands
 from connector.config.policy import load
 from connector.config.policy_document import changed, differing, said
 from connector.core.backtest import Backtest, Money, Moved
-from connector.errors import Misconfigured
+from connector.errors import Misconfigured, Misused
 
 
 @pytest.fixture
@@ -56,8 +56,32 @@ def test_show_takes_the_beginning_of_several_keys_and_the_gates_in_front(pmom: A
 
 def test_show_of_no_key_says_the_nearest(pmom: Any) -> None:
     code, _, err = pmom("policy", "show", "velocity.flor")
-    assert code == 3
-    assert "no key is called velocity.flor. Did you mean velocity.floor?" in " ".join(err.split())
+    assert code == 2
+    assert " ".join(err.split()) == "pmom: policy show: no key is called velocity.flor. Did you mean velocity.floor?"
+    assert "Did you mean velocity.min_quotes?" in pmom("policy", "show", "min_quotes")[2]
+
+
+def test_show_of_what_is_near_no_key_does_not_list_them_all(pmom: Any) -> None:
+    code, _, err = pmom("policy", "show", "foo")
+    assert code == 2
+    assert " ".join(err.split()) == "pmom: policy show: no key is called foo. `pmom policy show` lists all."
+
+
+def test_show_puts_keys_under_their_table_and_cuts_nothing(pmom: Any) -> None:
+    _, out, _ = pmom("policy", "show", "velocity")
+    lines = out.splitlines()
+    assert lines[0] == "velocity"
+    assert next(line for line in lines if line.startswith("floor ")).split()[1] == "0.2"
+    assert max(map(len, lines)) <= 80
+    assert "…" not in pmom("policy", "show")[1]
+
+
+@pytest.mark.parametrize("words", [("pull", "--help"), ("policy", "show", "--help"), ("demo", "--help")])
+def test_no_flag_is_shown_with_a_type(pmom: Any, words: tuple[str, ...]) -> None:
+    code, out, _ = pmom(*words)
+    assert code == 0
+    assert "--help" in out
+    assert "<bool>" not in out
 
 
 @pytest.mark.parametrize("name", ["default", "literal"])
@@ -149,6 +173,7 @@ def test_a_setting_that_means_nothing_is_told(setting: str, found: str) -> None:
     with pytest.raises(Misconfigured) as caught:
         changed("default", [setting])
     assert found in str(caught.value)
+    assert caught.value.exit_code == 2
 
 
 MOVED = Moved(
@@ -188,8 +213,9 @@ def test_a_backtest_says_n_the_day_who_moves_and_the_money(pmom: Any, monkeypatc
 
 def test_a_backtest_of_nothing_says_what_to_give(pmom: Any) -> None:
     code, _, err = pmom("policy", "backtest")
-    assert code == 3
-    assert "Give --set or --policy." in " ".join(err.split())
+    assert code == 2
+    told = "pmom: policy backtest: it is not said what to compare with. Give --set or --policy."
+    assert " ".join(err.split()) == told
 
 
 def test_a_quarter_that_is_none_is_told_with_the_last_one(pmom: Any) -> None:
@@ -197,5 +223,5 @@ def test_a_quarter_that_is_none_is_told_with_the_last_one(pmom: Any) -> None:
 
     today = datetime(2026, 5, 1, tzinfo=UTC).date()
     assert named(None, 1, today).label == "FY26-Q1"
-    with pytest.raises(Misconfigured, match='"Q1" is no fiscal quarter: write it as FY26-Q1'):
+    with pytest.raises(Misused, match='"Q1" is no fiscal quarter: write it as FY26-Q1'):
         named("Q1", 1, today)

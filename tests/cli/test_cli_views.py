@@ -149,6 +149,7 @@ def test_runs_say_in_figures_what_they_came_to() -> None:
         run(3, "plan", "done", records_changed=0, tasks_created=0, fingerprint="abc"),
         run(2, "pull", "failed", error="hubspot: nothing answers\nand a second line"),
         run(1, "apply", "stopped", error="KeyboardInterrupt"),
+        run(0, "apply", "stopped", error="the plan is abc, not bar"),
     ]
     lines = shown(runs_table(rows), 120)[2:]
     assert [line.partition("2.0 s  ")[2] for line in lines] == [
@@ -156,6 +157,7 @@ def test_runs_say_in_figures_what_they_came_to() -> None:
         "nothing to write",
         "hubspot: nothing answers",
         "",
+        "the plan is abc, not bar",
     ]
 
 

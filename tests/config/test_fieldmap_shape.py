@@ -78,13 +78,13 @@ COMPLAINTS = {
         "  :21: opportunities[0].columns.stag: is not a key that is known here. Did you mean stage?\n"
         '  :22: opportunities[0].columns.type: "fresh" may not stand in type. Known here: expansion, '
         "new, renewal.\n"
-        "  :40: write.task.owner: must be a valid string (got 7)."
+        "  :40: write.task.owner: must be text in quotes (got 7)."
     ),
     "syntax": (
         ":12: not valid TOML: invalid value. Correct the TOML syntax on that line (text needs quotes, "
         "keys stand once)."
     ),
-    "table_as_a_text": ':1: partner_links: must be a valid list (got "Opportunity"). ',
+    "table_as_a_text": ':1: partner_links: must be a list in square brackets (got "Opportunity"). ',
     "tag_on_a_text": ":12: partners[0].columns.name: name is no id. Leave tag out.",
     "task_field_missing": ":36: write.task.subject: is missing. Add it.",
     "two_origins": (

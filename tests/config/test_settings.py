@@ -138,7 +138,7 @@ def test_every_wrong_value_is_named_at_once_with_its_line(tmp_path: Path) -> Non
     assert text.splitlines() == [
         "config.toml: 4 values are wrong. Correct each of them:",
         "  config.toml:4: salesforce.auth: must be 'client_credentials' or 'jwt' (got \"password\").",
-        "  config.toml:5: salesforce.budget_share: must be at most 1.0 (got 20). "
+        "  config.toml:5: salesforce.budget_share: must be at most 1 (got 20). "
         "Did you mean 0.20? Shares are fractions.",
         "  config.toml:7: sync.overlap_minuts: is not a key that is known here. Did you mean overlap_minutes?",
         "  config.toml:8: sync.holdback_seconds: must be at least 0 (got -1).",
@@ -157,7 +157,7 @@ def test_the_overlap_has_its_bounds(tmp_path: Path, minutes: int, allowed: bool)
 def test_a_wrong_variable_is_named_instead_of_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PMOM_SYNC__OVERLAP_MINUTES", "soon")
     text = complaint(tmp_path, "[sync]\noverlap_minutes = 15\n")
-    assert text.startswith("environment variable PMOM_SYNC__OVERLAP_MINUTES: sync.overlap_minutes: must be a valid")
+    assert text.startswith("environment variable PMOM_SYNC__OVERLAP_MINUTES: sync.overlap_minutes: must be a whole")
 
 
 def test_a_wrong_option_is_told_apart_from_the_file(tmp_path: Path) -> None:

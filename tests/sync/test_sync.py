@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from connector.errors import Misconfigured, Refused, Stale
+from connector.errors import Misconfigured, Refused, Stale, WrongPlan
+from connector.sync.apply import apply
 from connector.sync.plan import waiting
+from connector.sync.runs import applied_summary, run
 
 if TYPE_CHECKING:
     from conftest import Office
@@ -251,6 +253,9 @@ def test_too_many_changed_decisions_are_refused_until_forced(office: Office) -> 
     planned = office.plan()
     with pytest.raises(Stale):
         office.apply(planned, "0" * 16)
+    with pytest.raises(WrongPlan):
+        run(office.ctx, "apply", lambda run_id: apply(office.ctx, run_id, planned, force="0" * 16), applied_summary)
+    assert office.ctx.store.runs(1)[0].state == "stopped"  # mistyped by a person, no failure of anything
     assert office.apply(planned, planned.plan.fingerprint).complete
 
 
