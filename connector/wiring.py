@@ -11,12 +11,14 @@ from typing import Any
 
 from connector.config import mapping_file, policy
 from connector.config.connections import Connection, HubSpot, Salesforce
+from connector.config.deployment import Deployment
 from connector.config.fieldmap import FieldMap
 from connector.config.settings import Settings
 from connector.core.policy import Policy
 from connector.crm.base import CRM, JobLedger, MemoryLedger, Progress, no_progress
 from connector.errors import Misconfigured
 from connector.mirror import Mirror
+from connector.store.fleet import Fleet
 from connector.store.store import Store
 from connector.sync.context import Context, Pace, wall_clock
 
@@ -104,6 +106,28 @@ def workspace(settings: Settings) -> Path:
             "Name a folder that this user may write to.",
         ) from error
     return folder
+
+
+def store(settings: Settings) -> Store:
+    """The connection's memory; made when absent."""
+    return Store.open(settings.workspace.store, settings.connection_name())
+
+
+def has_store(settings: Settings) -> bool:
+    """Whether the connection has a memory yet: looking at it must not make one."""
+    return settings.workspace.store.is_file()
+
+
+def fleet(deployment: Deployment) -> Fleet:
+    """The deployment's own database, with its inbox; made when absent."""
+    where = deployment.fleet
+    if isinstance(where, Path):
+        try:
+            where.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            found = f"the folder {where.parent} cannot be made ({error.strerror})"
+            raise Misconfigured(deployment.settings.where("jobs"), found, "Name another with [jobs] dir.") from error
+    return Fleet.open(where)
 
 
 @contextmanager

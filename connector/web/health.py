@@ -1,19 +1,36 @@
-"""Is the connector alive, and what did its latest runs come to?"""
+"""Is the deployment alive and of use? Each connection's state, its latest runs, and the workers."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from datetime import datetime, timedelta
 
 from flask import Blueprint, Response, jsonify
 
 from connector import wiring
+from connector.config.deployment import Deployment, Named
 from connector.errors import PmomError
-from connector.store.store import Store
+from connector.store.fleet import ACTIVE, ConnectionState, Fleet
+from connector.store.store import RunRow
+from connector.web.answers import ConnectionHealth, Ready
+
+RUNS = 5
+NO_WORKER = "hints wait and no worker is alive"
+SILENT = "a worker fell silent"
 
 
-def blueprint(config: Path, *, stale_after: timedelta = timedelta(hours=24)) -> Blueprint:
-    """`/healthz`: 200 while the process lives; `/readyz`: 503 when settings, store or latest run are bad."""
+def blueprint(
+    load: Callable[[], Deployment],
+    fleet: Fleet,
+    *,
+    clock: Callable[[], datetime],
+    stale_after: timedelta = timedelta(hours=24),
+) -> Blueprint:
+    """`/healthz`: 200 while the process lives. `/readyz`: 503 when no connection is of use, or nothing can be kept.
+
+    A connection that rests, or a silent worker, is `degraded`, with 200: posts are taken and read later.
+    """
     health = Blueprint("health", __name__)
 
     @health.get("/healthz")
@@ -23,30 +40,61 @@ def blueprint(config: Path, *, stale_after: timedelta = timedelta(hours=24)) -> 
     @health.get("/readyz")
     def ready() -> tuple[Response, int]:
         try:
-            trouble, runs = _state(config, stale_after)
-        except PmomError as error:
-            trouble, runs = type(error).__name__, []  # the message may name files: it belongs in the log, not here
-        answer = jsonify(status="ready" if trouble is None else "not ready", trouble=trouble, runs=runs)
-        return answer, 200 if trouble is None else 503
+            found = _ready(load(), fleet, clock(), stale_after)
+        except PmomError as error:  # the message may name files: it belongs in the log, not here
+            found = Ready(status="not ready", trouble=type(error).__name__, workers_alive=0, connections=[], runs=[])
+        return jsonify(found.model_dump()), 503 if found.status == "not ready" else 200
 
     return health
 
 
-def _state(config: Path, stale_after: timedelta) -> tuple[str | None, list[dict[str, object]]]:
-    settings = wiring.texts(config).settings
-    if not settings.workspace.store.is_file():
-        return "nothing was run yet", []
-    store = Store.open(settings.workspace.store, settings.connection_name())
-    try:
-        rows = store.runs(5)
-    finally:
-        store.close()
-    runs: list[dict[str, object]] = [
-        {"id": row.id, "kind": row.kind, "state": row.state, "started_at": row.started_at.isoformat()} for row in rows
+def _ready(deployment: Deployment, fleet: Fleet, now: datetime, stale_after: timedelta) -> Ready:
+    states = fleet.states()
+    waiting = {each.connection: each.count for each in fleet.inbox().waiting()}
+    workers = fleet.workers(now, timedelta(seconds=deployment.jobs.stale_after))
+    found = [
+        _connection(each, states.get(each.name, ACTIVE), waiting.get(each.name, 0), now - stale_after)
+        for each in deployment.connections
     ]
-    done = next((row for row in rows if row.state == "done" and row.finished_at is not None), None)
-    if rows and rows[0].state == "failed":
-        return "the latest run failed", runs
-    if done is None or done.finished_at is None or datetime.now(UTC) - done.finished_at > stale_after:
-        return "no run ended well lately", runs
-    return None, runs
+    alive = sum(each.alive for each in workers)
+    trouble = next((each.trouble for each in found if each.trouble), None)
+    if trouble is None and len(workers) > alive:
+        trouble = SILENT
+    if trouble is None and waiting and not alive:
+        trouble = NO_WORKER
+    useless = all(each.state == "in trouble" for each in found)
+    return Ready(
+        status="not ready" if useless else "degraded" if trouble else "ready",
+        trouble=trouble,
+        workers_alive=alive,
+        connections=found,
+        runs=found[0].runs if len(found) == 1 else [],
+    )
+
+
+def _connection(named: Named, state: ConnectionState, waiting: int, since: datetime) -> ConnectionHealth:
+    if not wiring.has_store(named.settings):
+        rows: Sequence[RunRow] = ()
+    else:
+        with closing(wiring.store(named.settings)) as store:
+            rows = store.runs(RUNS)
+    trouble = _trouble(rows, since)
+    return ConnectionHealth(
+        name=named.name,
+        state="paused" if state.paused else "in trouble" if trouble else "active",
+        trouble="paused" if state.paused else trouble,  # why is told by `pmom status`: it may name files
+        waiting=waiting,
+        runs=[
+            {"id": row.id, "kind": row.kind, "state": row.state, "started_at": row.started_at.isoformat()}
+            for row in rows
+        ],
+    )
+
+
+def _trouble(rows: Sequence[RunRow], since: datetime) -> str | None:
+    if not rows:
+        return "nothing was run yet"
+    if rows[0].state == "failed":
+        return "the latest run failed"
+    ended = [row.finished_at for row in rows if row.state == "done" and row.finished_at is not None]
+    return None if any(at >= since for at in ended) else "no run ended well lately"
