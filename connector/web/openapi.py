@@ -98,13 +98,7 @@ def _paths() -> dict[str, Any]:
             "post": _post(
                 "events",
                 "Events of other senders",
-                {
-                    "application/json": {
-                        "schema": {
-                            "anyOf": [event, {"type": "array", "items": event, "minItems": 1, "maxItems": 1000}]
-                        }
-                    }
-                },
+                _json_body(_one_or_many(Event)),
                 {"200": _json("Every event is kept, or rightly left aside.", Accepted)},
                 [{"signature": []}, {"plain": []}],
                 [_header("X-PMOM-Timestamp")],
