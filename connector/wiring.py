@@ -109,13 +109,17 @@ def workspace(settings: Settings) -> Path:
 
 
 def store(settings: Settings) -> Store:
-    """The connection's memory; made when absent."""
-    return Store.open(settings.workspace.store, settings.connection_name())
+    """The connection's memory, in its database or its folder; made when absent."""
+    place, name = settings.workspace, settings.connection_name()
+    if place.database is None:
+        return Store.open(place.store, name)
+    secret = place.database_password
+    return Store.open(place.database, name, secret.get_secret_value() if secret else None)
 
 
 def has_store(settings: Settings) -> bool:
-    """Whether the connection has a memory yet: looking at it must not make one."""
-    return settings.workspace.store.is_file()
+    """Whether the connection has a memory yet: looking at it must not make one. A server is taken to have it."""
+    return settings.workspace.database is not None or settings.workspace.store.is_file()
 
 
 def fleet(deployment: Deployment) -> Fleet:
@@ -139,15 +143,15 @@ def opened(
     workspace(said.settings)
     name = said.settings.connection_name()
     with ExitStack() as stack:
-        store = stack.enter_context(closing(Store.open(said.settings.workspace.store, name)))
+        kept = stack.enter_context(closing(store(said.settings)))
         mirror = stack.enter_context(Mirror.open(said.settings.workspace.mirror))
-        org = stack.enter_context(closing(crm(said.settings, store.ledger())))
+        org = stack.enter_context(closing(crm(said.settings, kept.ledger())))
         sync = said.settings.sync
         yield Context(
             connection=name,
             crm=org,
             mirror=mirror,
-            store=store,
+            store=kept,
             fieldmap=said.fieldmap,
             policy=said.policy,
             pace=Pace(

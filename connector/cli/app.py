@@ -194,7 +194,6 @@ def _ask(org: Any, fields: Any, labels: Any) -> None:
 def _at_the_crm(crm: Connected | None) -> Iterator[Any]:
     """The CRM, the fields and the labels that the product needs in it."""
     from connector import wiring
-    from connector.store.store import Store
     from connector.sync.cards import specs
 
     said = wiring.texts(state.config)
@@ -204,7 +203,7 @@ def _at_the_crm(crm: Connected | None) -> Iterator[Any]:
         raise Misused(crm.value, f"{state.config} connects {name}", fix)
     wiring.workspace(said.settings)
     with (
-        closing(Store.open(said.settings.workspace.store, said.settings.connection_name())) as store,
+        closing(wiring.store(said.settings)) as store,
         closing(wiring.crm(said.settings, store.ledger())) as org,
     ):
         yield org, specs(said.fieldmap), said.fieldmap.write.labels
@@ -333,11 +332,10 @@ def explain(
 def runs(limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many.")] = 20) -> None:
     """List the latest runs."""
     from connector import wiring
-    from connector.store.store import Store
 
     said = wiring.texts(state.config)
     wiring.workspace(said.settings)
-    store = Store.open(said.settings.workspace.store, said.settings.connection_name())
+    store = wiring.store(said.settings)
     try:
         rows = store.runs(limit)
     finally:

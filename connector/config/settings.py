@@ -24,7 +24,7 @@ from pydantic_settings import (
 )
 
 from connector.config.connections import CONNECTIONS, Connection, HubSpot, Part, Salesforce, is_secret
-from connector.config.operation import Jobs, Schedule, Web
+from connector.config.operation import Jobs, Schedule, Web, without_password
 from connector.config.secret_files import named_secret, read_secret, strange_in
 from connector.config.toml_lines import (
     UNKNOWN_KEY,
@@ -50,6 +50,22 @@ class Workspace(Part):
     """Where the connector keeps its files."""
 
     dir: Path = Field(default=Path(".pmom"), description="Folder of mirror.duckdb and store.sqlite")
+    database: str | None = Field(
+        default=None,
+        description="PostgreSQL for decisions, instead of store.sqlite",
+        examples=["postgresql+psycopg://pmom@db.acme.invalid/pmom"],
+    )
+    database_password: SecretStr | None = Field(default=None, description="Password of that database")
+    database_password_file: Path | None = Field(
+        default=None,
+        description="File that holds the password of that database",
+        examples=["/run/secrets/pmom_database"],
+    )
+
+    @field_validator("database")
+    @classmethod
+    def _without_password(cls, url: str | None) -> str | None:
+        return without_password(url)
 
     @property
     def mirror(self) -> Path:
@@ -58,7 +74,7 @@ class Workspace(Part):
 
     @property
     def store(self) -> Path:
-        """Decisions, plans and outcomes."""
+        """Decisions, plans and outcomes, where no database is named."""
         return self.dir / "store.sqlite"
 
 
