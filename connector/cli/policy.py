@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.text import Text
 
 from connector.cli.console import Voice, clean, plain
@@ -150,7 +151,7 @@ def _shown(said: Sequence[Said], *, long: bool) -> RenderableType:
     parts: list[RenderableType] = []
     for each in said:
         parts += [Text(f"{clean(each.key)} = {clean(each.value)}", style="bold")]
-        parts += [Text(f"  {clean(line)}") for line in (each.meaning, each.source) if line]
+        parts += [Padding(Text(clean(line)), (0, 0, 0, 2)) for line in (each.meaning, each.source) if line]
         parts += [Text(f"  {clean(each.where)}", style="dim"), ""]
     return Group(*parts[:-1])
 
@@ -196,11 +197,11 @@ def _differing_table(found: Sequence[Differing], versions: tuple[str, str]) -> R
     for each in found:
         meaning = (each.one or each.other).meaning if (each.one or each.other) else ""  # type: ignore[union-attr]
         parts += ["", Text(clean(each.key), style="bold")]
-        parts += [Text(f"  {clean(meaning)}", style="dim")] if meaning else []
+        parts += [Padding(Text(clean(meaning), style="dim"), (0, 0, 0, 2))] if meaning else []
         for version, side in zip(versions, (each.one, each.other), strict=True):
             name = version.partition("@")[0]
             said = "does not have it" if side is None else f"{side.value}  ({side.source or side.where})"
-            parts.append(Text(f"  {clean(name)}: {clean(said)}"))
+            parts.append(Padding(Text(f"{clean(name)}: {clean(said)}"), (0, 0, 0, 2)))
     return Group(*parts)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
 from importlib import resources
@@ -53,14 +53,51 @@ def said(policy: str | Path = "default") -> dict[str, Said]:
 
 
 def differing(one: str | Path, other: str | Path) -> tuple[Differing, ...]:
-    """The keys whose values differ, by key; equal policies give nothing, whatever their notation and comments."""
-    first, second = said(one), said(other)
-    names = [*first, *(key for key in second if key not in first)]
+    """The keys whose values differ, by key; equal policies give nothing, whatever their notation and comments.
+
+    A row that only one of them has, such as a goal, is one difference, not one a key.
+    """
+    return _differing(said(one), said(other))
+
+
+def _differing(first: Mapping[str, Said], second: Mapping[str, Said]) -> tuple[Differing, ...]:
+    one, other = _folded(first, second), _folded(second, first)
+    names = [*one, *(key for key in other if key not in one)]
     return tuple(
-        Differing(key, first.get(key), second.get(key))
+        Differing(key, one.get(key), other.get(key))
         for key in names
-        if key != "name" and _value(first.get(key)) != _value(second.get(key))
+        if key != "name" and _value(one.get(key)) != _value(other.get(key))
     )
+
+
+def _folded(mine: Mapping[str, Said], theirs: Mapping[str, Said]) -> dict[str, Said]:
+    """The keys, rows that `theirs` lacks as one each; "none" stands for no list beside one that has rows."""
+    known = {row for key in theirs if (row := _row(key))}
+    lists = {row[: row.rindex("[")] for row in known}
+    found: dict[str, Said] = {}
+    for key, each in mine.items():
+        row = _row(key)
+        if key in lists:
+            continue
+        if not row or row in known:
+            found[key] = each
+            continue
+        part = f"{key[len(row) + 1 :]} {each.value}"
+        if row not in found:
+            found[row] = replace(each, key=row, value="", source="")
+        if part != _named(row):
+            found[row] = replace(found[row], value=f"{found[row].value}; {part}".removeprefix("; "))
+    return found
+
+
+def _row(key: str) -> str:
+    """The row of a list in which a key stands: `market_fit.goals[Q3]`; empty for others."""
+    return key[: key.rindex("]") + 1] if "]" in key else ""
+
+
+def _named(row: str) -> str:
+    """What the row's own name says again."""
+    return f"name {row[row.rindex('[') + 1 : -1]}"
 
 
 def changed(policy: str | Path, settings: Iterable[str]) -> Policy:
@@ -88,14 +125,14 @@ def changed(policy: str | Path, settings: Iterable[str]) -> Policy:
 
 def differing_values(one: str | Path, other: str | Path, settings: Iterable[str]) -> tuple[tuple[str, str, str], ...]:
     """(key, value in `one`, value in `other` with some keys set anew) of every key that differs."""
-    before = {key: each.value for key, each in said(one).items()}
-    after = {key: each.value for key, each in said(other).items()}
+    after = said(other)
     for setting in settings:
         key, _, text = setting.partition("=")
-        after[key.strip().removeprefix("gates.")] = shown(_parsed(text.strip()))
-    names = [*before, *(key for key in after if key not in before)]
-    pairs = ((key, before.get(key, "-"), after.get(key, "-")) for key in names if key != "name")
-    return tuple(row for row in pairs if row[1] != row[2])
+        key = key.strip().removeprefix("gates.")
+        after[key] = Said(key, shown(_parsed(text.strip())), "", "", "")
+    return tuple(
+        (each.key, _value(each.one) or "-", _value(each.other) or "-") for each in _differing(said(one), after)
+    )
 
 
 def meaning(key: str) -> str:

@@ -15,7 +15,7 @@ import pytest
 
 from connector.cli import app as commands
 from connector.config.policy import load
-from connector.config.policy_document import changed, differing, said
+from connector.config.policy_document import changed, differing, differing_values, said
 from connector.core.backtest import Backtest, Money, Moved
 from connector.errors import Misconfigured, Misused
 
@@ -128,6 +128,29 @@ def test_the_notation_is_no_difference_and_a_row_is_found_by_its_name(tmp_path: 
     assert (found.one and found.one.value, found.other and found.other.value) == ("PMM", "PAM")
     assert found.other is not None
     assert found.other.where.startswith(f"{other}:")
+
+
+def test_an_added_goal_is_one_difference(pmom: Any, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.toml"
+    goal = 'name = "Q3"\nstart = 2026-07-01\nend = 2026-10-01\nregions = ["EMEA", "ANZ"]\n'
+    mine.write_text(f'extends = "default"\n[[market_fit.goals]]\n{goal}', encoding="utf-8")
+    (found,) = differing("default", mine)
+    assert found.key == "market_fit.goals[Q3]"
+    assert found.one is None
+    assert found.other is not None
+    assert found.other.value == "start 2026-07-01; end 2026-10-01; regions EMEA, ANZ; verticals none"
+    assert found.other.where == f"{mine}:3"
+    assert [(each.key, each.other) for each in differing(mine, "default")] == [("market_fit.goals[Q3]", None)]
+    _, out, _ = pmom("policy", "diff", "default", str(mine))
+    assert "1 key differs" in " ".join(out.split())
+    assert differing_values("default", mine, ["velocity.floor=0.3"]) == (
+        ("velocity.floor", "0.2", "0.3"),
+        ("market_fit.goals[Q3]", "-", "start 2026-07-01; end 2026-10-01; regions EMEA, ANZ; verticals none"),
+    )
+    later = tmp_path / "later.toml"
+    later.write_text(mine.read_text(encoding="utf-8").replace("2026-10", "2026-09"), encoding="utf-8")
+    (moved,) = differing(mine, later)
+    assert moved.key == "market_fit.goals[Q3].end"
 
 
 def test_lint_says_that_it_holds_and_what_is_odd(pmom: Any, tmp_path: Path) -> None:
