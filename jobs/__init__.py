@@ -1,1 +1,1 @@
-"""When the connector's work is done: schedules around `connector.sync`."""
+"""When the connector's work is done, by whom, and what becomes of it: a durable queue around `connector.sync`."""

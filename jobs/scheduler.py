@@ -1,56 +1,113 @@
-"""When does a sync run by itself? Every so many minutes, one at a time, and never twice for one slot.
+"""When does work begin by itself? At the slots of [schedule], each fired once however many schedulers run.
 
-APScheduler is only the clock: its jobs live in memory, because what must survive a crash is in the mirror and the
-store, and a sync that was cut off is taken up by the next one. Run one scheduler a workspace; a second one finds the
-mirror in use and leaves its slot to the first.
+APScheduler is only the clock, its jobs live in memory. A firing asks for work whose id is its slot, so that a second
+scheduler asks for the same work; then the slot is noted. At the start the latest slot that was missed is made up for,
+once.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import structlog
-from apscheduler.schedulers.blocking import BlockingScheduler
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
 
-from connector import wiring
-from connector.errors import Busy, PmomError
-from connector.sync.runs import run, sync, sync_summary
+from connector.config.deployment import Deployment
+from connector.config.operation import NEVER, Schedule
+from connector.errors import Misconfigured, PmomError
+from connector.store.fleet import Fleet
+from jobs.orders import By, Kind, Order
+from jobs.queue import Queue
 
 log = structlog.get_logger()
 
+KINDS = (Kind.SYNC, Kind.AUDIT, Kind.RETENTION, Kind.PROBE)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_BACK = (timedelta(hours=1), timedelta(days=1), timedelta(days=8), timedelta(days=32), timedelta(days=370))
 
-def sync_once(config: Path) -> bool:
-    """One sync; what goes wrong with the world is logged and left to the next slot. Whether it went well."""
+
+def trigger(schedule: Schedule, kind: Kind) -> BaseTrigger | None:
+    """When work of that kind begins; None is never. Misconfigured when the cron line cannot be read."""
+    when = getattr(schedule, kind.value)
+    if when == NEVER:
+        return None
+    if isinstance(when, int):
+        return IntervalTrigger(minutes=when, start_date=_EPOCH, timezone=UTC)
     try:
-        with wiring.opened(config) as ctx:
-            report = run(ctx, "sync", lambda run_id: sync(ctx, run_id), sync_summary)
-    except Busy:
-        log.info("sync skipped", reason="the workspace is in use")
-        return False
-    except PmomError as error:
-        log.error("sync failed", error=type(error).__name__, message=str(error))
-        return False
-    applied = report.applied
-    log.info(
-        "sync done",
-        changed_rows=report.pulled.changed,
-        decided=report.decided.partners,
-        outcomes=applied.counts if applied else {},
-    )
-    return applied is None or applied.complete
+        return CronTrigger.from_crontab(when, timezone=schedule.timezone)
+    except ValueError as error:
+        fix = 'Write minutes, or a cron line such as "*/15 6-20 * * mon-fri".'
+        raise Misconfigured(f"schedule.{kind}", f'"{when}" is no cron line ({error})', fix) from error
 
 
-def scheduler(config: Path, *, minutes: int) -> BlockingScheduler:
-    """A scheduler that syncs now and then every `minutes`; late slots are made up for once."""
-    made = BlockingScheduler(timezone="UTC")
-    made.add_job(
-        sync_once,
-        "interval",
-        args=[config],
-        minutes=minutes,
-        id="sync",
-        coalesce=True,
-        max_instances=1,
-        misfire_grace_time=3600,
-    )
-    return made
+def latest(when: BaseTrigger, now: datetime) -> datetime | None:
+    """The latest slot that has begun, in UTC; None when there was none within a year."""
+    for back in _BACK:
+        slot, found = when.get_next_fire_time(None, now - back), None
+        while slot is not None and slot <= now:
+            found, slot = slot, when.get_next_fire_time(slot, slot + timedelta(microseconds=1))
+        if found is not None:
+            moment: datetime = found.astimezone(UTC)
+            return moment
+    return None
+
+
+@dataclass(slots=True)
+class Clock:
+    """Asks for what is due."""
+
+    deployment: Deployment
+    fleet: Fleet
+    queue: Queue
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def begin(self) -> Any:
+        """Make up for what was missed, and fire from now on; the scheduler, to be shut down."""
+        made = BackgroundScheduler(timezone=UTC)
+        for kind in KINDS:
+            when = trigger(self.deployment.schedule, kind)
+            if when is not None:
+                self.fire(kind)
+                made.add_job(
+                    self.fire,
+                    when,
+                    args=[kind],
+                    id=kind.value,
+                    coalesce=True,
+                    max_instances=1,
+                    misfire_grace_time=None,
+                )
+        made.start()
+        return made
+
+    def fire(self, kind: Kind) -> None:
+        """Ask for work of that kind on every connection whose latest slot nobody took."""
+        when, at = trigger(self.deployment.schedule, kind), self.now()
+        slot = latest(when, at) if when is not None else None
+        if slot is None:
+            return
+        for each in self.deployment.connections:
+            try:
+                self._ask(kind, each.name, slot, at)
+            except PmomError as error:
+                log.error("slot not asked for", kind=kind.value, connection=each.name, reason=str(error))
+
+    def _ask(self, kind: Kind, connection: str, slot: datetime, at: datetime) -> None:
+        last = self.fleet.last_slot(connection, kind.value)
+        if last is not None and last >= slot:
+            return
+        state = self.fleet.state(connection)
+        if kind is Kind.PROBE:
+            if not state.paused or state.retry_at is None or state.retry_at > at:
+                return
+        elif state.paused:
+            return  # the slot stays untaken; a connection that works again reads what it missed
+        if not any(job.state != "running" for job in self.queue.active(kind, connection)):
+            self.queue.put(Order(kind, connection, By.SCHEDULE, f"{slot:%Y-%m-%dT%H:%MZ}"))
+        self.fleet.slot(connection, kind.value, slot)

@@ -107,7 +107,7 @@ def _when(said: object) -> object:
 
 
 When = Annotated[int | str, BeforeValidator(_when)]
-"""Every so many minutes, counted from midnight UTC; or a cron line. 0 is never."""
+"""Every so many minutes since 1970 began (UTC), or a cron line. 0 is never."""
 
 
 class Schedule(Part):

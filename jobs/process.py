@@ -1,0 +1,203 @@
+"""What does one worker process do from start to end? It works, listens, beats, and takes over from the silent.
+
+Its name is its machine and the first free slot there, so that it finds its own unfinished work when it comes back. A
+signal to stop ends it within ten seconds; a kill at any moment is harmless.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from time import monotonic
+from types import FrameType
+from typing import IO
+
+import structlog
+
+from connector import wiring
+from connector.config.deployment import Deployment
+from connector.errors import Busy, PmomError
+from connector.store.fleet import Fleet
+from jobs import queue as durable
+from jobs.contexts import Contexts
+from jobs.orders import By, Kind, Order
+from jobs.queue import Queue
+from jobs.scheduler import Clock
+from jobs.watch import Watch
+from jobs.worker import Worker, now
+
+log = structlog.get_logger()
+
+LISTEN = 0.1  # seconds between two looks at the inbox
+GRACE = 7  # seconds that running jobs have to come to a step's end
+LAST = 9.5  # seconds after which a stopping worker ends whatever runs; what runs is taken up by the next one
+SLOTS = 256
+
+
+@dataclass(slots=True)
+class Slot:
+    """A worker's name on this machine, held as long as the process lives."""
+
+    name: str
+    held: IO[str]
+
+
+def slot(folder: Path) -> Slot:
+    """The first free name; two processes never hold the same one."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    host = re.sub(r"[^A-Za-z0-9.-]", "-", socket.gethostname())[:48] or "worker"
+    for number in range(SLOTS):
+        file = (folder / f"worker-{number}.lock").open("w", encoding="utf-8")
+        with suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            file.write(f"{os.getpid()}\n")
+            file.flush()
+            return Slot(f"{host}-{number}", file)
+        file.close()
+    raise Busy(f"{folder}: {SLOTS} workers run on this machine already")
+
+
+def run(deployment: Deployment, *, once: bool = False, parent: int | None = None) -> bool:
+    """Work until told to stop, or with `once` until nothing waits; whether all that was done went well."""
+    with ExitStack() as stack:
+        place = slot(deployment.folder)
+        stack.callback(place.held.close)
+        fleet = stack.enter_context(closing(wiring.fleet(deployment)))
+        queue = stack.enter_context(closing(Queue.open(deployment.durable)))
+        with structlog.contextvars.bound_contextvars(worker=place.name):
+            return _Process(deployment, place.name, fleet, queue, parent).live(once=once)
+
+
+class _Process:
+    """The parts of one worker process, and the loop around them."""
+
+    def __init__(
+        self, deployment: Deployment, name: str, fleet: Fleet, queue: Queue, parent: int | None = None
+    ) -> None:
+        self.deployment, self.name, self.fleet, self.queue, self.parent = deployment, name, fleet, queue, parent
+        self.stale = timedelta(seconds=deployment.jobs.stale_after)
+        self.contexts = Contexts(deployment)
+        self.worker = Worker(name, deployment, fleet, queue, self.contexts, lambda: self.alone)
+        names = frozenset(each.name for each in deployment.connections)
+        file = deployment.fleet if isinstance(deployment.fleet, Path) else None
+        self.watch = Watch(fleet, queue, names, file)
+        self.alone = False
+        self._due: dict[str, float] = {}
+        self._missing: set[str] = set()
+
+    def live(self, *, once: bool) -> bool:
+        """From launch to landing."""
+        self._catch_signals()
+        self._beat()
+        durable.launch(self.deployment.durable, self.name, self.worker.perform)
+        clock = Clock(self.deployment, self.fleet, self.queue)
+        began = now()
+        if once:
+            self._ask_once()
+            scheduler = None
+        else:
+            scheduler = clock.begin()
+        log.info("worker began", connections=[each.name for each in self.deployment.connections])
+        self._loop(lambda: once and self._idle())
+        if scheduler is not None:
+            scheduler.shutdown(wait=False)
+        well = not once or self._went_well(began)
+        self._land()
+        return well
+
+    def _catch_signals(self) -> None:
+        def stop(number: int, frame: FrameType | None) -> None:
+            self.worker.stopping.set()
+
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, stop)
+            signal.signal(signal.SIGINT, stop)
+
+    def _loop(self, over: Callable[[], bool]) -> None:
+        rounds: tuple[tuple[str, float, Callable[[], object]], ...] = (
+            ("beat", self.stale.total_seconds() / 5, self._beat),
+            ("take over", self.stale.total_seconds() / 2, self._take_over),
+            ("rest", 1.0, self.contexts.rest),
+        )
+        while not self.worker.stopping.wait(LISTEN):
+            self._tolerant("listen", self.watch.look)
+            for name, every, do in rounds:
+                if monotonic() >= self._due.get(name, 0.0):
+                    self._due[name] = monotonic() + every
+                    self._tolerant(name, do)
+            if self.parent is not None and os.getppid() != self.parent:
+                log.warning("parent is gone")
+                return
+            if over():
+                return
+
+    def _tolerant(self, what: str, do: Callable[[], object]) -> None:
+        """A database that is away for a while ends no worker; it is said once, until it is back."""
+        try:
+            do()
+        except Exception as error:
+            if what not in self._missing:
+                log.error("worker is hindered", what=what, reason=str(error).strip().splitlines()[:1])
+            self._missing.add(what)
+            self.worker.stopping.wait(1.0)
+        else:
+            self._missing.discard(what)
+
+    def _beat(self) -> None:
+        jobs = {job: order.kind.value for job, order in tuple(self.worker.running.items())}
+        self.fleet.beat(self.name, now(), {"pid": os.getpid(), "running": jobs})
+        others = [each for each in self.fleet.workers(now(), self.stale) if each.alive and each.name != self.name]
+        self.alone = not others
+
+    def _take_over(self) -> None:
+        """Put back what workers were doing that gave no sign of life for too long."""
+        at = now()
+        alive = {each.name for each in self.fleet.workers(at, self.stale) if each.alive} | {self.name}
+        lost = [job for job in self.queue.jobs(states=["running"]) if job.worker not in alive]
+        if lost and self.fleet.slot("fleet", "take over", _turn(at, self.stale)):
+            self.queue.take_over(job.id for job in lost)
+            for job in lost:
+                log.warning("work taken over", job=job.id, silent=job.worker)
+
+    def _ask_once(self) -> None:
+        for each in self.deployment.connections:
+            self.queue.put(Order(Kind.SYNC, each.name, By.SCHEDULE, f"once-{now():%Y%m%dT%H%M%S%f}"))
+
+    def _idle(self) -> bool:
+        return not self.worker.running and not self.queue.jobs(states=["waiting", "running"])
+
+    def _went_well(self, began: datetime) -> bool:
+        ended = [job for job in self.queue.jobs(states=["done", "dead"]) if job.ended_at and job.ended_at >= began]
+        return all(job.state == "done" and job.answer.get("state") in ("done", "left out") for job in ended)
+
+    def _land(self) -> None:
+        """Hand back what runs, within ten seconds; what does not come to a step's end is taken up by the next."""
+        self.worker.stopping.set()
+        last = threading.Timer(LAST, os._exit, args=(0,))
+        last.daemon = True
+        last.start()
+        durable.land(GRACE if self.worker.running else 0)
+        if not self.worker.running:
+            self.contexts.rest(everything=True)
+            with suppress(PmomError):
+                self.fleet.leave(self.name)
+        self.watch.close()
+        log.info("worker ended", left=len(self.worker.running))
+        last.cancel()
+        if self.worker.running:
+            os._exit(0)
+
+
+def _turn(at: datetime, stale: timedelta) -> datetime:
+    """The turn in which one worker takes over from the silent: the others' lists are old by then."""
+    length = stale.total_seconds() / 2
+    return datetime.fromtimestamp(int(at.timestamp() / length) * length, at.tzinfo)

@@ -1,0 +1,204 @@
+"""How does one worker do what waits: one job at a time a connection, told in the fleet's notes, ended in good order?
+
+Whatever happens to a job ends as an answer that is kept with it; only dead work ends as an error. A worker that is
+told to stop hands back what it is doing between two steps; one that is killed leaves it to whoever comes next.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from time import monotonic
+from typing import Any
+
+import structlog
+
+from connector.config.deployment import Deployment
+from connector.errors import Busy, Unkept
+from connector.store.fleet import Fleet
+from jobs.contexts import Contexts
+from jobs.orders import By, Kind, Order
+from jobs.queue import ACTIVE, Queue
+from jobs.requests import let_go
+from jobs.verdicts import Fate, Verdict, backoff, rest, verdict
+from jobs.work import Desk, worked
+
+log = structlog.get_logger()
+
+TOLD = 1.0  # seconds between two notes about a job's progress, and between two looks whether it was cancelled
+
+
+class Stopped(KeyboardInterrupt):
+    """The job is to end between two steps: `by` is a person or the worker that is stopping."""
+
+    def __init__(self, by: str) -> None:
+        self.by = by
+        super().__init__(f"stopped by {by}")
+
+
+CANCELLED, HANDED_BACK = "a person", "its worker, which ends"
+
+
+def now() -> datetime:
+    """By this machine."""
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class Worker:
+    """One worker process. `alone` says whether it is the only one; `stopping` makes every job end soon."""
+
+    name: str
+    deployment: Deployment
+    fleet: Fleet
+    queue: Queue
+    contexts: Contexts
+    alone: Callable[[], bool] = lambda: True
+    stopping: threading.Event = field(default_factory=threading.Event)
+    running: dict[str, Order] = field(default_factory=dict)
+    work: Callable[[Any, Order, Desk], dict[str, Any]] = worked
+
+    def perform(self, job_id: str, said: dict[str, Any]) -> dict[str, Any]:
+        """Do one job to its end; the answer that is kept with it."""
+        order = Order.from_json(said)
+        with structlog.contextvars.bound_contextvars(connection=order.connection, job=job_id):
+            if self.stopping.is_set():
+                return self._again(order, Verdict(Fate.AGAIN, HANDED_BACK, failed=False))
+            self.running[job_id] = order
+            try:
+                return self._lost(job_id, order) or self._done(job_id, order)
+            except (Busy, Unkept) as error:  # the fleet's own database: nothing can be noted there
+                log.error("job could not be noted", kind=order.kind.value, reason=str(error))
+                return self._again(order, Verdict(Fate.AGAIN, str(error), backoff(order.failures + 1)))
+            finally:
+                self.running.pop(job_id, None)
+
+    def _lost(self, job_id: str, order: Order) -> dict[str, Any] | None:
+        """The answer for work that is not begun: it killed its workers, or its connection rests."""
+        job = self.queue.find(job_id)
+        starts = (job.starts if job else 0) + 1
+        if starts > self.deployment.jobs.tries:
+            reason = f"its worker ended {starts - 1} times while it was being done"
+            return self._dead(order, reason)
+        state = self.fleet.state(order.connection)
+        if state.paused and order.by is not By.PERSON and order.kind is not Kind.PROBE:
+            log.info("job left out", kind=order.kind.value, reason=state.reason)
+            return {"state": "left out", "reason": f"the connection rests: {state.reason}"}
+        if order.connection not in {each.name for each in self.deployment.connections}:
+            return self._dead(order, f"this deployment has no connection {order.connection}")
+        self.queue.mark(job_id, starts=starts)
+        return None
+
+    def _done(self, job_id: str, order: Order) -> dict[str, Any]:
+        began = monotonic()
+        desk = Desk(self.fleet, self.queue, self.deployment.jobs, self._settled)
+        try:
+            with self.contexts.of(order.connection, self._progress(job_id, order), alone=self.alone()) as ctx:
+                came_to = self.work(ctx, order, desk)
+                usage = ctx.crm.usage()
+        except Stopped as stop:
+            return self._ended_early(order, stop)
+        except Exception as error:
+            return self._failed(order, error)
+        seconds = round(monotonic() - began, 3)
+        facts = {"failures": 0, "budget_used": usage.used, "budget_limit": usage.limit, "pauses": 0}
+        self.fleet.note(order.connection, {**facts, "running": None, f"last_{order.kind}": now().isoformat()}, now())
+        self._back(order)
+        log.info("job done", kind=order.kind.value, seconds=seconds)
+        return {"state": "done", "seconds": seconds, **came_to}
+
+    def _back(self, order: Order) -> None:
+        """The CRM answers: a connection that rested because of trouble works again, and reads what it missed."""
+        paused = self.fleet.state(order.connection)
+        by_person = paused.paused and paused.retry_at is None
+        if order.kind is Kind.RETENTION or by_person or not self.fleet.resume(order.connection, now()):
+            return
+        log.info("connection works again")
+        self.queue.put(Order(Kind.SYNC, order.connection, By.SCHEDULE, f"after-{order.id}"))
+
+    def _ended_early(self, order: Order, stop: Stopped) -> dict[str, Any]:
+        self.fleet.note(order.connection, {"running": None}, now())
+        if stop.by == CANCELLED:
+            log.info("job cancelled", kind=order.kind.value)
+            return {"state": "cancelled"}
+        return self._again(order, Verdict(Fate.AGAIN, HANDED_BACK, failed=False))
+
+    def _failed(self, order: Order, error: Exception) -> dict[str, Any]:
+        found = verdict(error, order, self.deployment.jobs.tries)
+        log.warning("job failed", kind=order.kind.value, fate=found.fate.value, reason=found.reason)
+        self.fleet.note(order.connection, {"running": None, "failures": order.failures + found.failed}, now())
+        match found.fate:
+            case Fate.AGAIN:
+                return self._again(order, found)
+            case Fate.PAUSED:
+                return self._paused(order, found)
+            case Fate.DEAD:
+                return self._dead(order, found.reason)
+        if order.kind is Kind.DRAIN:
+            self._without_hints(order, retried=f"after-{order.id}", sync=not self._read(order))
+        return {"state": "refused", "reason": found.reason}
+
+    def _again(self, order: Order, found: Verdict) -> dict[str, Any]:
+        following = order.again(failed=found.failed)
+        self.queue.put(following, after=found.after)
+        return {"state": "again", "reason": found.reason, "after": found.after, "next": following.id}
+
+    def _paused(self, order: Order, found: Verdict) -> dict[str, Any]:
+        """The connection rests until a probe finds that it works; what waited is found by the sync after that."""
+        known = {note.name: note.value for note in self.fleet.notes() if note.connection == order.connection}
+        pauses = int(known.get("pauses") or 0)
+        retry_at = now() + timedelta(seconds=max(found.after, rest(pauses)))
+        self.fleet.pause(order.connection, found.reason, now(), retry_at)
+        self.fleet.note(order.connection, {"pauses": pauses + 1}, now())
+        return {"state": "paused", "reason": found.reason, "retry_at": retry_at.isoformat()}
+
+    def _dead(self, order: Order, reason: str) -> dict[str, Any]:
+        log.error("job dead", kind=order.kind.value, reason=reason)
+        if order.kind is Kind.DRAIN:
+            self._without_hints(order, retried=f"after-{order.id}", sync=True)
+        return {"state": "dead", "reason": reason}
+
+    def _read(self, order: Order) -> bool:
+        """Whether the hints of a drain were read though something came in the way afterwards."""
+        return all(each.connection != order.connection for each in self.fleet.inbox().waiting())
+
+    def _without_hints(self, order: Order, *, retried: str, sync: bool) -> None:
+        """Hints that cannot be followed are let go: a sync finds the same changes without them."""
+        let_go(self.fleet, order.connection)
+        if sync and not self.queue.jobs(states=ACTIVE, kind=Kind.SYNC, connection=order.connection):
+            self.queue.put(Order(Kind.SYNC, order.connection, By.HINTS, retried))
+
+    def _settled(self, connection: str) -> None:
+        """Wait until a burst of hints is over: quiet for a while, or long enough since its first."""
+        jobs, inbox = self.deployment.jobs, self.fleet.inbox()
+        quiet, most = timedelta(milliseconds=jobs.quiet_ms), timedelta(milliseconds=jobs.most_ms)
+        while not self.stopping.is_set():
+            found = next((each for each in inbox.waiting() if each.connection == connection), None)
+            if found is None:
+                return
+            left = min(found.newest + quiet, found.oldest + most) - now()
+            if left <= timedelta(0):
+                return
+            self.stopping.wait(min(left.total_seconds(), 0.05))
+        raise Stopped(HANDED_BACK)
+
+    def _progress(self, job_id: str, order: Order) -> Callable[[str, int, int | None], None]:
+        """Notes how far a job is, at most once a second, and ends it when that is wanted."""
+        last = [0.0]
+        began = now().isoformat()
+
+        def report(what: str, done: int, total: int | None) -> None:
+            if self.stopping.is_set():
+                raise Stopped(HANDED_BACK)
+            if monotonic() - last[0] < TOLD:
+                return
+            last[0] = monotonic()
+            job = self.queue.find(job_id)
+            if job is not None and job.state == "cancelled":
+                raise Stopped(CANCELLED)
+            facts = {"job": job_id, "kind": order.kind.value, "what": what, "done": done, "total": total}
+            self.fleet.note(order.connection, {"running": {**facts, "worker": self.name, "began": began}}, now())
+
+        return report
