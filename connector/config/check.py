@@ -370,7 +370,7 @@ def _card_objects(fieldmap: FieldMap) -> tuple[str, ...]:
     return tuple(cards[table] for table in CARRIERS if table in cards)
 
 
-_TASK_FIELDS = ("key_field", "subject", "owner", "due", "description", "related", "status")
+_TASK_FIELDS = ("key_field", "subject", "owner", "due", "description", "related", "related_deal", "status")
 
 
 def _task(fieldmap: FieldMap, schemas: Schemas) -> Iterator[Finding]:
@@ -383,7 +383,8 @@ def _task(fieldmap: FieldMap, schemas: Schemas) -> Iterator[Finding]:
         yield Finding(Level.ERROR, fieldmap.where(key), dotted(key), found, "Let the connecting user make tasks.")
         return
     for name in _TASK_FIELDS:
-        yield from _task_field(fieldmap, task, name, schema)
+        if getattr(task, name) is not None:
+            yield from _task_field(fieldmap, task, name, schema)
     for name, _ in task.extra:
         if schema.field(name) is None:
             yield _unwritable(fieldmap, ("write", "task", "extra", name), task.object, name, "Leave it out.")

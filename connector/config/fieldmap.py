@@ -128,6 +128,7 @@ class TaskTarget:
     subject_length: int = 255
     description_length: int = 32_000
     upsert: bool = False  # the CRM takes an upsert by `key_field` on this object
+    related_deal: str | None = None  # where an opportunity is named that a task is about; None leaves it out
     html: bool = False  # the description is shown as HTML: what partners wrote must not be obeyed there
 
 

@@ -242,6 +242,7 @@ class _Task(_Strict):
     due: _Name
     description: _Name
     related: _Name
+    related_deal: _Name | None = None
     status: _Name
     open: str
     closed: str

@@ -251,6 +251,8 @@ class TasksShape(_Shape):
     due_business_days: dict[TaskType, Days]
     registration_notice_days: Days
     override_notice_days: Days
+    claim_notice_days: Days
+    lock_notice_days: Days
 
 
 Folded = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, min_length=1, max_length=80)]

@@ -28,6 +28,7 @@ class FundsShape(_Shape):
     lead_days: Days
     claims_days: Annotated[Days, Field(ge=1)]
     max_rejected_claims: Count
+    claim_days: Days
 
 
 class AllocationShape(_Shape):

@@ -15,14 +15,15 @@ from connector.core.verdicts import Gate, Presence, Symptom, Verdict
 
 STOP, SHADOW, UPGRADE, RE_RECRUIT, DATA_GAP, OVERRIDE = "T1", "T2", "T3", "T4", "T10", "T11"
 AUDIT_PACK = "T9"
-FUND_DECISION, REGISTRATION_ENDS = "T5", "T8"
+FUND_DECISION, CLAIM_EVIDENCE, CREDIT_CONTESTED, REGISTRATION_ENDS = "T5", "T6", "T7", "T8"
 ORDER = (
-    STOP, FUND_DECISION, SHADOW, UPGRADE, RE_RECRUIT, REGISTRATION_ENDS, OVERRIDE, AUDIT_PACK, DATA_GAP
+    STOP, FUND_DECISION, CLAIM_EVIDENCE, SHADOW, UPGRADE, RE_RECRUIT, CREDIT_CONTESTED, REGISTRATION_ENDS, OVERRIDE,
+    AUDIT_PACK, DATA_GAP,
 )  # fmt: skip
 """The order in which tasks take the room that the limits leave: money first."""
 
-EVENT_TYPES = (FUND_DECISION, REGISTRATION_ENDS)
-"""About single records of a partner: silent about those that were there when the connection was first looked at."""
+EVENT_TYPES = (FUND_DECISION, CLAIM_EVIDENCE, CREDIT_CONTESTED, REGISTRATION_ENDS)
+"""About single records: silent about those that were there when the connection was first looked at."""
 
 PARTNER_TYPES = (STOP, SHADOW, UPGRADE, RE_RECRUIT)
 """About a partner's lever: silent while what was true at the first look stays true."""
@@ -33,13 +34,14 @@ class Condition:
     """One task type for one subject; `holds` None means that the evidence is insufficient."""
 
     type: str
-    subject: str  # partner id, request or registration id, the thing that is missing, or an audit's quarter
+    subject: str  # id of a partner, request, claim, deal or registration, the missing thing, an audit's quarter
     holds: bool | None
     decision: Decision | None = None
     count: int = 0  # partners that lack the thing
     text: tuple[str, str] = ("", "")  # first line and text, where the condition brings its own
     owner_id: str | None = None  # whose portfolio an audit pack is about
     due: date | None = None  # where the condition brings its own
+    deal_id: str | None = None  # the opportunity that it is about
 
 
 def partner_conditions(decision: Decision, policy: Policy, as_of: date) -> Iterator[Condition]:

@@ -161,6 +161,8 @@ class TaskRules:
     due_business_days: tuple[tuple[str, int], ...]  # task type -> days
     registration_notice_days: int  # before a registration's last day
     override_notice_days: int
+    claim_notice_days: int  # before the last day on which a claim may be proven
+    lock_notice_days: int  # before the sourcing of an open opportunity becomes final
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

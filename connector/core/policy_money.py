@@ -17,6 +17,7 @@ class FundRules:
     lead_days: int  # from the request to the first day of the activity
     claims_days: int  # the trailing days of claims that are looked at
     max_rejected_claims: int
+    claim_days: int  # after an activity in which it may be claimed and proven
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

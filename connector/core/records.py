@@ -55,6 +55,7 @@ class Table:
 PERSONAS = ("VAR", "MSP", "Distributor", "Agency", "SI", "GSI", "Alliance", "ISV", "Referral", "Other")
 MOTIONS = ("Demand Gen", "Enablement", "Thought Leadership", "First-Deal Incentive", "Other")
 LINK_ROLES = ("sourcing", "reseller", "lead", "influencer", "services", "other")
+PROOF_STATES = ("not_started", "needs_info", "flagged", "complete", "cleared")
 PROVENANCES = ("vendor", "partner", "estimated")
 
 
@@ -321,6 +322,9 @@ FUND_CLAIMS = Table(
         _ref("partner_id", "who claims"),
         _text("name", "title"),
         _text("status", "where it stands", ("draft", "submitted", "approved", "rejected", "paid")),
+        _text("evidence_status", "what became of the proof", PROOF_STATES),
+        _text("evidence_flags", "what is odd about the proof, in codes"),
+        Column("deadline", Kind.DATE, "last day on which it may be proven"),
         Column("amount", Kind.MONEY, "claimed, in `currency`"),
         _CURRENCY,
         Column("created_at", Kind.INSTANT, "when it was made"),

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from connector.core.conditions import (
     AUDIT_PACK,
+    CLAIM_EVIDENCE,
+    CREDIT_CONTESTED,
     DATA_GAP,
     FUND_DECISION,
     OVERRIDE,
@@ -29,6 +31,8 @@ _TITLES = {
     UPGRADE: "Plan a With-Partner play",
     RE_RECRUIT: "Re-recruit: first-deal bonus and executive alignment",
     FUND_DECISION: "Answer the fund request",
+    CLAIM_EVIDENCE: "Proof of performance",
+    CREDIT_CONTESTED: "Settle who brought it",
     REGISTRATION_ENDS: "Registration ends",
     OVERRIDE: "Renew or remove the override",
     AUDIT_PACK: "Audit of the levers",
@@ -88,7 +92,7 @@ def signed(words: Words, owner: str, policy_version: str) -> Words:
 
 def digest_words(conditions: Sequence[Condition]) -> Words:
     """For a person whose day is full: what else there is, a line each."""
-    lines = [f"{_TITLES[condition.type]}: {_name(condition)}" for condition in conditions]
+    lines = [condition.text[0] or f"{_TITLES[condition.type]}: {_name(condition)}" for condition in conditions]
     return Words(f"{len(lines)} more things to do", _lines(lines))
 
 

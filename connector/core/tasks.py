@@ -14,6 +14,7 @@ from datetime import date, timedelta
 
 from connector.core.conditions import (
     AUDIT_PACK,
+    CLAIM_EVIDENCE,
     DATA_GAP,
     EVENT_TYPES,
     FUND_DECISION,
@@ -33,6 +34,7 @@ from connector.core.raci import ACCOUNT_MANAGER, TaskOwner, cohort_owner, task_o
 from connector.core.task_words import Words, cohort_words, digest_words, gap_words, partner_words, signed
 
 COHORT, DIGEST = "cohort", "digest"
+_DATED = (REGISTRATION_ENDS, CLAIM_EVIDENCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class DesiredTask:
     body: str
     due: date
     reason: str
+    deal_id: str | None = None  # the opportunity that it hangs on instead
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,7 @@ def plan_tasks(
     ready = tuple(
         _Ready(episode, conditions[episode.id])
         for episode in episodes.values()
-        if state is not None and episode.id in conditions and _is_ready(episode, policy.tasks, as_of)
+        if state is not None and _known(conditions, episode) and _is_ready(episode, policy.tasks, as_of)
     )
     maker = _Maker(policy, as_of, connection, people, tuple(tasks.values()), complete)
     made, keys = maker.make(ready)
@@ -129,6 +132,11 @@ def plan_tasks(
         replace(episode, task_key=keys.get(key, episode.task_key)) for key, episode in sorted(episodes.items())
     )
     return TaskPlan(made, close, TaskState(remembered))
+
+
+def _known(conditions: Mapping[tuple[str, str], Condition], episode: Episode) -> bool:
+    """Whether it was looked at today and seen true: what cannot be told makes no task."""
+    return episode.id in conditions and conditions[episode.id].holds is True
 
 
 def _followed(
@@ -288,9 +296,9 @@ class _Maker:
         return partner_words(condition) if condition.decision is not None else gap_words(condition)
 
     def _room_for(self, partner: str, kind: str) -> bool:
-        """A registration's end does not wait for the partner's next turn."""
+        """What has a last day of its own does not wait for the partner's next turn."""
         rules = self.policy.tasks
-        lately = rules.new_per_partner_days > 0 and self.new_of[partner] >= 1 and kind != REGISTRATION_ENDS
+        lately = rules.new_per_partner_days > 0 and self.new_of[partner] >= 1 and kind not in _DATED
         return self.open_of[partner] < rules.max_open_per_partner and not lately
 
     def _cohorts(self, ready: list[_Ready]) -> None:
@@ -342,8 +350,9 @@ class _Maker:
         partners = tuple(sorted({i.condition.decision.partner_id for i in items if i.condition.decision is not None}))
         reason = f"{kind} since {min(item.episode.began for item in items)}; owner: {owner.step}"
         said = signed(words, owner.words, self.policy.version)
+        deal = items[0].condition.deal_id if kind != DIGEST else None
         self.made.append(
-            DesiredTask(key, kind, partner, partners, owner.owner.id, said.subject, said.body, due, reason)
+            DesiredTask(key, kind, partner, partners, owner.owner.id, said.subject, said.body, due, reason, deal)
         )
         self.today_of[owner.owner.id] += 1
         self.keys |= {item.episode.id: key for item in items}

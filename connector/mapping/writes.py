@@ -34,6 +34,7 @@ def _new_task(change: CreateTask, task: DesiredTask, target: TaskTarget) -> Writ
         (target.subject, clean(" ".join(clean(task.subject).split("\n")), target.subject_length)),
         (target.description, _description(task.body, target)),
         (target.related, task.partner_id),
+        *(((target.related_deal, task.deal_id),) if target.related_deal and task.deal_id else ()),
         (target.owner, task.owner_id),
         (target.due, task.due),
         (target.status, target.open),

@@ -7,18 +7,21 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
+from connector.core.claims import claim_conditions
 from connector.core.conditions import (
     Condition,
     EndingRegistration,
     registration_conditions,
     request_conditions,
 )
+from connector.core.contested import contested_conditions
 from connector.core.decisions import Decision
 from connector.core.fund_card import FUND_REQUESTS, fund_card
 from connector.core.funding import FundingDecision, decide_requests
 from connector.core.plan import DesiredRecord, marked
 from connector.mapping import keepable
 from connector.sync.cards import present
+from connector.sync.contested import contested, open_claims
 from connector.sync.context import Context
 from connector.sync.decide import moment
 
@@ -103,11 +106,13 @@ def _carried(ctx: Context) -> set[str]:
 
 
 def conditions(ctx: Context, found: Asked, day: date, *, everybody: bool) -> list[Condition]:
-    """What calls for a task: requests whose decision is ready, and registrations that end soon."""
+    """What calls for a task: these partners' requests, claims and registrations; of everybody, credit too."""
     ending = _ending(ctx, None if everybody else sorted(found.partners), day)
     return [
         *request_conditions(found.decided, found.partners),
         *registration_conditions(ending, found.partners, ctx.policy, day),
+        *claim_conditions(open_claims(ctx), found.partners, ctx.policy),
+        *(contested_conditions(contested(ctx), ctx.policy, day) if everybody else ()),
     ]
 
 
