@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -134,33 +134,81 @@ def fleet(deployment: Deployment) -> Fleet:
     return Fleet.open(where)
 
 
+class Connected:
+    """A connection that stays warm between jobs: the CRM's client with its token, sockets and schemas, and the store.
+
+    The mirror, which has one writer, is opened for a job and given back after it. Settings, mapping and policy are
+    read again when one of their files has changed; the client is then made anew. One job at a time.
+    """
+
+    def __init__(self, path: Path, *, clock: Callable[[], datetime] = wall_clock) -> None:
+        self._path, self._clock = path, clock
+        self._stamp: Stamp = ()
+        self._open: ExitStack = ExitStack()
+        self._warm: tuple[Texts, Store, CRM, dict[str, Any]] | None = None
+
+    @contextmanager
+    def context(self, *, progress: Progress = no_progress) -> Iterator[Context]:
+        """Everything that a job works with; the mirror is given back when the block ends."""
+        said, kept, org, known = self._warmed()
+        with Mirror.open(said.settings.workspace.mirror) as mirror:
+            sync = said.settings.sync
+            yield Context(
+                connection=said.settings.connection_name(),
+                crm=org,
+                mirror=mirror,
+                store=kept,
+                fieldmap=said.fieldmap,
+                policy=said.policy,
+                pace=Pace(
+                    overlap=timedelta(minutes=sync.overlap_minutes),
+                    holdback=timedelta(seconds=sync.holdback_seconds),
+                    refresh=timedelta(hours=sync.calculated_refresh_hours),
+                    reconcile=timedelta(days=sync.reconcile_days),
+                ),
+                clock=self._clock,
+                progress=progress,
+                admin_user=said.settings.tasks.admin_user,
+                kept=known,
+            )
+
+    def close(self) -> None:
+        """Give back the client and the store; the next job begins cold."""
+        self._warm, self._stamp = None, ()
+        self._open.close()
+
+    def _warmed(self) -> tuple[Texts, Store, CRM, dict[str, Any]]:
+        if self._warm is None or _stamp(self._warm[0].settings, self._path) != self._stamp:
+            self.close()
+            said = texts(self._path)
+            self._stamp = _stamp(said.settings, self._path)
+            workspace(said.settings)
+            kept = self._open.enter_context(closing(store(said.settings)))
+            org = self._open.enter_context(closing(crm(said.settings, kept.ledger())))
+            self._warm = said, kept, org, {}
+        return self._warm
+
+
+Stamp = tuple[tuple[str, int, int], ...]
+"""Files with their size and when they were last written."""
+
+
+def _stamp(settings: Settings, path: Path) -> Stamp:
+    """All that an admin may have written: the settings' folder, and those of mapping and policy."""
+    named = (getattr(settings.mapping, settings.crm()), settings.policy.file)
+    folders = {path.parent, *((settings.base / name).parent for name in named)}
+    found = []
+    for file in sorted({path, *(each for folder in folders if folder.is_dir() for each in folder.glob("*.toml"))}):
+        with suppress(FileNotFoundError):
+            told = file.stat()
+            found.append((str(file), told.st_size, told.st_mtime_ns))
+    return tuple(found)
+
+
 @contextmanager
 def opened(
     path: Path, *, progress: Progress = no_progress, clock: Callable[[], datetime] = wall_clock
 ) -> Iterator[Context]:
     """Everything that a sync works with; given back when the block ends."""
-    said = texts(path)
-    workspace(said.settings)
-    name = said.settings.connection_name()
-    with ExitStack() as stack:
-        kept = stack.enter_context(closing(store(said.settings)))
-        mirror = stack.enter_context(Mirror.open(said.settings.workspace.mirror))
-        org = stack.enter_context(closing(crm(said.settings, kept.ledger())))
-        sync = said.settings.sync
-        yield Context(
-            connection=name,
-            crm=org,
-            mirror=mirror,
-            store=kept,
-            fieldmap=said.fieldmap,
-            policy=said.policy,
-            pace=Pace(
-                overlap=timedelta(minutes=sync.overlap_minutes),
-                holdback=timedelta(seconds=sync.holdback_seconds),
-                refresh=timedelta(hours=sync.calculated_refresh_hours),
-                reconcile=timedelta(days=sync.reconcile_days),
-            ),
-            clock=clock,
-            progress=progress,
-            admin_user=said.settings.tasks.admin_user,
-        )
+    with closing(Connected(path, clock=clock)) as connected, connected.context(progress=progress) as ctx:
+        yield ctx
