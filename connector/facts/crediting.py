@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 
 from connector.core.policy import Policy
+from connector.facts.asking import set_moments
 from connector.facts.credit_desk import MOST_DEALS, CreditDesk
-from connector.facts.gather import set_moments
 from connector.facts.kept import kept_credit_statements
 from connector.facts.sources import Tables
 from connector.facts.statements import CreditShape, CreditStatements

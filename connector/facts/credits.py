@@ -11,6 +11,7 @@ import ibis
 from ibis import _
 from ibis.expr import types as ir
 
+from connector.core.facts import EVIDENCE_LIMIT
 from connector.core.policy import Attribution
 from connector.facts.money import converted
 from connector.facts.relations import evidence, few_ids, moment, rows, survivor, yes
@@ -69,12 +70,14 @@ def _agreed(lock_days: int) -> ir.Table:
 
 def _influenced(rules: Attribution) -> ir.Table:
     """Partners with enough evidence, and those with a share agreed in writing."""
-    known = rows("evidence")
-    per = known.group_by("opportunity_id", "partner_id").agg(
-        strong_count=known.strong.ifelse(known.source_id, None).nunique(),
-        weak_days=known.strong.ifelse(None, known.day).nunique(),
-        pieces=known.source_id.nunique(),
-        evidence_ids=few_ids(known.source_id),
+    known = rows("evidence").select("opportunity_id", "partner_id", "source_id", "strong", "day").distinct()
+    per = known.group_by(
+        "opportunity_id", "partner_id"
+    ).agg(  # counting what is distinct here would take twice as long
+        strong_count=_summed(known.strong.cast("int64")),
+        weak_days=ibis.coalesce(known.strong.ifelse(None, known.day).collect().unique().length(), 0),
+        pieces=known.count(),
+        evidence_ids=known.source_id.collect().sort()[:EVIDENCE_LIMIT],
     )
     joined = per.outer_join(_agreed(rules.influence_lock_days), ["opportunity_id", "partner_id"])
     enough = yes((joined.strong_count >= rules.min_strong) | (joined.weak_days >= rules.min_weak_days))

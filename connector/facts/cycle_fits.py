@@ -6,7 +6,6 @@ for the rest of the day, so that one changed opportunity costs a few partners an
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import sha256
@@ -30,6 +29,7 @@ pc: Any = pyarrow.compute  # its stubs know no arrays of text
 
 _MOST_LEVELS = 12
 _PLACES = 6
+_TABLE = "CREATE TABLE IF NOT EXISTS cycle_fits (digest VARCHAR, body VARCHAR)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,36 +64,36 @@ class DayFits:
     quotes: QuotePrior | None
 
 
-def day_fits(
-    tables: Tables,
-    policy: Policy,
-    spans: Windows,
-    direct: str,
-    everybody: Callable[[], dict[str, pa.Table]],
-    *,
-    anew: bool,
-) -> DayFits:
-    """The day's fits: kept ones, or with `anew` or when there are none, from all partners' answers.
+def kept_fits(tables: Tables, policy: Policy, spans: Windows, direct: str) -> DayFits | None:
+    """The fits that a computation of all partners left on that day, by this process or another; None without one.
 
-    `direct` is the SQL of the direct opportunities; `everybody` answers "cycles" and "quotes" for all partners.
+    `direct` is the SQL of the direct opportunities.
     """
-    asked = f"{spans.today} {direct} {to_json(policy.cycle_time)} {policy.velocity}"
-    digest = sha256(asked.encode()).hexdigest()
+    digest = _digest(policy, spans, direct)
     kept: tuple[str, DayFits] | None = tables.kept.get("cycle_fits")
-    if kept is not None and kept[0] == digest and not anew:
+    if kept is not None and kept[0] == digest:
         return kept[1]
-    tables.run("CREATE TABLE IF NOT EXISTS cycle_fits (digest VARCHAR, body VARCHAR)")
-    query = "SELECT body FROM cycle_fits WHERE digest = ?"
-    found = [] if anew else tables.query(query, [digest]).column("body").to_pylist()
-    if found:
-        fits = from_json(DayFits, str(found[0]))
-    else:
-        answers = everybody()
-        fits = fitted(tables.query(direct), answers["cycles"], answers["quotes"], policy)
-        tables.run("DELETE FROM cycle_fits")
-        tables.run("INSERT INTO cycle_fits VALUES (?, ?)", [digest, to_json(fits)])
+    tables.run(_TABLE)
+    found = tables.query("SELECT body FROM cycle_fits WHERE digest = ?", [digest]).column("body").to_pylist()
+    if not found:
+        return None
+    fits = from_json(DayFits, str(found[0]))
     tables.kept["cycle_fits"] = digest, fits
     return fits
+
+
+def keep_fits(tables: Tables, policy: Policy, spans: Windows, direct: str, fits: DayFits) -> None:
+    """Keep the fits in the mirror for the rest of the day."""
+    digest = _digest(policy, spans, direct)
+    tables.run(_TABLE)
+    tables.run("DELETE FROM cycle_fits")
+    tables.run("INSERT INTO cycle_fits VALUES (?, ?)", [digest, to_json(fits)])
+    tables.kept["cycle_fits"] = digest, fits
+
+
+def _digest(policy: Policy, spans: Windows, direct: str) -> str:
+    asked = f"{spans.today} {direct} {to_json(policy.cycle_time)} {policy.velocity}"
+    return sha256(asked.encode()).hexdigest()
 
 
 def fitted(direct: pa.Table, cycles: pa.Table, quotes: pa.Table, policy: Policy) -> DayFits:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from math import exp
 from statistics import NormalDist
@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from connector.core.cycle_time import CycleStatus, CycleTime, judged
 from connector.core.policy import Policy
+from connector.facts.asking import ask, set_moments, timing
 from connector.facts.cycle_fits import DayFits, arrays, cycle_facts, fitted, grouped, timed_rows
-from connector.facts.gather import ask, set_moments
 from connector.facts.kept import kept_statements
 from connector.facts.readiness import readiness
 from connector.facts.sources import Tables
@@ -97,14 +97,8 @@ def cycle_report(tables: Tables, policy: Policy, as_of: datetime, partner_id: st
     spans = windows(policy, as_of)
     form = shape(policy, proxy=readiness(tables, policy, as_of).proxy)
     questions = kept_statements(tables, form)
-    wanted = {"linked_accounts", "deals"}
-    narrow = replace(
-        questions,
-        stages=tuple(each for each in questions.stages if each[0] in wanted),
-        answers=tuple(each for each in questions.answers if each[0] in ("cycles", "quotes")),
-    )
     set_moments(tables, spans)
-    answers = ask(tables, narrow, None)
+    answers = ask(tables, timing(questions)[0], None)
     direct = tables.query(questions.direct_cycles)
     fits = fitted(direct, answers["cycles"], answers["quotes"], policy)
     facts = cycle_facts(answers["cycles"], fits, policy.cycle_time, spans)

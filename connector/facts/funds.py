@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from connector.core.funding import ClaimHistory, FundRequest
 from connector.core.policy import Policy
-from connector.facts.gather import set_moments, want
+from connector.facts.asking import set_moments, want
 from connector.facts.kept import kept_fund_statements
 from connector.facts.readiness import ABSENT
 from connector.facts.sources import Tables

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from hashlib import sha256
@@ -34,27 +35,19 @@ from connector.core.facts import (
 )
 from connector.core.policy import Policy
 from connector.facts import taxonomy
+from connector.facts.asking import ask, asked, make_stages, set_moments, staged, timing
 from connector.facts.benchmark import Benchmark, Pool, matched_medians, pooled
 from connector.facts.credited import was_credited
-from connector.facts.cycle_fits import DayFits, cycle_facts, day_fits, no_cycles
+from connector.facts.cycle_fits import DayFits, cycle_facts, fitted, keep_fits, kept_fits, no_cycles
 from connector.facts.desk import MOST_PARTNERS, Desk
 from connector.facts.kept import kept_statements
 from connector.facts.readiness import Readiness, readiness
 from connector.facts.sources import Tables
 from connector.facts.statements import Shape, Statements, shape
-from connector.facts.windows import Windows, calendar, moments, windows
+from connector.facts.windows import Windows, windows
 
 _CHUNK = 1_000
 """Partners whose facts are turned from columns to records at a time."""
-
-_WANTED = """
-CREATE OR REPLACE TEMP TABLE wanted AS
-WITH company AS (SELECT id, survivor FROM aliases WHERE family = 'company'),
-asked AS (SELECT p.id FROM partners p {narrowed})
-SELECT id, id AS partner_id FROM asked
-UNION ALL SELECT c.id, c.survivor FROM company c JOIN asked ON asked.id = c.survivor
-"""
-_NARROWED = "WHERE p.id IN (SELECT coalesce(c.survivor, r.id) FROM requested r LEFT JOIN company c ON c.id = r.id)"
 
 
 def compute(
@@ -74,43 +67,46 @@ def compute(
     if not few:
         set_moments(tables, spans)
     pool = _direct_deals(tables, questions, spans, anew=partner_ids is None)
-    fits = None if partner_ids is None else _day_fits(tables, questions, policy, spans)
-    if partner_ids is not None and few:
-        answers = _desk(tables, form, questions).ask(partner_ids, spans)
+    if partner_ids is None:
+        answers, fits, cycles = _everybody(tables, questions, policy, spans)
+        keep_fits(tables, policy, spans, questions.direct_cycles, fits)
     else:
-        answers = ask(tables, questions, partner_ids)
+        fits = kept_fits(tables, policy, spans, questions.direct_cycles) or _fits(tables, questions, policy, spans)
+        desk = _desk(tables, form, questions) if few else None
+        answers = desk.ask(partner_ids, spans) if desk else ask(tables, questions, partner_ids)
+        cycles = cycle_facts(answers["cycles"], fits, policy.cycle_time, spans)
     if not was_credited(tables):
         del answers["credit"], answers["services"]
-    if fits is None:
-        fits = day_fits(tables, policy, spans, questions.direct_cycles, lambda: answers, anew=True)
-    cycles = cycle_facts(answers.pop("cycles"), fits, policy.cycle_time, spans)
+    del answers["cycles"]
     return _records(answers, pool, _Day(policy, spans, ready, fits, cycles))
 
 
-def _day_fits(tables: Tables, questions: Statements, policy: Policy, spans: Windows) -> DayFits:
-    """The fits of the day; in a process that comes first on that day they are made from all partners."""
-    wanted = {"linked_accounts", "deals"}
-    narrow = replace(
-        questions,
-        stages=tuple(each for each in questions.stages if each[0] in wanted),
-        answers=tuple(each for each in questions.answers if each[0] in ("cycles", "quotes")),
-    )
-
-    def everybody() -> dict[str, pa.Table]:
-        set_moments(tables, spans)
-        return ask(tables, narrow, None)
-
-    return day_fits(tables, policy, spans, questions.direct_cycles, everybody, anew=False)
+def _everybody(
+    tables: Tables, questions: Statements, policy: Policy, spans: Windows
+) -> tuple[dict[str, pa.Table], DayFits, dict[str, CycleFact]]:
+    """All partners' answers, the day's fits and what they say; these are made while the database answers the rest."""
+    first, rest = timing(questions)
+    with staged(tables, questions, None, first.stages), ThreadPoolExecutor(1) as beside:
+        answers = asked(tables, first)
+        direct = tables.query(questions.direct_cycles)
+        answering = beside.submit(_rest, tables, rest)
+        fits = fitted(direct, answers["cycles"], answers["quotes"], policy)
+        cycles = cycle_facts(answers["cycles"], fits, policy.cycle_time, spans)
+        return answers | answering.result(), fits, cycles
 
 
-def set_moments(tables: Tables, spans: Windows) -> None:
-    """Set the moments of a computation, and the calendar of its year."""
-    for name, literal in moments(spans).items():
-        tables.run(f"SET VARIABLE {name} = {literal}")
-    year = f"{spans.zone} {spans.today.year}"
-    if tables.kept.get("year") != year:
-        tables.load("calendar", calendar(spans.zone, spans.today.year))
-        tables.kept["year"] = year
+def _rest(tables: Tables, questions: Statements) -> dict[str, pa.Table]:
+    make_stages(tables, questions.stages)
+    return asked(tables, questions)
+
+
+def _fits(tables: Tables, questions: Statements, policy: Policy, spans: Windows) -> DayFits:
+    """The fits of the day, made from all partners by a process that is asked about a few before anybody was."""
+    set_moments(tables, spans)
+    answers = ask(tables, timing(questions)[0], None)
+    fits = fitted(tables.query(questions.direct_cycles), answers["cycles"], answers["quotes"], policy)
+    keep_fits(tables, policy, spans, questions.direct_cycles, fits)
+    return fits
 
 
 def _direct_deals(tables: Tables, questions: Statements, spans: Windows, *, anew: bool) -> Pool:
@@ -142,29 +138,6 @@ def _desk(tables: Tables, form: Shape, questions: Statements) -> Desk:
     if kept is None or kept[0] != form:
         kept = tables.kept["desk"] = form, Desk(tables, questions)
     return kept[1]
-
-
-def ask(tables: Tables, questions: Statements, partner_ids: Sequence[str] | None) -> dict[str, pa.Table]:
-    """The answers of all partners or of the named ones, from whole tables; the moments must be set."""
-    tables.run(f"CREATE OR REPLACE TEMP TABLE rates AS {questions.rates}")
-    want(tables, partner_ids)
-    try:
-        for name, sql in questions.stages:
-            tables.run(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")
-        return {name: tables.query(sql) for name, sql in questions.answers}
-    finally:
-        for name, _ in questions.stages:
-            tables.run(f"DROP TABLE IF EXISTS temp.{name}")
-
-
-def want(tables: Tables, partner_ids: Sequence[str] | None) -> None:
-    """Fill `wanted` with the ids of every partner, or of the named ones, under every id they ever had."""
-    if partner_ids is None:
-        tables.run(_WANTED.format(narrowed=""))
-        return
-    tables.load("requested", pa.table({"id": pa.array(sorted(set(partner_ids)), pa.string())}))
-    tables.run(_WANTED.format(narrowed=_NARROWED))
-    tables.run("DROP TABLE temp.requested")
 
 
 class _Sorted:

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from connector.core.facts import Window
 from connector.core.policy import Policy
-from connector.facts.gather import set_moments
+from connector.facts.asking import set_moments
 from connector.facts.sources import Tables
 from connector.facts.windows import windows
 from connector.measure.paths import Floats, Ints, Labels, Paths, labels, milestone, offsets_of
