@@ -7,6 +7,7 @@ connector/store/migrations; it is imported only when there is one to run, becaus
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from connector.store import engine as db
 from connector.store import fleet_tables, tables
 
 _LOCK = 0x706D6F6D02  # PostgreSQL's advisory lock for changing a schema
+_ALEMBIC = threading.Lock()  # its scripts speak through one object a process
 _SCRIPTS = Path(__file__).parent / "migrations"
 
 
@@ -105,7 +107,8 @@ def _migrate(held: sa.Connection, schema: Schema) -> None:
     config.set_main_option("script_location", _escaped(_SCRIPTS))
     config.set_main_option("version_locations", _escaped(_SCRIPTS / schema.name))
     config.set_main_option("path_separator", "newline")
-    command.upgrade(config, "head")
+    with _ALEMBIC:
+        command.upgrade(config, "head")
 
 
 def _escaped(path: Path) -> str:
