@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import threading
 import time
 import uuid
@@ -68,29 +69,21 @@ class Running:
         self._served, web = what, deployment.web
         self._map: dict[Any, Any] = {}
         self._ending = threading.Event()
-        try:
-            self._server = create_server(
-                what.app,
-                map=self._map,
-                host=web.host,
-                port=web.port,
-                threads=web.threads,
-                ident=None,  # no banner
-                expose_tracebacks=False,
-                connection_limit=_CONNECTIONS,
-                channel_timeout=_IDLE,
-                max_request_header_size=HEADER_BYTES,
-                max_request_body_size=web.body_kb * 1024 + 1,  # the first size that is too large
-                inbuf_overflow=web.body_kb * 1024 + 2,  # nothing that strangers send is written to disk
-                clear_untrusted_proxy_headers=True,
-                asyncore_use_poll=True,
-            )
-        except (OSError, ValueError) as error:
-            what.close()
-            reason = error.strerror if isinstance(error, OSError) else str(error)
-            where = deployment.settings.where("web", "port")
-            found = f"{web.host}:{web.port} cannot be listened on ({reason})"
-            raise Misconfigured(where, found, "Choose another [web] host or port.") from error
+        self._server = create_server(
+            what.app,
+            map=self._map,
+            sockets=[_listening(what, deployment)],
+            threads=web.threads,
+            ident=None,  # no banner
+            expose_tracebacks=False,
+            connection_limit=_CONNECTIONS,
+            channel_timeout=_IDLE,
+            max_request_header_size=HEADER_BYTES,
+            max_request_body_size=web.body_kb * 1024 + 1,  # the first size that is too large
+            inbuf_overflow=web.body_kb * 1024 + 2,  # nothing that strangers send is written to disk
+            clear_untrusted_proxy_headers=True,
+            asyncore_use_poll=True,
+        )
         self._listeners = [each for each in self._map.values() if hasattr(each, "channel_class")]
         for each in self._listeners:
             each.channel_class = _channel(what.desk.figures, what)
@@ -136,6 +129,19 @@ class Running:
     def _busy(self) -> bool:
         channels = [each for each in list(self._map.values()) if isinstance(each, HTTPChannel)]
         return any(each.requests or each.request is not None or each.total_outbufs_len for each in channels)
+
+
+def _listening(what: Served, deployment: Deployment) -> socket.socket:
+    """The socket, bound; Misconfigured when somebody else has it, or the host is none of this machine's."""
+    web = deployment.web
+    try:
+        found = socket.getaddrinfo(web.host, web.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        return socket.create_server(found[4][:2], family=found[0], backlog=1024)
+    except OSError as error:
+        what.close()
+        where = deployment.settings.where("web", "port")
+        text = f"{web.host}:{web.port} cannot be listened on ({error.strerror})"
+        raise Misconfigured(where, text, "Choose another [web] host or port.") from error
 
 
 def _channel(figures: Figures, what: Served) -> type[HTTPChannel]:
