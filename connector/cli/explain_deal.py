@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 
 from connector.cli.console import plain
 from connector.cli.explain_partner import Explained, explained
@@ -51,9 +52,14 @@ class DealExplained:
     def as_text(self) -> RenderableType:
         """Sentences."""
         lines = [plain(line) if not line.startswith("  ") else "  " + plain(line.strip()) for line in self.story]
-        parts: list[RenderableType] = [f"[bold]{plain(self.name)}[/bold]", plain(self.url), "", *lines]
+        parts: list[RenderableType] = [f"[bold]{plain(self.name)}[/bold]", plain(self.url), ""]
+        parts += [Padding(line.strip(), (0, 0, 0, 2)) if line.startswith("  ") else line for line in lines]
         if self.links:
-            parts += ["", *(f"{plain(id_)}: {plain(url)}" for id_, url in self.links)]
+            parts += [
+                "",
+                "Records:",
+                *(f"  {plain(url if id_.partition(':')[0] in url else f'{id_}: {url}')}" for id_, url in self.links),
+            ]
         return Group(*parts)
 
 
@@ -97,6 +103,7 @@ def opportunity_of(ctx: Context, wanted: str, *, by_name: bool = False) -> str |
 
 def deal_explained(ctx: Context, opportunity_id: str) -> DealExplained:
     """What is in force about that opportunity, and why."""
+    from connector.sync.addresses import record_address
     from connector.sync.credit import OPPORTUNITIES, deal_credits
     from connector.sync.credit_records import credit_records, record_url
 
@@ -111,7 +118,7 @@ def deal_explained(ctx: Context, opportunity_id: str) -> DealExplained:
     urls = {id_: record_url(ctx, id_, tables) for id_, tables in behind}
     return DealExplained(
         str(deals[0]["name"] or opportunity_id),
-        ctx.crm.record_url(ctx.fieldmap.write.object_of(OPPORTUNITIES), opportunity_id),
+        record_address(ctx, ctx.fieldmap.write.object_of(OPPORTUNITIES), opportunity_id) or "",
         held[0],
         records,
         story,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import difflib
 import json
 from dataclasses import dataclass
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 
 from connector.cli.console import plain
 from connector.cli.tables import plain_table
@@ -16,6 +16,7 @@ from connector.core.cards import field_named
 from connector.core.credit import CreditSums
 from connector.core.decisions import Decision
 from connector.core.explain import GATE_NAMES, story
+from connector.core.multiplier import Multiplier
 from connector.core.scorecard import EVIDENCE_TABLES
 from connector.errors import Misconfigured, Misused
 from connector.store.store import OutcomeRow
@@ -23,17 +24,19 @@ from connector.store.store import OutcomeRow
 if TYPE_CHECKING:  # `pmom --help` must not wait for the libraries behind these
     from connector.sync.context import Context
 
-LINKS_SHOWN = 3
-"""Records of each number that the terminal shows; --json has all that are kept as evidence."""
+LINKS_SHOWN = 2
+"""Records that the terminal shows of those behind the same numbers; --json has all that are kept as evidence."""
+
+_EVIDENCE = "  Evidence: "
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A record that a number rests on, and where people see it."""
+    """A record that a number rests on, and where people see it, when that is known."""
 
     about: str
     id: str
-    url: str
+    url: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +71,10 @@ class Explained:
     def as_text(self) -> RenderableType:
         """Sentences."""
         parts: list[RenderableType] = [f"[bold]{plain(self.decision.name)}[/bold]", plain(self.url), ""]
-        parts += [
-            plain(line) if not line.startswith("  ") else "  " + plain(line.strip()) for line in story(self.decision)
-        ]
+        for line in story(self.decision):
+            if not line.startswith(_EVIDENCE):  # each record once, below
+                inner = line.startswith("  ")
+                parts.append(Padding(plain(line.strip()), (0, 0, 0, 2)) if inner else plain(line))
         parts.append(f"Owner's name: {plain(self.owner)}.")
         if self.held != self.decision.outcome.value:
             parts += ["", f"[yellow]Not written yet: the CRM shows {plain(self.held or 'nothing')}.[/yellow]"]
@@ -86,46 +90,48 @@ class Explained:
 
 
 def _shown_links(links: tuple[Link, ...]) -> list[RenderableType]:
-    """The first records behind each number, an address a line: a terminal can open them."""
-    parts: list[RenderableType] = []
-    for about, group in groupby(links, key=lambda link: link.about):
-        listed = list(group)
-        more = f" ({len(listed)} kept as evidence, the first {LINKS_SHOWN})" if len(listed) > LINKS_SHOWN else ""
-        parts += ["", f"Records behind: {plain(about)}{more}"]
-        parts += [f"  {plain(link.url)}" for link in listed[:LINKS_SHOWN]]
+    """The records, each once under all that rests on it, an address a line: a terminal can open them."""
+    behind: dict[str, list[str]] = {}
+    shown: dict[str, str] = {}
+    for link in links:
+        behind.setdefault(link.id, []).append(link.about)
+        shown[link.id] = link.url or shown.get(link.id) or link.id
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for id_, about in behind.items():
+        groups.setdefault(tuple(dict.fromkeys(about)), []).append(shown[id_])
+    parts: list[RenderableType] = [""] if groups else []
+    for abouts, records in groups.items():
+        more = f" ({LINKS_SHOWN} of {len(records)}; --json has all)" if len(records) > LINKS_SHOWN else ""
+        parts.append(f"Behind {plain(', '.join(abouts))}{more}:")
+        parts += [f"  {plain(record)}" for record in records[:LINKS_SHOWN]]
     return parts
 
 
 def _links(ctx: Context, decision: Decision) -> tuple[Link, ...]:
-    """The evidence of every gate, symptom and sum, and what is live, as addresses in the CRM."""
+    """The evidence of every gate, symptom and sum, and what is live, as addresses in the CRM where they have one."""
     told: list[tuple[str, str, tuple[str, ...]]] = [
         (GATE_NAMES[gate.gate], EVIDENCE_TABLES[gate.gate], gate.evidence) for gate in decision.gates
     ]
-    told += [
-        (str(each.symptom), EVIDENCE_TABLES[each.symptom], each.evidence)
-        for each in decision.symptoms
-        if each.symptom in EVIDENCE_TABLES
-    ]
+    told += [(str(each.symptom), EVIDENCE_TABLES.get(each.symptom, ""), each.evidence) for each in decision.symptoms]
     if isinstance(decision.credit, CreditSums):
         told.append(("Credited deals", "opportunities", decision.credit.evidence))
+    if isinstance(decision.multiplier, Multiplier):
+        told.append(("Ecosystem multiplier", "", decision.multiplier.told.evidence))
     told += [("At work now", f"{item.kind}s", (item.id,)) for item in decision.live]
-    return tuple(
-        Link(about, id_, url)
-        for about, table, ids in told
-        for id_ in ids
-        if (url := _address(ctx, table, id_)) is not None
-    )
+    return tuple(Link(about, id_, _address(ctx, table, id_)) for about, table, ids in told for id_ in ids)
 
 
 def _address(ctx: Context, table: str, id_: str) -> str | None:
+    from connector.sync.addresses import record_address
+
     sources = ctx.fieldmap.of(table)
-    if not sources:
-        return None
-    return ctx.crm.record_url(sources[0].object, id_.partition(":")[0])  # one record may make several rows
+    return record_address(ctx, sources[0].object, id_) if sources else None
 
 
 def explained(ctx: Context, wanted: str) -> Explained:
     """The partner of that id, name or beginning of a name; Misconfigured when none or several fit."""
+    from connector.sync.addresses import record_address
+
     partner_id = partner_named(ctx, wanted)
     kept = ctx.store.latest_decisions([partner_id]).get(partner_id)
     if kept is None:
@@ -137,7 +143,7 @@ def explained(ctx: Context, wanted: str) -> Explained:
     decision = Decision.from_json(kept.body)
     return Explained(
         decision,
-        ctx.crm.record_url(ctx.fieldmap.write.object_of("partners"), partner_id),
+        record_address(ctx, ctx.fieldmap.write.object_of("partners"), partner_id) or "",
         history,
         ctx.store.outcomes(record_id=partner_id, limit=5),
         _shown_decision(ctx, partner_id),

@@ -62,7 +62,7 @@ class Records:
 def credit_story(held: DealCredit, records: Records, rules: Attribution, called: Named) -> tuple[str, ...]:
     """Lines; those that begin with two blanks belong to the line before. Each number carries its policy key."""
     return (
-        f"Partner credit: {held.type.value} (version {held.version}).",
+        f"Partner credit: {held.type.value} ({f'version {held.version}' if held.version else 'not kept yet'}).",
         *_sourcing(held, records, rules, called),
         *_influence(held, records, rules, called),
         *_locks(held, records, rules),
@@ -158,7 +158,7 @@ def _counted(records: Records, partner: str) -> str:
     ours = [piece for piece in records.pieces if piece.partner_id == partner]
     strong = len({piece.source_id for piece in ours if piece.strong})
     weak = len({piece.day for piece in ours if not piece.strong})
-    return f"{strong} strong, weak evidence on {weak} days"
+    return f"{strong} strong, weak evidence on {weak} day{'' if weak == 1 else 's'}"
 
 
 def _listed(pieces: Sequence[Piece], partner: str) -> Iterator[str]:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from connector.core.cycle_time import CENSORED, CycleFact, CycleStatus, CycleTime
 from connector.core.facts import Unknown
 from connector.core.figures import plain, plain_percent
-from connector.core.quote_state import QuoteBelief
+from connector.core.quote_state import QuoteBelief, QuoteState
 
 DEFINITION_WORDS = {
     "mean_won": "mean of won opportunities",
@@ -52,14 +52,14 @@ def _because(held: CycleTime) -> str:
 def _behind(fact: CycleFact) -> str:
     days = (fact.until - fact.since).days
     thing = "opportunity" if fact.n == 1 else "opportunities"
-    return f"{fact.n} {thing} ({fact.wins} won) {fact.start} in {days} days"
+    return f"{fact.n} {thing} ({fact.wins} won) {fact.start} in {_days(days)}"
 
 
 def _lacking(held: CycleTime) -> str:
     fact = held.fact
     if held.code == "IMMATURE_COHORT":
-        old = "none is" if fact.oldest is None else f"the oldest is {fact.oldest} days"
-        return f"{old} old, {fact.mature_wins} won in matured cohorts; direct wins take up to {fact.maturity} days"
+        old = "none is" if fact.oldest is None else f"the oldest is {_days(fact.oldest)}"
+        return f"{old} old, {fact.mature_wins} won in matured cohorts; direct wins take up to {_days(fact.maturity)}"
     if held.code == "DEFINITIONS_DISAGREE" and fact.log_ratio is not None and fact.check is not None:
         here, there = _side(1 - fact.log_ratio.exp()), _side(1 - fact.check.exp())
         return f"do not quote it: {here} by {CENSORED}, {there} by size_adjusted"
@@ -101,10 +101,23 @@ def belief_story(belief: QuoteBelief | None) -> list[str]:
     waits = f"; about {more} more quotes at this rate would decide it" if more is not None else ""
     expected = belief.prior.a / (belief.prior.a + belief.prior.b)
     return [
-        f"Quote-to-close state: {belief.state}. {belief.won} of {belief.counted} quoted opportunities won; "
+        f"Quote-to-close state: {belief.state}. A second opinion: {_STATES[belief.state]}; the gate follows it only "
+        'where velocity.verdict is "bayes".',
+        f"  {belief.won} of {belief.counted} quoted opportunities won; "
         f"{_chance(belief.below)} likely below {plain_percent(belief.floor)}, given the rates of "
-        f"{belief.prior.partners} partners (mean {_percent(expected)}){waits} [velocity.certainty]."
+        f"{belief.prior.partners} partners (mean {_percent(expected)}){waits} [velocity.certainty].",
     ]
+
+
+_STATES = {
+    QuoteState.BLOCK: "the true rate is likely below the floor",
+    QuoteState.FUND: "the true rate is likely not below the floor",
+    QuoteState.INSUFFICIENT: "its quotes cannot tell yet",
+}
+
+
+def _days(number: int | None) -> str:
+    return f"{number} day{'' if number == 1 else 's'}"
 
 
 def _side(delta: Decimal) -> str:

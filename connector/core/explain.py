@@ -219,7 +219,7 @@ def _activity(result: SymptomResult) -> str:
     if result.presence is Presence.ABSENT:
         seen = "Commercial activity" if result.code == "LOGIN_UNMAPPED" else "A sign of life"
     blind = "; LOGIN_UNMAPPED: logins are not known" if result.code == "LOGIN_UNMAPPED" else ""
-    return f"{seen} in {result.needed} days{blind}"
+    return f"{seen} in {_count(result.needed, 'day')}{blind}"
 
 
 def to_clear(gate: GateResult, currency: str = "") -> str:
@@ -313,7 +313,7 @@ def _stale(decision: Decision) -> str:
 
 
 def _within(window: Window | None) -> str:
-    return f" in {(window.end - window.start).days} days" if window else ""
+    return f" in {_count((window.end - window.start).days, 'day')}" if window else ""
 
 
 def _count(number: int, thing: str) -> str:

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from connector.core.credit_story import Claim, Piece, Records, Version
+from connector.sync.addresses import record_address
 from connector.sync.context import Context
 from connector.sync.credit import kept_locks, kept_parts
 from connector.sync.decide import moment
@@ -44,5 +45,5 @@ def record_url(ctx: Context, source_id: str, tables: tuple[str, ...]) -> str | N
         rows = ctx.mirror.query(f"SELECT _source FROM {table} WHERE id = ? LIMIT 1", [source_id]).to_pylist()
         for source in ctx.fieldmap.of(table):
             if rows and source.name == rows[0]["_source"]:
-                return ctx.crm.record_url(source.object, source_id.partition(":")[0])
+                return record_address(ctx, source.object, source_id)
     return None

@@ -22,6 +22,7 @@ from connector.errors import Misconfigured, Stale
 from connector.mapping import keepable
 from connector.mirror.affected import among
 from connector.store.store import DecisionRow
+from connector.sync.addresses import record_address
 from connector.sync.audit_cards import packs, standings
 from connector.sync.batch import uncollected
 from connector.sync.cards import carriers, names, present
@@ -166,8 +167,7 @@ def _evidence_url(ctx: Context, decision: Decision) -> str | None:
     sources = ctx.fieldmap.of(evidence[0]) if evidence else ()
     if not (evidence and sources):
         return None
-    record_id = evidence[1].partition(":")[0]  # where one record makes several rows, its id is followed by more
-    return ctx.crm.record_url(sources[0].object, record_id)
+    return record_address(ctx, sources[0].object, evidence[1])
 
 
 def _existing(ctx: Context, chosen: list[str] | None, requests: set[str]) -> list[RecordValues]:

@@ -16,6 +16,7 @@ from connector.config.reads import ObjectRead
 from connector.crm.base import ObjectSchema, ReadRequest
 from connector.mapping import canonical_ids
 from connector.sync.absent import note_absent
+from connector.sync.addresses import keep_addresses
 from connector.sync.context import Context
 from connector.sync.known import known
 from connector.sync.rows import ObjectPull, Pulled, mapped, store_page, take_cards
@@ -52,6 +53,7 @@ def pull(ctx: Context, run: str, *, full: bool = False, refresh: bool = False, r
             if _due(stream.reconciled_at, ctx.pace.reconcile, now) or reconcile:
                 _reconcile(ctx, read, now, result)
         _note_sources(ctx, read, now)
+    keep_addresses(ctx, (read.object for read in there.reads))
     result.calls = ctx.crm.usage().calls - before
     return result
 

@@ -173,7 +173,10 @@ def test_the_state_stands_on_the_record_and_leaves_the_gate_alone(build: Any, de
     decision = build.decided(build.good(quotes=build.quotes(1, 12), quote_prior=PRIOR), default)
     assert shown(decision)["Quote_to_Close_State"] == "Insufficient Evidence"
     assert shown(decision)["Gate_Velocity"] == "Fail"
-    assert any(line.startswith("Quote-to-close state") and "400 partners" in line for line in story(decision))
+    told = story(decision)
+    at = next(at for at, line in enumerate(told) if line.startswith("Quote-to-close state: Insufficient Evidence."))
+    assert "the gate follows it only where velocity.verdict" in told[at]
+    assert "400 partners" in told[at + 1]
 
 
 @pytest.mark.parametrize(

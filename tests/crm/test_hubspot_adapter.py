@@ -75,6 +75,21 @@ def test_records_are_opened_in_the_portals_own_region(crm_of: Any) -> None:
     assert crm.record_url("tasks", "6") == "https://app-eu1.hubspot.com/tasks/4711/view/all/task/6"
 
 
+@pytest.mark.parametrize(
+    ("told", "host"),
+    [
+        ({"dataHostingLocation": "eu1"}, "app-eu1.hubspot.com"),
+        ({"dataHostingLocation": "na1"}, "app.hubspot.com"),
+        ({}, "app.hubspot.com"),
+    ],
+)
+def test_where_the_portal_names_no_host_its_region_does(
+    portal: Any, crm_of: Any, reply: Any, told: dict[str, str], host: str
+) -> None:
+    portal.on("GET", "/account-info/", reply(body={"portalId": 4711, **told}))
+    assert crm_of().record_url("deals", "7") == f"https://{host}/contacts/4711/record/0-3/7"
+
+
 def test_an_address_that_is_no_portal_is_told(portal: Any, crm_of: Any, reply: Any) -> None:
     portal.on("GET", "/account-info/", reply(body={"hello": "world"}))
     with pytest.raises(Misconfigured, match=r"hubspot\.base_url"):

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import io
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
 
 from connector.cli.explain_deal import deal_explained, explained_either
+from connector.cli.explain_partner import Link, _shown_links
 
 if TYPE_CHECKING:
     from conftest import Office
@@ -54,13 +59,46 @@ def test_every_claim_and_piece_of_evidence_is_told_with_what_speaks_against_it(o
         "  What would make Late the source: only an earlier submission on record; once the sourcing is final, with"
         " Credit: Dispute on Reassess.",
         "Influenced by nobody with enough evidence.",
-        "Not enough from Helper: 0 strong, weak evidence on 1 days [attribution.min_strong = 1, min_weak_days = 2].",
+        "Not enough from Helper: 0 strong, weak evidence on 1 day [attribution.min_strong = 1, min_weak_days = 2].",
         f"  2026-03-31 call (weak), {call}",
         "Who sourced it is final since 2026-03-25 [attribution.sourced_lock_days = 14].",
         "Influence is final once it is closed [attribution.influence_lock_days = 0]; until then evidence counts.",
         f"Version 1, 2026-03-31, policy {version}: first credit.",
     )
+    shown = io.StringIO()
+    Console(file=shown, width=100).print(told.as_text())
+    assert shown.getvalue().count(office.crm.record_url("Task", call)) == 1
     assert dict(told.links)[call] == office.crm.record_url("Task", call)
     assert explained_either(office.ctx, "big one") == told
     assert told.as_json()["credited"][0]["amount"] == "5000.00"
     assert office.sync().planned.plan.empty
+
+
+def test_explaining_asks_the_crm_for_nothing(office: Office) -> None:
+    partner = office.quoting("Partner", won=2, of=10)
+    office.sync()
+    wanted = explained_either(office.ctx, "partner").as_json()
+    assert wanted["record"] == f"memory:Account/{partner}"
+
+    nobody: Any = None
+    assert explained_either(replace(office.ctx, crm=nobody), "partner").as_json() == wanted
+
+
+def test_a_record_is_shown_once_under_all_that_rests_on_it() -> None:
+    links = (
+        Link("Quote-to-close", "d1", "memory:d1"), Link("Quote-to-close", "d2", "memory:d2"),
+        Link("Market fit", "d1", "memory:d1"), Link("Awareness Gap", "u1", None), Link("At work now", "d1", None),
+        *(Link("Confidence Gap", f"m{n}", f"memory:m{n}") for n in range(4)),
+    )  # fmt: skip
+    assert _shown_links(links) == [
+        "",
+        "Behind Quote-to-close, Market fit, At work now:",
+        "  memory:d1",
+        "Behind Quote-to-close:",
+        "  memory:d2",
+        "Behind Awareness Gap:",
+        "  u1",
+        "Behind Confidence Gap (2 of 4; --json has all):",
+        "  memory:m0",
+        "  memory:m1",
+    ]

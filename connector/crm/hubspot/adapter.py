@@ -37,6 +37,7 @@ from connector.crm.hubspot.write import Writer
 from connector.errors import Misconfigured
 
 BATCH = 100
+_HOST = "app.hubspot.com"  # portals in Europe have one of their own
 TOKEN_INFO = "/oauth/v2/private-apps/get/access-token-info"  # noqa: S105  a path
 
 
@@ -149,7 +150,10 @@ class HubSpotCRM:
         self.wire.close()
 
     def _host(self) -> str:
-        return str(self._account().get("uiDomain") or "app.hubspot.com")
+        """The host of the portal's own pages: as it tells, else by the region in which it keeps its records."""
+        told = self._account()
+        region = str(told.get("dataHostingLocation") or "")
+        return str(told.get("uiDomain") or (f"app-{region}.hubspot.com" if region[:2] != "na" and region else _HOST))
 
     def _portal(self) -> str:
         """The portal's id; Misconfigured when another one is configured."""
