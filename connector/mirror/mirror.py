@@ -131,7 +131,7 @@ class Mirror(Notes):
             self._con.execute(layout.create(name, known))
             for start in range(0, rows.num_rows, GROUP_ROWS):  # more at once are split among threads, and unevenly
                 with self._incoming(rows.slice(start, GROUP_ROWS)):
-                    self._con.execute(f"INSERT INTO {name} SELECT * FROM incoming")
+                    self._con.execute(f"INSERT INTO {name} BY NAME SELECT * FROM incoming")
             if token is not None:
                 self._set_token(table, source, token)
 
@@ -217,7 +217,7 @@ class Mirror(Notes):
         )
         same = " AND ".join(f'{target}."{name}" = newer."{name}"' for name in table.key)
         self._con.execute(f"DELETE FROM {target} USING newer WHERE {same}")
-        self._con.execute(f"INSERT INTO {target} SELECT * FROM newer")
+        self._con.execute(f"INSERT INTO {target} BY NAME SELECT * FROM newer")
         self._delete(target, gone)
         return int(self._one("SELECT count(*) FROM newer"))
 
