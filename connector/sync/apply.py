@@ -25,6 +25,7 @@ from connector.mapping import to_write
 from connector.store.store import OutcomeRow
 from connector.sync.cards import names
 from connector.sync.context import Context
+from connector.sync.noted import note_fields, note_tasks
 from connector.sync.plan import Planned, mark_of
 from connector.sync.streams import to_plan
 from connector.sync.tenant import claim
@@ -232,16 +233,12 @@ def _outcome(change: Change, answer: WriteResult) -> Outcome:
 
 
 def _note_written(ctx: Context, outcomes: list[Outcome]) -> None:
-    """The mirror learns what the CRM now holds, so that planning again finds nothing to do."""
-    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-    for outcome in outcomes:
-        change = outcome.change
-        if outcome.status in ("applied", "unchanged") and isinstance(change, SetFields):
-            row = {"id": change.record_id, **{part.name: part.after for part in change.values}}
-            groups.setdefault((change.table, *row), []).append(row)
-    for (table, _, *columns), group in groups.items():
-        kinds = [(name, arrow_type(field_named(name, table).kind)) for name in columns]
-        ctx.mirror.patch_scorecards(pa.Table.from_pylist(group, pa.schema([("id", pa.string()), *kinds])), table)
+    """The mirror learns what the CRM now holds."""
+    there = [each for each in outcomes if each.status in ("applied", "unchanged")]
+    note_fields(ctx, [each.change for each in there if isinstance(each.change, SetFields)])
+    written = [each for each in there if each.status == "applied"]
+    made = [(e.change, e.record_id) for e in written if isinstance(e.change, CreateTask) and e.record_id]
+    note_tasks(ctx, made, [each.change for each in written if isinstance(each.change, CloseTask)])
 
 
 def _leave_marks(ctx: Context, result: Applied) -> None:
