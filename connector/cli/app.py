@@ -11,6 +11,7 @@ import contextlib
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +19,7 @@ import typer
 
 from connector.cli import allocate as allocate_command
 from connector.cli import audit as audit_commands
+from connector.cli import backup as backup_commands
 from connector.cli import measure as measure_command
 from connector.cli import policy as policy_commands
 from connector.cli import show
@@ -25,7 +27,7 @@ from connector.cli import touch_models as touch_commands
 from connector.cli.console import Voice, err, out
 from connector.cli.ending import INTERRUPTED, failed, interrupts, stopped
 from connector.cli.flags import untyped
-from connector.cli.words import CRMS, AsOf, Connected, DryRun, Force, LetGo, Named, Size, connected
+from connector.cli.words import CRMS, AsOf, Connected, DryRun, Force, LetGo, Named, Size, connected, day
 from connector.errors import Misconfigured, Misused, Refused
 
 app = typer.Typer(
@@ -124,28 +126,32 @@ name = "ours"
 """
 
 
+_GOALS = "Look for goals in force on this day instead of today."
+
+
 @app.command()
 def check(
     everything: Annotated[
         bool, typer.Option("--all", "--notes", help="Also each note that waits for an install or is harmless.")
     ] = False,
+    as_of: Annotated[date | None, typer.Option("--as-of", parser=day, metavar="YYYY-MM-DD", help=_GOALS)] = None,
 ) -> None:
     """Compare settings, mapping and policy with themselves and with the live CRM; changes nothing."""
     from connector import wiring
-    from connector.cli.goals import unknown_verticals
+    from connector.cli.goals import in_force, unknown_verticals
     from connector.config.check import check as compare
     from connector.sync.context import wall_clock
 
     said = wiring.texts(state.config)
-    org, gate, today = wiring.crm(said.settings), said.policy.market_fit, wall_clock().date()
+    org, gate, today = wiring.crm(said.settings), said.policy.market_fit, as_of or wall_clock().date()
     with closing(org), state.voice.busy("Comparing the mapping with what the CRM says about itself"):
         identity = org.identity()
         report = compare(said.fieldmap, org)
         strange = unknown_verticals(gate, today, said.fieldmap, org, said.settings.workspace.mirror)
-    goals = any(goal.start <= today < goal.end for goal in gate.goals)
+    goals = in_force(gate, today)
     state.voice.answer(identity=identity, policy=said.policy.version, goals_in_force=goals, **show.check_json(report))
     state.voice.answer(unknown_verticals=[dict(zip(("goal", "vertical", "near"), s, strict=True)) for s in strange])
-    told, crm = show.goals_told(goals, strange), said.settings.crm()
+    told, crm = show.goals_told(goals, today, strange), said.settings.crm()
     state.voice.show(show.check_tables(report, identity, said.policy.version, crm, goals=told, everything=everything))
     if show.has_errors(report):
         raise typer.Exit(Misconfigured.exit_code)
@@ -259,8 +265,11 @@ def decide(
             decided_summary,
         )
         rows = show.partner_rows(ctx)
-    state.voice.answer(**decided_summary(result), decisions=[show.partner_json(row) for row in rows])
-    state.voice.show(show.decided_table(result, rows))
+        goals = show.goals_missing(ctx, result)
+    state.voice.answer(
+        **decided_summary(result), goals_in_force=not goals, decisions=[show.partner_json(row) for row in rows]
+    )
+    state.voice.show(show.decided_table(result, rows, goals))
 
 
 @app.command()
@@ -309,8 +318,9 @@ def sync(as_of: AsOf = None, force: Force = None, full: bool = False, let_go: Le
             sync_summary,
         )
         names, usage = show.names_of(ctx), ctx.crm.usage()
-    state.voice.answer(**sync_summary(result))
-    state.voice.show(show.sync_tables(result, names, usage))
+        goals = show.goals_missing(ctx, result.decided)
+    state.voice.answer(**sync_summary(result), goals_in_force=not goals)
+    state.voice.show(show.sync_tables(result, names, usage, goals))
     if result.applied is not None and not result.applied.complete:
         raise typer.Exit(INCOMPLETE)
 
@@ -376,6 +386,7 @@ audit_commands.register(app, state, lambda: _opened())
 touch_commands.register(app, state, lambda: _opened())
 allocate_command.register(app, state, lambda: _opened())
 measure_command.register(app, state, lambda: _opened())
+backup_commands.register(app, state)
 
 
 def _note_interrupt() -> None:
