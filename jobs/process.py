@@ -26,14 +26,14 @@ import structlog
 from connector import wiring
 from connector.config.deployment import Deployment
 from connector.errors import Busy, PmomError
-from connector.store.fleet import Fleet
 from jobs import queue as durable
-from jobs.contexts import Contexts
+from jobs.contexts import Contexts, Opened
 from jobs.orders import By, Kind, Order
 from jobs.queue import Queue
 from jobs.scheduler import Clock
 from jobs.watch import Watch
-from jobs.worker import Worker, now
+from jobs.work import worked
+from jobs.worker import Work, Worker, now
 
 log = structlog.get_logger()
 
@@ -66,7 +66,14 @@ def slot(folder: Path) -> Slot:
     raise Busy(f"{folder}: {SLOTS} workers run on this machine already")
 
 
-def run(deployment: Deployment, *, once: bool = False, parent: int | None = None) -> bool:
+def run(
+    deployment: Deployment,
+    *,
+    once: bool = False,
+    parent: int | None = None,
+    opened: Opened = wiring.opened,
+    work: Work = worked,
+) -> bool:
     """Work until told to stop, or with `once` until nothing waits; whether all that was done went well."""
     with ExitStack() as stack:
         place = slot(deployment.folder)
@@ -74,23 +81,20 @@ def run(deployment: Deployment, *, once: bool = False, parent: int | None = None
         fleet = stack.enter_context(closing(wiring.fleet(deployment)))
         queue = stack.enter_context(closing(Queue.open(deployment.durable)))
         with structlog.contextvars.bound_contextvars(worker=place.name):
-            return _Process(deployment, place.name, fleet, queue, parent).live(once=once)
+            worker = Worker(place.name, deployment, fleet, queue, Contexts(deployment, opened), work)
+            return _Process(worker, parent).live(once=once)
 
 
 class _Process:
     """The parts of one worker process, and the loop around them."""
 
-    def __init__(
-        self, deployment: Deployment, name: str, fleet: Fleet, queue: Queue, parent: int | None = None
-    ) -> None:
-        self.deployment, self.name, self.fleet, self.queue, self.parent = deployment, name, fleet, queue, parent
-        self.stale = timedelta(seconds=deployment.jobs.stale_after)
-        self.contexts = Contexts(deployment)
-        self.worker = Worker(name, deployment, fleet, queue, self.contexts, lambda: self.alone)
-        names = frozenset(each.name for each in deployment.connections)
-        file = deployment.fleet if isinstance(deployment.fleet, Path) else None
-        self.watch = Watch(fleet, queue, names, file)
-        self.alone = False
+    def __init__(self, worker: Worker, parent: int | None = None) -> None:
+        self.worker, self.parent = worker, parent
+        self.deployment, self.fleet, self.queue = worker.deployment, worker.fleet, worker.queue
+        self.stale = timedelta(seconds=self.deployment.jobs.stale_after)
+        names = frozenset(each.name for each in self.deployment.connections)
+        where = self.deployment.fleet
+        self.watch = Watch(self.fleet, self.queue, names, where if isinstance(where, Path) else None)
         self._due: dict[str, float] = {}
         self._missing: set[str] = set()
 
@@ -98,7 +102,8 @@ class _Process:
         """From launch to landing."""
         self._catch_signals()
         self._beat()
-        durable.launch(self.deployment.durable, self.name, self.worker.perform)
+        jobs = self.deployment.jobs
+        durable.launch(self.deployment.durable, self.worker.name, self.worker.perform, at_once=jobs.threads)
         clock = Clock(self.deployment, self.fleet, self.queue)
         began = now()
         if once:
@@ -126,7 +131,7 @@ class _Process:
         rounds: tuple[tuple[str, float, Callable[[], object]], ...] = (
             ("beat", self.stale.total_seconds() / 5, self._beat),
             ("take over", self.stale.total_seconds() / 2, self._take_over),
-            ("rest", 1.0, self.contexts.rest),
+            ("rest", 1.0, self.worker.contexts.rest),
         )
         while not self.worker.stopping.wait(LISTEN):
             self._tolerant("listen", self.watch.look)
@@ -154,14 +159,16 @@ class _Process:
 
     def _beat(self) -> None:
         jobs = {job: order.kind.value for job, order in tuple(self.worker.running.items())}
-        self.fleet.beat(self.name, now(), {"pid": os.getpid(), "running": jobs})
-        others = [each for each in self.fleet.workers(now(), self.stale) if each.alive and each.name != self.name]
-        self.alone = not others
+        self.fleet.beat(self.worker.name, now(), {"pid": os.getpid(), "running": jobs})
+        others = [
+            each for each in self.fleet.workers(now(), self.stale) if each.alive and each.name != self.worker.name
+        ]
+        self.worker.alone = not others
 
     def _take_over(self) -> None:
         """Put back what workers were doing that gave no sign of life for too long."""
         at = now()
-        alive = {each.name for each in self.fleet.workers(at, self.stale) if each.alive} | {self.name}
+        alive = {each.name for each in self.fleet.workers(at, self.stale) if each.alive} | {self.worker.name}
         lost = [job for job in self.queue.jobs(states=["running"]) if job.worker not in alive]
         if lost and self.fleet.slot("fleet", "take over", _turn(at, self.stale)):
             self.queue.take_over(job.id for job in lost)
@@ -187,9 +194,9 @@ class _Process:
         last.start()
         durable.land(GRACE if self.worker.running else 0)
         if not self.worker.running:
-            self.contexts.rest(everything=True)
+            self.worker.contexts.rest(everything=True)
             with suppress(PmomError):
-                self.fleet.leave(self.name)
+                self.fleet.leave(self.worker.name)
         self.watch.close()
         log.info("worker ended", left=len(self.worker.running))
         last.cancel()

@@ -25,7 +25,6 @@ QUEUE = "work"
 APPLICATION = "pmom"
 VERSION = "1"  # of what waits in the queue: raised only when old orders can no longer be read
 POLL = 0.5  # seconds between two looks at the queue; what hints start waits out the debounce meanwhile
-AT_ONCE = 4  # connections that one worker works on at the same time
 
 Perform = Callable[[str, dict[str, Any]], dict[str, Any]]
 
@@ -96,7 +95,6 @@ class Queue:
             "queue_partition_key": order.connection,
             "priority": order.priority,
             "app_version": VERSION,
-            "attributes": {"connection": order.connection},
         }
         if after > 0:
             options["delay_seconds"] = after
@@ -118,12 +116,14 @@ class Queue:
         limit: int | None = None,
     ) -> tuple[Job, ...]:
         """Jobs, the newest first."""
+        kinds = [kind] if kind else list(Kind)
         rows = self._client.list_workflows(
             status=[name for name, ours in _STATES.items() if ours in states] or None,
             name=kind.value if kind else None,
-            attributes={"connection": connection} if connection else None,
             workflow_ids=list(ids) if ids is not None else None,
-            workflow_id_prefix=prefix,
+            workflow_id_prefix=prefix or [f"{each}:{connection}:" for each in kinds]
+            if connection or prefix
+            else None,
             limit=limit,
             sort_desc=True,
         )
@@ -181,7 +181,7 @@ def made(url: str) -> None:
     DBOS.migrate(url)
 
 
-def launch(url: str, worker: str, perform: Perform, *, at_once: int = AT_ONCE) -> None:
+def launch(url: str, worker: str, perform: Perform, *, at_once: int) -> None:
     """Begin to work as that worker: `perform(job's id, order)` is called for what comes up, in threads.
 
     Work that this worker left unfinished when it was killed comes up again. One worker a process.

@@ -7,7 +7,8 @@ told to stop hands back what it is doing between two steps; one that is killed l
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from time import monotonic
@@ -18,6 +19,7 @@ import structlog
 from connector.config.deployment import Deployment
 from connector.errors import Busy, Unkept
 from connector.store.fleet import Fleet
+from connector.sync.context import Context
 from jobs.contexts import Contexts
 from jobs.orders import By, Kind, Order
 from jobs.queue import ACTIVE, Queue
@@ -26,6 +28,8 @@ from jobs.verdicts import Fate, Verdict, backoff, rest, verdict
 from jobs.work import Desk, worked
 
 log = structlog.get_logger()
+
+Work = Callable[[Context, Order, Desk], dict[str, Any]]
 
 TOLD = 1.0  # seconds between two notes about a job's progress, and between two looks whether it was cancelled
 
@@ -46,6 +50,35 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+class Room:
+    """Where a worker's jobs are done beside each other; a suspect one has it for itself.
+
+    A job that kills its worker takes those beside it along. Each is then done alone, so that only it dies again.
+    """
+
+    def __init__(self) -> None:
+        self._free, self._inside, self._alone = threading.Condition(), 0, False
+
+    @contextmanager
+    def taken(self, *, alone: bool, stopping: threading.Event) -> Iterator[bool]:
+        """Come in and leave; False when the worker stops before there is room."""
+        with self._free:
+            while self._alone or (alone and self._inside):
+                if stopping.is_set():
+                    break
+                self._free.wait(0.1)
+            got = not stopping.is_set()
+            if got:
+                self._inside, self._alone = self._inside + 1, alone
+        try:
+            yield got
+        finally:
+            with self._free:
+                if got:
+                    self._inside, self._alone = self._inside - 1, False
+                self._free.notify_all()
+
+
 @dataclass(slots=True)
 class Worker:
     """One worker process. `alone` says whether it is the only one; `stopping` makes every job end soon."""
@@ -55,10 +88,11 @@ class Worker:
     fleet: Fleet
     queue: Queue
     contexts: Contexts
-    alone: Callable[[], bool] = lambda: True
+    work: Work = worked
+    alone: bool = False
     stopping: threading.Event = field(default_factory=threading.Event)
     running: dict[str, Order] = field(default_factory=dict)
-    work: Callable[[Any, Order, Desk], dict[str, Any]] = worked
+    room: Room = field(default_factory=Room)
 
     def perform(self, job_id: str, said: dict[str, Any]) -> dict[str, Any]:
         """Do one job to its end; the answer that is kept with it."""
@@ -68,34 +102,38 @@ class Worker:
                 return self._again(order, Verdict(Fate.AGAIN, HANDED_BACK, failed=False))
             self.running[job_id] = order
             try:
-                return self._lost(job_id, order) or self._done(job_id, order)
+                return self._begun(job_id, order)
+            except Stopped as stop:
+                return self._ended_early(order, stop)
             except (Busy, Unkept) as error:  # the fleet's own database: nothing can be noted there
                 log.error("job could not be noted", kind=order.kind.value, reason=str(error))
                 return self._again(order, Verdict(Fate.AGAIN, str(error), backoff(order.failures + 1)))
             finally:
                 self.running.pop(job_id, None)
 
-    def _lost(self, job_id: str, order: Order) -> dict[str, Any] | None:
-        """The answer for work that is not begun: it killed its workers, or its connection rests."""
+    def _begun(self, job_id: str, order: Order) -> dict[str, Any]:
+        """Begin the work, unless it killed its workers or its connection rests. What killed one is done alone."""
         job = self.queue.find(job_id)
-        starts = (job.starts if job else 0) + 1
-        if starts > self.deployment.jobs.tries:
-            reason = f"its worker ended {starts - 1} times while it was being done"
-            return self._dead(order, reason)
+        starts = job.starts if job else 0
+        if starts >= self.deployment.jobs.tries:
+            return self._dead(order, f"its worker ended {starts} times while it was being done")
+        if order.connection not in {each.name for each in self.deployment.connections}:
+            return self._dead(order, f"this deployment has no connection {order.connection}")
         state = self.fleet.state(order.connection)
         if state.paused and order.by is not By.PERSON and order.kind is not Kind.PROBE:
             log.info("job left out", kind=order.kind.value, reason=state.reason)
             return {"state": "left out", "reason": f"the connection rests: {state.reason}"}
-        if order.connection not in {each.name for each in self.deployment.connections}:
-            return self._dead(order, f"this deployment has no connection {order.connection}")
-        self.queue.mark(job_id, starts=starts)
-        return None
+        with self.room.taken(alone=starts > 0, stopping=self.stopping) as got:
+            if not got:
+                raise Stopped(HANDED_BACK)
+            self.queue.mark(job_id, starts=starts + 1)
+            return self._done(job_id, order)
 
     def _done(self, job_id: str, order: Order) -> dict[str, Any]:
         began = monotonic()
         desk = Desk(self.fleet, self.queue, self.deployment.jobs, self._settled)
         try:
-            with self.contexts.of(order.connection, self._progress(job_id, order), alone=self.alone()) as ctx:
+            with self.contexts.of(order.connection, self._progress(job_id, order), alone=self.alone) as ctx:
                 came_to = self.work(ctx, order, desk)
                 usage = ctx.crm.usage()
         except Stopped as stop:
@@ -111,10 +149,10 @@ class Worker:
 
     def _back(self, order: Order) -> None:
         """The CRM answers: a connection that rested because of trouble works again, and reads what it missed."""
-        paused = self.fleet.state(order.connection)
-        by_person = paused.paused and paused.retry_at is None
-        if order.kind is Kind.RETENTION or by_person or not self.fleet.resume(order.connection, now()):
-            return
+        state = self.fleet.state(order.connection)
+        if order.kind is Kind.RETENTION or not state.paused or state.retry_at is None:
+            return  # a person's pause is ended by a person
+        self.fleet.resume(order.connection, now())
         log.info("connection works again")
         self.queue.put(Order(Kind.SYNC, order.connection, By.SCHEDULE, f"after-{order.id}"))
 

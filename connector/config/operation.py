@@ -52,6 +52,7 @@ class Jobs(Part):
         examples=["/run/secrets/pmom_database"],
     )
     workers: int = Field(default=1, description="Worker processes of one `pmom work`", ge=1, le=64)
+    threads: int = Field(default=4, description="Connections that one worker works on at the same time", ge=1, le=64)
     quiet_ms: int = Field(
         default=250, description="Hints wait until nothing was said for so long, in milliseconds", ge=0, le=60_000
     )
@@ -79,7 +80,7 @@ def without_password(url: str | None) -> str | None:
     found = re.fullmatch(r"(postgresql(?:\+psycopg)?|sqlite)://(?:([^/@]*)@)?.*", url)
     if found is None:
         raise ValueError('must begin with postgresql:// or sqlite://. "postgresql+psycopg://pmom@host/pmom" is one.')
-    if ":" in (found[2] or ""):
+    if (found[2] or "").partition(":")[2]:
         raise ValueError("may not hold a password. Take it out, and name a file with database_password_file.")
     return url.replace("postgresql://", "postgresql+psycopg://", 1)
 
