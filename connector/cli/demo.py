@@ -22,7 +22,7 @@ from connector.cli import show, side_by_side
 from connector.cli.console import Voice
 from connector.cli.stage import DAY, VENDORS, Emulated, Vendor, emulated, make_world
 from connector.crm.base import InstallStep, StepStatus
-from connector.errors import GiveUp, Misconfigured
+from connector.errors import GiveUp, Misconfigured, PmomError
 from connector.sync.apply import apply
 from connector.sync.cards import specs
 from connector.sync.context import Context
@@ -41,6 +41,13 @@ from connector.sync.runs import (
 )
 
 MARKER = ".pmom-demo"
+
+
+class Defect(PmomError):
+    """The demo came out otherwise than it must."""
+
+    def __init__(self, found: str) -> None:
+        super().__init__(f"{found}; this is a defect, please report it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +72,22 @@ def run_demo(voice: Voice, folder: Path, *, size: str, seed: int, keep: bool = F
         crms = [stack.enter_context(_crm(folder, vendor, seed)) for vendor in VENDORS]
         for crm in crms:
             voice.show(f"A {crm.vendor.title} answers at {crm.said['url']}; its settings are in {crm.folder}/.")
-        with _opened(voice, crms) as acts:
-            _story(voice, acts)
+        wrong = _told(voice, crms)
         if keep:
-            _until_stopped(voice, folder)
+            _until_stopped(voice, folder, wrong)
+    if wrong is not None:
+        raise wrong
     voice.show(f"\nDone in {time.monotonic() - began:.0f} s. Settings, mirrors and stores stay in {folder}/.")
+
+
+def _told(voice: Voice, crms: Sequence[Emulated]) -> Defect | None:
+    """Tell the story; what came out otherwise than it must is given back, so that somebody may look at it."""
+    with _opened(voice, crms) as acts:
+        try:
+            _story(voice, acts)
+        except Defect as wrong:
+            return wrong
+    return None
 
 
 @contextmanager
@@ -87,8 +105,10 @@ def _opened(voice: Voice, crms: Sequence[Emulated]) -> Iterator[list[Act]]:
         yield [Act(crm, _on_its_clock(ctx)) for crm, ctx in zip(crms, opened, strict=True)]
 
 
-def _until_stopped(voice: Voice, folder: Path) -> None:
+def _until_stopped(voice: Voice, folder: Path, wrong: Defect | None = None) -> None:
     """The CRMs stay up for a person to go on in another terminal."""
+    if wrong is not None:
+        voice.show(f"\n[red]Not as it should be: {wrong}.[/red] Both CRMs are kept to look at.")
     command = f"pmom -c {folder}/{VENDORS[0].name}/config.toml sync --as-of {DAY}"
     voice.show(f"\nBoth run on, on their own day {DAY}. In another terminal: {command}. Ctrl-C ends them.")
     try:
@@ -149,7 +169,7 @@ def _nothing_left(voice: Voice, act: Act) -> None:
     voice.show("And a second plan:")
     voice.show(show.plan_tables(again, show.names_of(ctx)))
     if not again.plan.empty:
-        raise GiveUp("the second plan should be empty; this is a defect, please report it")
+        raise Defect("the second plan should be empty")
     voice.answer(**{act.vendor.name: voice.said[act.vendor.name] | {"second_plan": len(again.plan.changes)}})
 
 
@@ -164,7 +184,7 @@ def _side_by_side(voice: Voice, acts: list[Act]) -> None:
     voice.show("(Influence on deals aside: HubSpot dates no association and shows no campaign's members.)")
     voice.answer(same_decisions=same, partners=len(pairs))
     if same < len(pairs):
-        raise GiveUp("both CRMs should yield the same decisions; this is a defect, please report it")
+        raise Defect("both CRMs should yield the same decisions")
 
 
 def _one_deal(voice: Voice, acts: list[Act]) -> None:

@@ -13,6 +13,7 @@ from rich.padding import Padding
 from connector.cli.console import plain
 from connector.cli.tables import plain_table
 from connector.core.cards import field_named
+from connector.core.codec import untagged
 from connector.core.credit import CreditSums
 from connector.core.decisions import Decision
 from connector.core.explain import GATE_NAMES, story
@@ -61,7 +62,7 @@ class Explained:
             "owner": self.owner,
             "links": [{"about": link.about, "id": link.id, "url": link.url} for link in self.links],
             "in_the_crm": self.held,
-            "decision": json.loads(self.decision.to_json()),
+            "decision": untagged(json.loads(self.decision.to_json())),
             "history": [{"run": run, "as_of": day, "outcome": outcome} for run, day, outcome in self.history],
             "written": [
                 {"at": row.at, "status": row.status, "fields": json.loads(row.after)} for row in self.written

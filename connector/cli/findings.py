@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
@@ -118,9 +119,9 @@ def _of(findings: Sequence[Finding], level: str) -> list[Finding]:
     return [each for each in findings if each.level.value == level]
 
 
-def goals_told(in_force: bool, unknown: Sequence[tuple[str, str, str]]) -> list[str]:
+def goals_told(in_force: bool, day: date, unknown: Sequence[tuple[str, str, str]]) -> list[str]:
     """Sentences about goals: none in force, or verticals (goal, vertical, nearest) that nobody is at home in."""
-    told = [] if in_force else ["No goal is in force today: market fit will be unknown for everybody."]
+    told = [] if in_force else [f"No goal is in force on {day}: market fit will be unknown for everybody."]
     for goal, vertical, near in unknown:
         hint = f" Did you mean {near}?" if near else " Check its spelling."
         told.append(f'Goal {goal}: no partner and no option of the CRM has the vertical "{vertical}".{hint}')

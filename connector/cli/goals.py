@@ -5,16 +5,24 @@ from __future__ import annotations
 import difflib
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from connector.config.fieldmap import FieldMap
-from connector.core.policy import MarketFitGate
-from connector.crm.base import CRM
 from connector.errors import PmomError
+
+if TYPE_CHECKING:  # `pmom --help` must not wait for the libraries behind these
+    from connector.config.fieldmap import FieldMap
+    from connector.core.policy import MarketFitGate
+    from connector.crm.base import CRM
 
 Unknown = tuple[str, str, str]
 """(goal, vertical, nearest known one or "")."""
 
 _COLUMNS = (("accounts", "industry"), ("partners", "industry"), ("partners", "footprint_verticals"))
+
+
+def in_force(gate: MarketFitGate, day: date) -> bool:
+    """Whether any goal is in force on that day."""
+    return any(goal.start <= day < goal.end for goal in gate.goals)
 
 
 def unknown_verticals(gate: MarketFitGate, today: date, fieldmap: FieldMap, crm: CRM, mirror: Path) -> list[Unknown]:

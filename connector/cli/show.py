@@ -12,6 +12,7 @@ from rich.text import Text
 
 from connector.cli.console import plain
 from connector.cli.findings import check_json, check_tables, goals_told, has_errors
+from connector.cli.goals import in_force
 from connector.cli.plan_view import (
     Names,
     applied_tables,
@@ -41,6 +42,7 @@ __all__ = [
     "check_tables",
     "counted",
     "decided_table",
+    "goals_missing",
     "goals_told",
     "going",
     "has_errors",
@@ -158,14 +160,25 @@ _PARTNER = (
 """Why a partner was decided so is a sentence: cut shorter than `least` it says nothing."""
 
 
-def decided_table(result: Decided, rows: Sequence[PartnerRow]) -> RenderableType:
-    """How many partners stand where, and each of them."""
+def decided_table(result: Decided, rows: Sequence[PartnerRow], goals: Sequence[str] = ()) -> RenderableType:
+    """How many partners stand where, and each of them. `goals`: what is to be said about the policy's goals."""
     table = plain_table(f"Decided as of {result.as_of}", "decision", "partners", right=("partners",))
     for outcome, count in sorted(result.outcomes.items()):
         table.add_row(outcome, f"{count:,}")
     scope = "everybody" if result.everybody else "only partners with news"
     words = f"{result.partners:,} decided ({scope}), {len(result.changed):,} changed, {result.gone:,} gone."
-    return Group(table, words, *_staleness(result), "", partners_table(rows))
+    return Group(table, words, *_staleness(result), *_goals(goals), "", partners_table(rows))
+
+
+def goals_missing(ctx: Context, result: Decided) -> list[str]:
+    """A sentence when no goal was in force on the day of the decisions; else nothing."""
+    if in_force(ctx.policy.market_fit, result.as_of):
+        return []
+    return [f"No goal is in force on {result.as_of}: market fit is unknown for everybody [market_fit.goals]."]
+
+
+def _goals(missing: Sequence[str]) -> list[RenderableType]:
+    return [Text(sentence, style="yellow") for sentence in missing]
 
 
 def _staleness(result: Decided) -> list[RenderableType]:
@@ -175,7 +188,7 @@ def _staleness(result: Decided) -> list[RenderableType]:
     return [Text(f"{words} Run `pmom pull` first, or see stale_after_hours in the policy.", style="yellow")]
 
 
-def sync_tables(result: SyncReport, names: Names, usage: Usage) -> RenderableType:
+def sync_tables(result: SyncReport, names: Names, usage: Usage, goals: Sequence[str] = ()) -> RenderableType:
     """One sync in a few lines."""
     pulled, decided = result.pulled, result.decided
     calls = counted(pulled.calls, "call")
@@ -185,7 +198,7 @@ def sync_tables(result: SyncReport, names: Names, usage: Usage) -> RenderableTyp
     gone = ", ".join(name for name, _ in pulled.unavailable)
     missing = [Text(f"Not available in this CRM: {gone}.", style="dim")] if gone else []
     wanted = plan_tables(result.planned, names, forced=result.applied is not None)
-    parts: list[RenderableType] = [head, *missing, middle, *_staleness(decided), wanted]
+    parts: list[RenderableType] = [head, *missing, middle, *_staleness(decided), *_goals(goals), wanted]
     if result.applied is not None:
         parts += ["", applied_tables(result.applied, names)]
     return Group(*parts)

@@ -38,6 +38,17 @@ def from_json(kind: type[T], text: str) -> T:
     return value
 
 
+def untagged(value: Any) -> Any:
+    """Kept text, parsed, without the marks that only reading it again needs: for people's own programs."""
+    if isinstance(value, list):
+        return [untagged(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if _TAG in value and _VALUE in value:
+        return value[_VALUE]
+    return {name: untagged(each) for name, each in value.items() if name != _TAG}
+
+
 def _same(value: Any) -> Any:
     return value
 

@@ -60,7 +60,12 @@ def add_options(parser: ArgumentParser, thing: str) -> None:
     add = parser.add_argument_group("where it answers").add_argument
     add("--port", type=_port, default=0, metavar="N", help="port on 127.0.0.1 (default 0: any free one)")
     add("--http", action="store_true", help="plain HTTP instead of TLS")
-    add("--ca-folder", type=Path, metavar="DIR", help="where ca.pem is written (default: beside the SQLite file)")
+    add(
+        "--ca-folder",
+        type=Path,
+        metavar="DIR",
+        help="where ca.pem lies; others' authorities in it stay (default: beside the SQLite file)",
+    )
     add("--ready-file", type=Path, metavar="FILE", help="write the JSON line there too, once calls are answered")
     add("--control-token", metavar="TEXT", help="of the control plane and the page (default: generated)")
     add = parser.add_argument_group("its clock").add_argument

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import sqlite3
 import ssl
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 from cryptography import x509
@@ -16,19 +18,39 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from emulators.loopback.whole import write_atomically
 
 CA_FILE = "ca.pem"
+_MOST = 32  # authorities in one file
 
 
 def server_context(folder: Path) -> ssl.SSLContext:
-    """A server-side context; the authority to trust is written to `folder/ca.pem`, private keys stay in memory."""
+    """A server-side context; the authority to trust is added to `folder/ca.pem`, private keys stay in memory."""
     authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     authority = _authority(authority_key)
     certificate = _server(key, authority, authority_key)
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / CA_FILE, authority.public_bytes(serialization.Encoding.PEM))
+    _trust(folder, authority)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     _load(context, certificate, key)
     return context
+
+
+def _trust(folder: Path, authority: x509.Certificate) -> None:
+    """Beside the authorities of other emulators of that folder, which may run on; the oldest go in the end."""
+    with closing(sqlite3.connect(folder / f".{CA_FILE}.lock", timeout=30, isolation_level=None)) as lock:
+        lock.execute("BEGIN EXCLUSIVE")  # the end of the program lets go of it, however it ends
+        kept = [*_trusted(folder / CA_FILE), authority][-_MOST:]
+        pem = b"".join(each.public_bytes(serialization.Encoding.PEM) for each in kept)
+        write_atomically(folder / CA_FILE, pem)
+
+
+def _trusted(path: Path) -> list[x509.Certificate]:
+    """The certificates in the file that are still good; none when it is something else."""
+    try:
+        found = x509.load_pem_x509_certificates(path.read_bytes())
+    except (OSError, ValueError):
+        return []
+    now = datetime.datetime.now(datetime.UTC)
+    return [each for each in found if each.not_valid_after_utc > now]
 
 
 def _load(context: ssl.SSLContext, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -79,9 +79,15 @@ def test_no_word_of_a_finding_is_broken(width: int) -> None:
 
 
 def test_a_vertical_that_nobody_has_is_told_with_the_nearest() -> None:
-    assert goals_told(True, [("Q3", "Helthcare", "Healthcare"), ("Q3", "Space", "")]) == [
+    assert goals_told(True, date(2026, 8, 1), [("Q3", "Helthcare", "Healthcare"), ("Q3", "Space", "")]) == [
         'Goal Q3: no partner and no option of the CRM has the vertical "Helthcare". Did you mean Healthcare?',
         'Goal Q3: no partner and no option of the CRM has the vertical "Space". Check its spelling.',
+    ]
+
+
+def test_a_day_without_a_goal_in_force_is_told() -> None:
+    assert goals_told(False, date(2026, 8, 1), []) == [
+        "No goal is in force on 2026-08-01: market fit will be unknown for everybody."
     ]
 
 

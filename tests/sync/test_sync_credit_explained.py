@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -79,6 +80,8 @@ def test_explaining_asks_the_crm_for_nothing(office: Office) -> None:
     office.sync()
     wanted = explained_either(office.ctx, "partner").as_json()
     assert wanted["record"] == f"memory:Account/{partner}"
+    assert '"~"' not in json.dumps(wanted, default=str)  # marks that only reading it again needs
+    assert wanted["decision"]["name"] == "Partner"
 
     nobody: Any = None
     assert explained_either(replace(office.ctx, crm=nobody), "partner").as_json() == wanted
