@@ -43,11 +43,11 @@ def restore(parts: Sequence[Part], file: Path, *, known: Callable[[str, str], bo
         _refuse_newer(manifest, file, known)
         leaving = _leaving(parts, manifest)
         _refuse_overwriting([path for path in (*places.values(), *leaving) if path.exists()], force)
-        for path in (*places.values(), *leaving):
-            _refuse_in_use(path)
         try:
             for copy in manifest.copies:
                 _brought(archive, copy, places[copy.name], file)
+            for path in (*places.values(), *leaving):
+                _refuse_in_use(path)
             _swapped(list(places.values()), leaving)
         except OSError as error:
             found = f"the databases cannot be written ({error.strerror})"
