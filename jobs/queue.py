@@ -41,6 +41,7 @@ class Job:
     ended_at: datetime | None
     worker: str
     starts: int
+    noted: dict[str, Any] | None  # the answer, before the queue knows that the work is done
     answer: dict[str, Any]  # what it came to
     reason: str  # why it is dead
     retried: bool  # dead, and asked for once more
@@ -256,6 +257,7 @@ def _job(row: Any) -> Job:
         ended_at=_moment(row.completed_at) if row.completed_at else None,
         worker=row.executor_id or "",
         starts=int(facts.get("starts", 0)),
+        noted=facts.get("noted"),
         answer=answer,
         reason=str(row.error) if row.error else "",
         retried=bool(facts.get("retried")),

@@ -114,6 +114,8 @@ class Worker:
     def _begun(self, job_id: str, order: Order) -> dict[str, Any]:
         """Begin the work, unless it killed its workers or its connection rests. What killed one is done alone."""
         job = self.queue.find(job_id)
+        if job is not None and job.noted is not None:
+            return job.noted  # done by a worker that ended before it could say so
         starts = job.starts if job else 0
         if starts >= self.deployment.jobs.tries:
             return self._dead(order, f"its worker ended {starts} times while it was being done")
@@ -127,7 +129,9 @@ class Worker:
             if not got:
                 raise Stopped(HANDED_BACK)
             self.queue.mark(job_id, starts=starts + 1)
-            return self._done(job_id, order)
+            answer = self._done(job_id, order)
+            self.queue.mark(job_id, noted=answer)
+            return answer
 
     def _done(self, job_id: str, order: Order) -> dict[str, Any]:
         began = monotonic()
