@@ -71,6 +71,13 @@ def credit(
         tables.run(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")
 
 
+def clear(tables: Tables, policy: Policy) -> None:
+    """Drop what `credit` made for all opportunities, once it was kept: memory that the facts need."""
+    questions = kept_credit_statements(tables, CreditShape(policy.attribution, policy.corporate_currency))
+    for name in ("scope", "kept", "locks", *(name for name, _ in questions.stages)):
+        tables.run(f"DROP TABLE IF EXISTS temp.{name}")
+
+
 def _desk(tables: Tables, form: CreditShape, questions: CreditStatements) -> CreditDesk:
     """The desk of this text; the one laid out for an earlier text is thrown away."""
     held: tuple[CreditShape, CreditDesk] | None = tables.kept.get("credit desk")

@@ -52,7 +52,7 @@ def settle(
     What is to be done again is noted before what it rests on is kept, for the case that the process dies in between.
     """
     from connector.facts.credited import keep
-    from connector.facts.crediting import credit  # the relations' library takes most of a second to import
+    from connector.facts.crediting import clear, credit  # the relations' library takes most of a second to import
 
     book = ctx.store.credits()
     before = book.latest(chosen)
@@ -64,6 +64,8 @@ def settle(
     to_plan(ctx.mirror).add(None if chosen is None else {marked(OPPORTUNITIES, id_) for id_ in {*now, *before}})
     to_decide(ctx.mirror).add(set(moved))
     keep(ctx.mirror, whole=chosen is None)
+    if chosen is None:
+        clear(ctx.mirror, ctx.policy)
     return CreditRun(sum(1 for deal in now.values() if deal["parts"]), len(changed), moved)
 
 
