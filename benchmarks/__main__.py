@@ -24,12 +24,13 @@ from benchmarks import (
     incremental,
     pull,
     report,
+    webhooks,
     writes,
 )
 from benchmarks.report import Report
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
-PARTS = ("pull", "writes", "hubspot", "decide", "attribution", "emulators")
+PARTS = ("pull", "writes", "hubspot", "decide", "attribution", "emulators", "webhooks")
 ROWS = 200_000
 
 
@@ -68,6 +69,8 @@ def _part(found: Report, name: str, rows: int, rounds: int, quick: bool, say: pu
         made = emulators.run(20_000 if quick else emulators.RECORDS, rounds, say, 0.3 if quick else 2.0)
         for table, targets in emulators_report.tables(made, command):
             found.add(table, targets)
+    elif name == "webhooks":
+        found.add(*webhooks.table(webhooks.run(say, seconds=2.0 if quick else webhooks.SECONDS), command))
     elif name == "attribution":
         if attribution.installed():
             paths = 20_000 if quick else attribution.PATHS

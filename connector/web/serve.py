@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import sys
 import threading
 import time
 import uuid
@@ -37,6 +38,7 @@ HEADER_BYTES = 16 * 1024
 PARTING = 8.0  # seconds that requests under way have once the process is told to end
 _CONNECTIONS = 1000
 _IDLE = 30  # seconds until a silent connection is closed
+_TURN = 0.001  # seconds a thread runs before another's turn: a post waits for several turns, a long batch for none
 _REASONS = {413: Refusal.TOO_LARGE, 431: Refusal.TOO_LARGE, 500: Refusal.FAULT}
 Heard = Callable[[str], object]
 """Called with the address once posts are taken."""
@@ -45,6 +47,7 @@ Heard = Callable[[str], object]
 def serve(deployment: Deployment, *, heard: Heard = lambda url: None) -> None:
     """Serve until SIGTERM or SIGINT; what was taken by then is answered. Misconfigured when it cannot begin."""
     logs.configure(deployment.settings.log, secrets=_secrets(deployment))
+    sys.setswitchinterval(_TURN)
     with suppress(KeyboardInterrupt):
         running = Running(served(deployment), deployment)
         try:
