@@ -23,6 +23,7 @@ from connector.cli import backup as backup_commands
 from connector.cli import measure as measure_command
 from connector.cli import policy as policy_commands
 from connector.cli import show
+from connector.cli import status as status_command
 from connector.cli import touch_models as touch_commands
 from connector.cli.console import Voice, err, out
 from connector.cli.ending import INTERRUPTED, failed, interrupts, stopped
@@ -387,6 +388,7 @@ touch_commands.register(app, state, lambda: _opened())
 allocate_command.register(app, state, lambda: _opened())
 measure_command.register(app, state, lambda: _opened())
 backup_commands.register(app, state)
+status_command.register(app, state)
 
 
 def _note_interrupt() -> None:
