@@ -97,7 +97,8 @@ def same_id(one: str, other: str) -> bool:
 def message(body: bytes) -> Message | Refusal:
     """The message; MALFORMED for what is no outbound message, has a DTD, or is in another encoding than UTF-8."""
     try:
-        body.decode("utf-8")  # another encoding would be found out by the parser, and believed
+        if "\0" in body.decode("utf-8"):  # the parser would find out another encoding, and believe it
+            return Refusal.MALFORMED
         parser = DefusedXMLParser(target=_Bounded(), encoding="utf-8", forbid_dtd=True)
         parser.feed(body)
         root = parser.close()
