@@ -27,7 +27,7 @@ from connector import wiring
 from connector.config.deployment import Deployment
 from connector.errors import Busy, PmomError
 from jobs import queue as durable
-from jobs.contexts import Contexts, Opened
+from jobs.contexts import Contexts, Warmed
 from jobs.orders import By, Kind, Order
 from jobs.queue import Queue
 from jobs.scheduler import Clock
@@ -39,6 +39,7 @@ log = structlog.get_logger()
 
 LISTEN = 0.1  # seconds between two looks at the inbox
 GRACE = 7  # seconds that running jobs have to come to a step's end
+TELL = 5.0  # seconds between two looks at how much waits
 LAST = 9.5  # seconds after which a stopping worker ends whatever runs; what runs is taken up by the next one
 SLOTS = 256
 
@@ -71,7 +72,7 @@ def run(
     *,
     once: bool = False,
     parent: int | None = None,
-    opened: Opened = wiring.opened,
+    opened: Opened | None = None,
     work: Work = worked,
 ) -> bool:
     """Work until told to stop, or with `once` until nothing waits; whether all that was done went well."""
@@ -81,7 +82,7 @@ def run(
         fleet = stack.enter_context(closing(wiring.fleet(deployment)))
         queue = stack.enter_context(closing(Queue.open(deployment.durable)))
         with structlog.contextvars.bound_contextvars(worker=place.name):
-            worker = Worker(place.name, deployment, fleet, queue, Contexts(deployment, opened), work)
+            worker = Worker(place.name, deployment, fleet, queue, Contexts(deployment, warmed), work)
             return _Process(worker, parent).live(once=once)
 
 
@@ -97,6 +98,7 @@ class _Process:
         self.watch = Watch(self.fleet, self.queue, names, where if isinstance(where, Path) else None)
         self._due: dict[str, float] = {}
         self._missing: set[str] = set()
+        self._told: dict[str, tuple[int, int]] = {}
 
     def live(self, *, once: bool) -> bool:
         """From launch to landing."""
@@ -131,7 +133,7 @@ class _Process:
         rounds: tuple[tuple[str, float, Callable[[], object]], ...] = (
             ("beat", self.stale.total_seconds() / 5, self._beat),
             ("take over", self.stale.total_seconds() / 2, self._take_over),
-            ("rest", 1.0, self.worker.contexts.rest),
+            ("tell", TELL, self._tell),
         )
         while not self.worker.stopping.wait(LISTEN):
             self._tolerant("listen", self.watch.look)
@@ -165,6 +167,17 @@ class _Process:
         ]
         self.worker.alone = not others
 
+    def _tell(self) -> None:
+        """Note how much waits and how much is dead, where that is another figure than last time."""
+        counts = self.queue.counts()
+        for each in self.deployment.connections:
+            mine = {key: count for key, count in counts.items() if key[0] == each.name}
+            waiting = sum(count for (_, _, state), count in mine.items() if state in ("waiting", "delayed"))
+            dead = sum(count for (_, _, state), count in mine.items() if state == "dead")
+            if self._told.get(each.name) != (waiting, dead):
+                self._told[each.name] = (waiting, dead)
+                self.fleet.note(each.name, {"jobs_waiting": waiting, "jobs_dead": dead}, now())
+
     def _take_over(self) -> None:
         """Put back what workers were doing that gave no sign of life for too long."""
         at = now()
@@ -194,7 +207,7 @@ class _Process:
         last.start()
         durable.land(GRACE if self.worker.running else 0)
         if not self.worker.running:
-            self.worker.contexts.rest(everything=True)
+            self.worker.contexts.close()
             with suppress(PmomError):
                 self.fleet.leave(self.worker.name)
         self.watch.close()

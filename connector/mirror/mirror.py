@@ -17,7 +17,7 @@ from connector.mirror import affected, affected_deals, layout, merges
 from connector.mirror.beside import Beside
 from connector.mirror.gathered import GROUP_ROWS, Gathered
 from connector.mirror.layout import CANONICAL, FAMILIES
-from connector.mirror.notes import Notes, arrow, numbered, one_transaction, unordered
+from connector.mirror.notes import Notes, arrow, numbered, unordered
 
 _LARGE = "SELECT table_name FROM duckdb_tables() WHERE NOT temporary AND index_count = 0 AND estimated_size > 50000"
 """Smaller tables are read through as fast as they are looked up in."""
@@ -93,7 +93,7 @@ class Mirror(Notes):
         known = CANONICAL[table]
         number = self._feed(known, source)
         self._gathered.pop((table, source), None)
-        with one_transaction(self._con):
+        with self.together():
             self._con.execute(f"DROP TABLE IF EXISTS {layout.staging(known, number)}")
             self._con.execute(layout.create(layout.staging(known, number), known))
             self._set_token(table, source, "")
@@ -127,7 +127,7 @@ class Mirror(Notes):
         known = CANONICAL[table]
         name = layout.staging(known, self._feed(known, source))
         rows = pa.concat_tables(pages)
-        with unordered(self._con), one_transaction(self._con):
+        with unordered(self._con), self.together():
             self._con.execute(layout.create(name, known))
             for start in range(0, rows.num_rows, GROUP_ROWS):  # more at once are split among threads, and unevenly
                 with self._incoming(rows.slice(start, GROUP_ROWS)):
@@ -168,7 +168,7 @@ class Mirror(Notes):
         known = CANONICAL[table]
         number = self._feed(known, source)
         target, name = layout.stored(known, number), layout.staging(known, number)
-        with one_transaction(self._con):
+        with self.together():
             self._con.execute(layout.create(name, known))
             self._drop_repeats(known, name)
             self._con.execute(f"DROP TABLE IF EXISTS {target}")
@@ -197,7 +197,7 @@ class Mirror(Notes):
         """
         known = CANONICAL[table]
         number, gone = self._feed(known, source), list(deleted_ids)
-        with self._incoming(numbered(layout.conform(known, rows))), one_transaction(self._con):
+        with self._incoming(numbered(layout.conform(known, rows))), self.together():
             if self._one("SELECT count(*) FROM pmom_staging WHERE canonical = ? AND source = ?", [table, source]):
                 # an unfinished full pull may hold an older page of these rows, which would take their place
                 self._put(known, layout.staging(known, number), gone)
@@ -224,7 +224,7 @@ class Mirror(Notes):
     def delete(self, table: str, source: str, ids: Iterable[str]) -> None:
         """Forget rows by id; what was merged into them keeps pointing on."""
         known = CANONICAL[table]
-        with one_transaction(self._con):
+        with self.together():
             self._delete(layout.stored(known, self._feed(known, source)), ids)
 
     def _delete(self, target: str, ids: Iterable[str]) -> None:
@@ -338,7 +338,7 @@ class Mirror(Notes):
 
     def _prepare(self) -> None:
         self._con.execute("SET TimeZone = 'UTC'")
-        with one_transaction(self._con):
+        with self.together():
             self._con.execute(layout.NOTES)
         found = self.get_meta("schema_version")
         if found is None:
@@ -351,7 +351,7 @@ class Mirror(Notes):
             )
         for canonical, source, number in self._con.execute("SELECT * FROM pmom_feeds ORDER BY number").fetchall():
             self._feeds.setdefault(canonical, {})[source] = number
-        with one_transaction(self._con):
+        with self.together():
             for table in CANONICAL.values():
                 self._add_columns(table)
                 self._con.execute(self._view(table))
@@ -382,7 +382,7 @@ class Mirror(Notes):
         if source not in feeds:
             number = max(feeds.values(), default=0) + 1
             feeds[source] = number
-            with one_transaction(self._con):
+            with self.together():
                 self._con.execute("INSERT INTO pmom_feeds VALUES (?, ?, ?)", [table.name, source, number])
                 self._con.execute(layout.create(layout.stored(table, number), table))
                 self._con.execute(self._view(table))

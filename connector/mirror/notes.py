@@ -79,10 +79,24 @@ class Notes:
     """The small tables about the mirror; mixed into `Mirror`, which owns the connection."""
 
     _con: duckdb.DuckDBPyConnection
+    _within = False
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Commit what the block writes at once, or nothing of it; a block within another one is part of that."""
+        if self._within:
+            yield
+            return
+        self._within = True
+        try:
+            with one_transaction(self._con):
+                yield
+        finally:
+            self._within = False
 
     def set_source(self, table: str, available: bool, reason: str = "", read_until: datetime | None = None) -> None:
         """Remember whether a canonical table can be read, why not, and up to which moment it was (aware)."""
-        with one_transaction(self._con):
+        with self.together():
             self._con.execute("DELETE FROM pmom_sources WHERE canonical = ?", [table])
             self._con.execute("INSERT INTO pmom_sources VALUES (?, ?, ?, ?)", [table, available, reason, read_until])
 
@@ -96,7 +110,7 @@ class Notes:
 
     def set_meta(self, key: str, value: str | None) -> None:
         """Remember a text under a key; None forgets it."""
-        with one_transaction(self._con):
+        with self.together():
             self._con.execute("DELETE FROM pmom_meta WHERE key = ?", [key])
             if value is not None:
                 self._con.execute("INSERT INTO pmom_meta VALUES (?, ?)", [key, value])
@@ -162,7 +176,7 @@ class Notes:
         fields = [(row[0], row[1]) for row in described if row[0] not in ("id", "nth")]
         self._add_fields(kept, fields)
         names = "".join(f', "{name}"' for name, _ in fields)
-        with one_transaction(self._con):
+        with self.together():
             self._con.execute(
                 "CREATE OR REPLACE TEMP TABLE cards AS SELECT * EXCLUDE (nth) FROM incoming"
                 " QUALIFY row_number() OVER (PARTITION BY id ORDER BY nth DESC) = 1"

@@ -92,17 +92,23 @@ def card_rows(
     return pa.table(columns)
 
 
-def edited_cards(mirror: Mirror, table: str, rows: pa.Table) -> set[str]:
-    """Marks of those rows that differ from what the mirror last saw or wrote in the same fields."""
-    fields = [field for field in machine(table) if field.name in rows.column_names and not field.volatile]
+def edited_cards(mirror: Mirror, table: str, rows: pa.Table) -> tuple[set[str], pa.Table]:
+    """Marks of those rows that differ from what the mirror last saw or wrote in the same fields, and rows to keep.
+
+    A row that differs only in when it was scored is to be kept and says nothing.
+    """
+    fields = [field for field in machine(table) if field.name in rows.column_names]
     if not fields:
-        return set()
+        return set(), rows.slice(0, 0)
     told = [str(id_) for id_ in rows.column("id").to_pylist()]
     ids = told if len(told) <= _FEW else None
     kept = mirror.existing([(field.name, field.kind) for field in fields], table, ids)
     held = {row.pop("id"): row for row in kept.to_pylist()}
-    return {
-        marked(table, row["id"])
-        for row in rows.to_pylist()
-        if any(not same(field, held.get(row["id"], {}).get(field.name), row[field.name]) for field in fields)
-    }
+    marks, other = set[str](), list[bool]()
+    for row in rows.to_pylist():
+        there = held.get(row["id"])
+        differ = [f for f in fields if there is None or not same(f, there.get(f.name), row[f.name])]
+        other.append(bool(differ))
+        if any(not same(f, (there or {}).get(f.name), row[f.name]) for f in differ if not f.volatile):
+            marks.add(marked(table, row["id"]))
+    return marks, rows.filter(pa.array(other, pa.bool_()))

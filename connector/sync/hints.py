@@ -133,7 +133,8 @@ def _by_name(ctx: Context, run_id: int, there: Known, named: Mapping[str, set[st
 
 def _waits(ctx: Context, there: Known) -> str:
     """Why the mirror cannot take single records yet."""
-    unread = sorted(r.object for r in there.reads if Stream.load(ctx.mirror, r.key).full_at is None)
+    places = Stream.known(ctx.mirror)
+    unread = sorted(r.object for r in there.reads if places.get(r.key, Stream()).full_at is None)
     if not unread:
         return ""
     return f"{unread[0]} was never read in full: the first sync brings these changes as well"

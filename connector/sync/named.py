@@ -157,7 +157,7 @@ def _unknown(ctx: Context, there: Known, touched: Mapping[str, set[str]], told: 
     for table, ids in sorted(touched.items()):
         for column in records.table(table).columns:
             homes = LEADS_TO.get(column.name, ())
-            if not homes or table in homes:
+            if not ids or not homes or table in homes:
                 continue
             for id_ in _not_held(ctx, table, column.name, ids, homes):
                 for name in _objects_of(there, homes):

@@ -22,7 +22,7 @@ from connector.mapping import MERGED, Mapped, UnmappedValue, to_canonical
 from connector.mirror import Rejected
 from connector.sync.cards import card_rows, carried_by, edited_cards, names
 from connector.sync.context import Context
-from connector.sync.streams import followed, links_moved, to_plan
+from connector.sync.streams import links_moved, mark, to_plan
 
 UNTOLD = {"tasks": ("modified_at", "created_at")}
 """Columns that say nothing new when they alone differ; elsewhere only `modified_at`.
@@ -72,20 +72,24 @@ def with_cards(ctx: Context, read: ObjectRead, schema: ObjectSchema) -> ObjectRe
 def store_page(
     ctx: Context, read: ObjectRead, page: Page, now: datetime, run: str, done: ObjectPull, result: Pulled
 ) -> dict[str, list[str]]:
-    """Take a page of changed, deleted and merged records; -> by table the ids of rows that are new, other or gone."""
+    """Take a page of changed, deleted and merged records; -> by table the ids of rows that are new, other or gone.
+
+    Rows and the marks of whom they concern are kept at once or not at all.
+    """
     told: dict[str, list[str]] = {}
     done.rows += page.rows.num_rows
     merges = page.rows.column(MERGED).null_count < page.rows.num_rows
-    for table, source in read.feeds:
-        rows = mapped(ctx, page, table, source, run, done, result)
-        touched, gone = _store(ctx, table, source, rows)
-        done.changed += len(touched) - gone
-        done.deleted += gone
-        if gone and merges:
-            links_moved(ctx.mirror, now)
-        told.setdefault(table, []).extend(touched)
-        edited = take_cards(ctx, read, page, table, source, rows)
-        told[table].extend(sorted(edited - set(told[table])))
+    with ctx.mirror.together():
+        for table, source in read.feeds:
+            rows = mapped(ctx, page, table, source, run, done, result)
+            touched, gone = _store(ctx, table, source, rows)
+            done.changed += len(touched) - gone
+            done.deleted += gone
+            if gone and merges:
+                links_moved(ctx.mirror, now)
+            told.setdefault(table, []).extend(touched)
+            edited = take_cards(ctx, read, page, table, source, rows)
+            told[table].extend(sorted(edited - set(told[table])))
     return told
 
 
@@ -115,9 +119,10 @@ def take_cards(ctx: Context, read: ObjectRead, page: Page, table: str, source: S
     cards = card_rows(page.rows, id_rule.fields[0], table, rows.rows.column("id"), ours)
     if not cards.num_rows:
         return set()
-    edited = edited_cards(ctx.mirror, table, cards)
+    edited, news = edited_cards(ctx.mirror, table, cards)
     to_plan(ctx.mirror).add(edited)
-    ctx.mirror.patch_scorecards(cards, table)
+    if news.num_rows:
+        ctx.mirror.patch_scorecards(news, table)
     return {mark.rpartition("/")[2] for mark in edited}
 
 
@@ -129,8 +134,9 @@ def _store(ctx: Context, table: str, source: Source, rows: Mapped) -> tuple[list
     if not news.num_rows and not gone:
         return [], 0
     touched = [*different, *gone]
-    with followed(ctx.mirror, table, touched):
-        ctx.mirror.upsert(table, source.name, news, gone)
+    mark(ctx.mirror, table, touched)  # a row that moves concerns whom it leaves, and whom it comes to
+    ctx.mirror.upsert(table, source.name, news, gone)
+    mark(ctx.mirror, table, touched)
     return touched, len(gone)
 
 

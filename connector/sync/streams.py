@@ -14,6 +14,8 @@ from datetime import datetime
 from connector.mirror import Mirror
 
 EVERYBODY = "*"
+_HEAD = "stream:"
+
 TASKS = "+tasks"
 """Among the marks of what to plan: tasks were planned and may not stand in the CRM, so everybody is looked at."""
 
@@ -32,10 +34,19 @@ class Stream:
     @staticmethod
     def load(mirror: Mirror, key: str) -> Stream:
         """The stream's place; a new one when it was never read."""
-        kept = mirror.get_meta(f"stream:{key}")
-        if kept is None:
-            return Stream()
-        said = json.loads(kept)
+        kept = mirror.get_meta(f"{_HEAD}{key}")
+        return Stream() if kept is None else Stream.told(kept)
+
+    @staticmethod
+    def known(mirror: Mirror) -> dict[str, Stream]:
+        """All places by their keys."""
+        rows = mirror.query("SELECT key, value FROM pmom_meta WHERE starts_with(key, ?)", [_HEAD]).to_pylist()
+        return {row["key"].removeprefix(_HEAD): Stream.told(row["value"]) for row in rows}
+
+    @staticmethod
+    def told(text: str) -> Stream:
+        """A place as it is kept."""
+        said = json.loads(text)
         moments = {
             name: datetime.fromisoformat(said[name]) if said.get(name) else None
             for name in ("cursor", "full_at", "reconciled_at", "began")
@@ -108,6 +119,8 @@ def to_credit(mirror: Mirror) -> Marks:
 
 def mark(mirror: Mirror, table: str, ids: list[str]) -> None:
     """Mark the partners and opportunities that changed rows concern, as the rows are now."""
+    if not ids:
+        return
     to_decide(mirror).add(mirror.affected_partners(table, ids))
     to_credit(mirror).add(mirror.affected_deals(table, ids))
 
