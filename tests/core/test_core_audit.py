@@ -98,7 +98,7 @@ def codes(found: AuditLine) -> list[tuple[str, str]]:
 def test_demand_generation_that_is_live_while_the_quote_gate_fails_is_a_contradiction_with_its_amount(
     build: Any, with_goal: Policy
 ) -> None:
-    """Vector 24."""
+    """Golden vector 24."""
     facts = build.good(quotes=build.quotes(1, 10), live=(build.live(amount=12000), build.live("Enablement", 999)))
     facts = replace(facts, live=(build.live(amount=12000),))
     found = line(build, facts, with_goal)

@@ -31,6 +31,7 @@ def quote(id_: str, deal_id: str, issued: datetime, status: str = "issued") -> d
 
 
 def test_three_revisions_of_a_quote_count_as_one_opportunity(facts_of: Facts, at: Callable[..., datetime]) -> None:
+    """Golden vector 4."""
     revisions = [quote(f"q{n}", "o1", at(200 - n)) for n in range(3)]
     found = facts_of(world([deal("o1")], quotes=revisions))["p"].quotes
     assert found == QuoteCohort(1, 1, Window(date(2025, 7, 1), date(2026, 4, 3)), False, ("o1",))
