@@ -72,7 +72,7 @@ def run(
     *,
     once: bool = False,
     parent: int | None = None,
-    opened: Opened | None = None,
+    warmed: Warmed = wiring.Connected,
     work: Work = worked,
 ) -> bool:
     """Work until told to stop, or with `once` until nothing waits; whether all that was done went well."""
@@ -162,10 +162,6 @@ class _Process:
     def _beat(self) -> None:
         jobs = {job: order.kind.value for job, order in tuple(self.worker.running.items())}
         self.fleet.beat(self.worker.name, now(), {"pid": os.getpid(), "running": jobs})
-        others = [
-            each for each in self.fleet.workers(now(), self.stale) if each.alive and each.name != self.worker.name
-        ]
-        self.worker.alone = not others
 
     def _tell(self) -> None:
         """Note how much waits and how much is dead, where that is another figure than last time."""

@@ -81,7 +81,7 @@ class Room:
 
 @dataclass(slots=True)
 class Worker:
-    """One worker process. `alone` says whether it is the only one; `stopping` makes every job end soon."""
+    """One worker process; `stopping` makes every job end soon."""
 
     name: str
     deployment: Deployment
@@ -89,7 +89,6 @@ class Worker:
     queue: Queue
     contexts: Contexts
     work: Work = worked
-    alone: bool = False
     stopping: threading.Event = field(default_factory=threading.Event)
     running: dict[str, Order] = field(default_factory=dict)
     room: Room = field(default_factory=Room)
@@ -137,7 +136,7 @@ class Worker:
         began = monotonic()
         desk = Desk(self.fleet, self.queue, self.deployment.jobs, self._settled)
         try:
-            with self.contexts.of(order.connection, self._progress(job_id, order), alone=self.alone) as ctx:
+            with self.contexts.of(order.connection, self._progress(job_id, order)) as ctx:
                 came_to = self.work(ctx, order, desk)
                 usage = ctx.crm.usage()
         except Stopped as stop:

@@ -33,9 +33,18 @@ class Acted:
         return SimpleNamespace(usage=lambda: SimpleNamespace(used=1, limit=10))
 
 
-@contextmanager
-def acted(path: Path) -> Iterator[Any]:
-    yield Acted()
+class Warm:
+    """A connection to nowhere."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @contextmanager
+    def context(self, *, progress: Any) -> Iterator[Any]:
+        yield Acted(progress)
+
+    def close(self) -> None:
+        pass
 
 
 def work_for(ledger: Path, seconds: float) -> Any:
@@ -72,7 +81,7 @@ def work_for(ledger: Path, seconds: float) -> Any:
 
 def main() -> None:
     config, ledger, seconds = Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3])
-    process.run(Deployment.load(config), opened=acted, work=work_for(ledger, seconds))
+    process.run(Deployment.load(config), warmed=Warm, work=work_for(ledger, seconds))
 
 
 if __name__ == "__main__":

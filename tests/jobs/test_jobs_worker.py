@@ -48,13 +48,16 @@ class Desk:
         contexts = Contexts(yard.deployment, self.open)
         self.worker = Worker("here", yard.deployment, yard.fleet, yard.queue, contexts, self.act)
 
-    @contextmanager
-    def open(self, path: Path) -> Iterator[Any]:
+    def open(self, path: Path) -> Any:
         self.opened += 1
-        try:
-            yield Acted()
-        finally:
-            self.closed += 1
+        return self
+
+    @contextmanager
+    def context(self, *, progress: Any) -> Iterator[Any]:
+        yield Acted(progress)
+
+    def close(self) -> None:
+        self.closed += 1
 
     def act(self, ctx: Any, order: Order, desk: Any) -> dict[str, Any]:
         if self.raises is not None:
@@ -145,7 +148,7 @@ def test_done_work_tells_its_figures_and_is_not_done_again(desk: Desk) -> None:
     assert (first["state"], first["rows"]) == ("done", 3)
     desk.does = lambda ctx, order, with_: {"rows": 4}
     assert desk.perform() == first
-    assert desk.opened == desk.closed == 1
+    assert desk.opened == 1
 
 
 def test_work_that_finds_the_workspace_in_use_waits_in_the_queue_and_not_in_a_worker(desk: Desk) -> None:
@@ -246,17 +249,16 @@ def test_a_stopping_worker_hands_back_what_comes_up(desk: Desk) -> None:
     assert desk.opened == 0
 
 
-def test_a_connection_stays_open_for_a_moment_when_the_worker_is_alone(desk: Desk) -> None:
-    desk.worker.alone = True
+def test_a_connection_stays_warm_between_two_jobs(desk: Desk) -> None:
     desk.perform()
     desk.perform(Order(Kind.SYNC, "east", By.SCHEDULE, "2"))
-    assert (desk.opened, desk.closed) == (1, 0)
-    desk.worker.contexts.rest(everything=True)
-    assert desk.closed == 1
+    desk.perform(Order(Kind.SYNC, "west", By.SCHEDULE, "1"))
+    assert (desk.opened, desk.closed) == (2, 0)
+    desk.worker.contexts.close()
+    assert desk.closed == 2
 
 
 def test_an_error_closes_the_connection_so_that_corrected_files_count(desk: Desk) -> None:
-    desk.worker.alone = True
     desk.perform(raises=Misconfigured("config.toml", "wrong", "Mend it."))
     assert (desk.opened, desk.closed) == (1, 1)
 

@@ -61,11 +61,18 @@ def test_ten_thousand_messages_about_a_thousand_deals_decide_each_partner_once(
         )
         assert (len(hints), kept) == (10_000, 5_000)
 
-        @contextmanager
-        def opened(path: Path) -> Iterator[Any]:
-            yield office.ctx
+        class Warm:
+            def __init__(self, path: Path) -> None:
+                pass
 
-        worker = Worker("here", deployment, fleet, queue, Contexts(deployment, opened))
+            @contextmanager
+            def context(self, *, progress: Any) -> Iterator[Any]:
+                yield office.ctx
+
+            def close(self) -> None:
+                pass
+
+        worker = Worker("here", deployment, fleet, queue, Contexts(deployment, Warm))
         watch = Watch(fleet, queue, frozenset({"memory"}))
         [asked] = watch.look()
         answer = worker.perform(asked, Order(Kind.DRAIN, "memory", By.HINTS, asked.rpartition(":")[2]).as_json())
