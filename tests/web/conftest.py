@@ -106,19 +106,21 @@ class Site:
         self.served.desk.tally.flush()
         return {(each.connection, each.name): each.count for each in self.served.fleet.counters()}
 
-    def hubspot(self, body: bytes, *, name: str = "portal", secret: str = CLIENT_SECRET, **more: Any) -> Any:
-        stamp = str(int(self.at[0].timestamp() * 1000))
+    def hubspot(
+        self, body: bytes, *, name: str = "portal", secret: str = CLIENT_SECRET, signed_at: datetime | None = None
+    ) -> Any:
+        stamp = str(int((signed_at or self.at[0]).timestamp() * 1000))
         signed = hubspot_signatures.v3(secret, "POST", f"{PUBLIC}/hooks/hubspot/{name}", body, stamp)
         headers = {"X-HubSpot-Signature-v3": signed, "X-HubSpot-Request-Timestamp": stamp}
-        return self.client.post(
-            f"/hooks/hubspot/{name}", data=body, content_type="application/json", headers=headers, **more
-        )
+        return self.client.post(f"/hooks/hubspot/{name}", data=body, content_type="application/json", headers=headers)
 
     def outbound(self, body: bytes, *, name: str = "emea", secret: str = OUTBOUND_SECRET) -> Any:
         return self.client.post(f"/hooks/salesforce/{name}/{secret}", data=body, content_type="text/xml")
 
-    def events(self, said: object, *, name: str = "emea", secret: str = EVENTS_SECRET) -> Any:
-        body, stamp = json.dumps(said).encode(), str(int(self.at[0].timestamp()))
+    def events(
+        self, said: object, *, name: str = "emea", secret: str = EVENTS_SECRET, signed_at: datetime | None = None
+    ) -> Any:
+        body, stamp = json.dumps(said).encode(), str(int((signed_at or self.at[0]).timestamp()))
         headers = {"X-PMOM-Timestamp": stamp, "X-PMOM-Signature": events.signature(secret, stamp, body)}
         return self.client.post(f"/hooks/events/{name}", data=body, content_type="application/json", headers=headers)
 

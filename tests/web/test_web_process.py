@@ -23,7 +23,7 @@ from connector.web.application import served
 from connector.web.serve import Running
 
 SECRET = "e" * 32 + "-of-the-events"
-pytestmark = [pytest.mark.slow]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("web-process")]
 
 
 def signed(event_id: str, secret: str = SECRET) -> tuple[bytes, dict[str, str]]:
