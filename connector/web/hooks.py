@@ -153,9 +153,10 @@ def _body(desk: Desk, media_type: str) -> bytes | Refusal:
         return Refusal.MEDIA_TYPE
     if (request.content_length or 0) > desk.body_bytes:
         return Refusal.TOO_LARGE
-    request.max_content_length = desk.body_bytes  # and of a chunked body no more than this
+    request.max_content_length = desk.body_bytes + 1  # of a body without length: what is longer is cut off there
     try:
-        return request.get_data(cache=False)
+        body = request.get_data(cache=False)
+        return body if len(body) <= desk.body_bytes else Refusal.TOO_LARGE
     except RequestEntityTooLarge:
         return Refusal.TOO_LARGE
     except HTTPException:  # cut off, or not what its headers promise
