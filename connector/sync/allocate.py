@@ -6,23 +6,22 @@ the policy's caps how much, and the returns of past campaigns where the next inc
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
-from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING
 
-from connector.core.decisions import DEMAND_GEN, FUNDED_MOTIONS, Decision, Outcome
+from connector.core.decisions import FUNDED_MOTIONS, Decision
 from connector.core.policy import Policy
 from connector.errors import Misused, Stale
+from connector.sync.allocation_board import Board, caps_of, laid_out, lines_of, units_of
 from connector.sync.context import Context
 from connector.sync.decide import moment
 
 if TYPE_CHECKING:
     from connector.facts.funds import Spent
-    from connector.measure.allocation import Cap, Ints, Returns
+    from connector.measure.allocation import Cap, Ints
 
 _MOVE = Decimal("0.10")  # by how much the budget is moved to see what changes
 _MOST_UNITS = 100_000
@@ -128,7 +127,7 @@ def proposal(
     if step <= 0 or budget < step or budget > step * _MOST_UNITS:
         fix = f"Give a budget of 1 to {_MOST_UNITS:,} increments, or another --increment."
         raise Misused("--budget", f"a budget of {budget:,} cannot be split by {step:,}", fix)
-    board = _board(decisions, campaigns, countries, policy, motions or FUNDED_MOTIONS, step)
+    board = laid_out(decisions, campaigns, countries, policy, motions or FUNDED_MOTIONS, step)
     found = _proposed(board, budget, as_of)
     return replace(
         found,
@@ -137,96 +136,12 @@ def proposal(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Board:
-    """Everything that does not depend on the budget. `lines` are (partner, motion) in a fixed order."""
-
-    policy: Policy
-    step: Decimal
-    motions: tuple[str, ...]
-    decisions: dict[str, Decision]
-    countries: dict[str, str]
-    lines: tuple[tuple[str, str], ...]
-    candidates: frozenset[int]  # lines that may get money
-    known: frozenset[int]  # of those, the ones with campaigns of their own
-    explorers: frozenset[int]  # of those, the ones of partners with few campaigns
-    returns: Returns | None  # None: there is no counted campaign at all
-    counted: Counter[str]  # campaigns by partner
-    campaigns: int
-    ignored: int
-
-    @property
-    def diminishing(self) -> float:
-        """From one increment of this size to the next."""
-        rules = self.policy.allocation
-        share: float = float(rules.diminishing) ** float(self.step / rules.increment)
-        return share
-
-
-def _board(
-    decisions: Iterable[Decision],
-    campaigns: Iterable[Spent],
-    countries: dict[str, str],
-    policy: Policy,
-    motions: tuple[str, ...],
-    step: Decimal,
-) -> _Board:
-    every = sorted(campaigns, key=lambda each: each.campaign_id)
-    most = policy.track_record.max_missing_amounts
-    used = [each for each in every if each.spend > 0 and each.unknown <= most * each.opportunities]
-    known = {decision.partner_id: decision for decision in sorted(decisions, key=lambda d: d.partner_id)}
-    open_lines = {(id_, motion) for id_, d in known.items() for motion in _open_motions(d) if motion in motions}
-    tried = Counter((each.partner_id, each.motion) for each in used)
-    lines = tuple(sorted(open_lines | set(tried)))
-    place = {line: at for at, line in enumerate(lines)}
-    counted = Counter(each.partner_id for each in used)
-    few = policy.allocation.exploration_campaigns
-    candidates = frozenset(place[line] for line in open_lines)
-    return _Board(
-        policy=policy,
-        step=step,
-        motions=motions,
-        decisions=known,
-        countries=countries,
-        lines=lines,
-        candidates=candidates,
-        known=frozenset(at for at in candidates if tried[lines[at]]),
-        explorers=frozenset(at for at in candidates if counted[lines[at][0]] < few),
-        returns=_returns(used, lines, place, policy) if used else None,
-        counted=counted,
-        campaigns=len(used),
-        ignored=len(every) - len(used),
-    )
-
-
-def _open_motions(decision: Decision) -> tuple[str, ...]:
-    return () if decision.excluded or decision.stale else decision.allowed_motions
-
-
-def _returns(
-    used: list[Spent], lines: tuple[tuple[str, str], ...], place: dict[tuple[str, str], int], policy: Policy
-) -> Returns:
-    import numpy as np
-
-    from connector.measure.allocation import shrunk_returns
-
-    names = {motion: at for at, motion in enumerate(sorted({motion for _, motion in lines}))}
-    return shrunk_returns(
-        np.array([float(each.spend) for each in used]),
-        np.array([float(each.pipeline) for each in used]),
-        np.array([place[each.partner_id, each.motion] for each in used]),
-        np.array([names[motion] for _, motion in lines]),
-        smoothing=float(policy.allocation.smoothing),
-        interval=float(policy.allocation.interval),
-    )
-
-
-def _proposed(board: _Board, budget: Decimal, as_of: date) -> Proposal:
+def _proposed(board: Board, budget: Decimal, as_of: date) -> Proposal:
     from connector.measure.allocation import laminar
 
     if board.returns is None:
         return _nothing(board, budget, as_of)
-    caps = _caps(board, budget)
+    caps = caps_of(board, budget)
     explored, main = _filled(board, budget, caps)
     taken = explored + main
     lines = tuple(_line(board, at, int(taken[at]), bool(explored[at])) for at in range(len(taken)) if taken[at])
@@ -253,7 +168,7 @@ def _proposed(board: _Board, budget: Decimal, as_of: date) -> Proposal:
     )
 
 
-def _nothing(board: _Board, budget: Decimal, as_of: date) -> Proposal:
+def _nothing(board: Board, budget: Decimal, as_of: date) -> Proposal:
     """What is said when no campaign was ever counted."""
     none = Decimal(0)
     return Proposal(
@@ -262,59 +177,7 @@ def _nothing(board: _Board, budget: Decimal, as_of: date) -> Proposal:
     )  # fmt: skip
 
 
-def _units(amount: Decimal, step: Decimal) -> int:
-    return int((amount / step).to_integral_value(ROUND_FLOOR))
-
-
-def _caps(board: _Board, budget: Decimal) -> list[Cap]:
-    """The budget first, then every other cap in whole increments."""
-    import numpy as np
-
-    from connector.measure.allocation import Cap
-
-    rules, step = board.policy.allocation, board.step
-
-    def cap(name: str, members: Iterable[int], amount: Decimal) -> Cap:
-        return Cap(name, np.array(sorted(members), dtype=np.int64), _units(amount, step))
-
-    by_partner: dict[str, list[int]] = {}
-    for at in board.candidates:
-        by_partner.setdefault(board.lines[at][0], []).append(at)
-    found = [cap("budget", range(len(board.lines)), budget)]
-    for region, share in rules.region_caps:
-        inside = _inside(region, board.policy)
-        members = [
-            at for id_, ats in by_partner.items() if board.countries.get(id_, "").casefold() in inside for at in ats
-        ]
-        found.append(cap(f"{region} [allocation.region_caps]", members, share * budget))
-    for motion, share in rules.motion_caps:
-        members = [at for at in board.candidates if board.lines[at][1] == motion]
-        found.append(cap(f"{motion} [allocation.motion_caps]", members, share * budget))
-    for id_ in sorted(by_partner):
-        name = f"{board.decisions[id_].name or id_} [allocation.partner_cap]"
-        found.append(cap(name, by_partner[id_], rules.partner_cap * budget))
-    for at in sorted(board.candidates):
-        id_, motion = board.lines[at]
-        if motion == DEMAND_GEN and board.decisions[id_].outcome is Outcome.PILOT:
-            name = f"{board.decisions[id_].name or id_} [triage.pilot_cap]"
-            found.append(cap(name, [at], board.policy.triage.pilot_cap))
-    return found
-
-
-def _inside(region: str, policy: Policy) -> set[str]:
-    """The region and every code in it, at any depth, folded."""
-    taxonomy = {name.casefold(): codes for name, codes in policy.market_fit.regions}
-    found: set[str] = set()
-    queue = [region.casefold()]
-    while queue:
-        code = queue.pop()
-        if code not in found:
-            found.add(code)
-            queue.extend(inner.casefold() for inner in taxonomy.get(code, ()))
-    return found
-
-
-def _filled(board: _Board, budget: Decimal, caps: list[Cap]) -> tuple[Ints, Ints]:
+def _filled(board: Board, budget: Decimal, caps: list[Cap]) -> tuple[Ints, Ints]:
     """Increments by line: of the exploration's share, and of the rest."""
     import numpy as np
 
@@ -323,7 +186,7 @@ def _filled(board: _Board, budget: Decimal, caps: list[Cap]) -> tuple[Ints, Ints
     assert board.returns is not None
     rules, first = board.policy.allocation, board.returns.expected
     every = np.arange(len(board.lines))
-    share = Cap("exploration", every, _units(rules.exploration * budget, board.step))
+    share = Cap("exploration", every, units_of(rules.exploration * budget, board.step))
     mine: dict[str, list[int]] = {}
     for at in sorted(board.explorers):
         mine.setdefault(board.lines[at][0], []).append(at)
@@ -334,7 +197,7 @@ def _filled(board: _Board, budget: Decimal, caps: list[Cap]) -> tuple[Ints, Ints
     return explored, _rest(board, caps, explored)
 
 
-def _rest(board: _Board, caps: list[Cap], explored: Ints) -> Ints:
+def _rest(board: Board, caps: list[Cap], explored: Ints) -> Ints:
     import numpy as np
 
     from connector.measure.allocation import split
@@ -345,7 +208,7 @@ def _rest(board: _Board, caps: list[Cap], explored: Ints) -> Ints:
     return split(board.returns.expected, board.diminishing, hurdle, caps, taken=explored, blocked=blocked)
 
 
-def _marginal(board: _Board, caps: list[Cap], explored: Ints, main: Ints) -> Decimal:
+def _marginal(board: Board, caps: list[Cap], explored: Ints, main: Ints) -> Decimal:
     """Pipeline per unit of money of one increment more, all other caps as they are."""
     from connector.measure.allocation import expected
 
@@ -360,7 +223,7 @@ def _marginal(board: _Board, caps: list[Cap], explored: Ints, main: Ints) -> Dec
     return _ratio(float(gain.sum()) / step)
 
 
-def _interval(board: _Board, taken: Ints) -> tuple[Decimal, Decimal]:
+def _interval(board: Board, taken: Ints) -> tuple[Decimal, Decimal]:
     from connector.measure.allocation import expected, total_interval
 
     assert board.returns is not None
@@ -369,7 +232,7 @@ def _interval(board: _Board, taken: Ints) -> tuple[Decimal, Decimal]:
     return _money(low), _money(high)
 
 
-def _line(board: _Board, at: int, units: int, exploring: bool) -> Line:
+def _line(board: Board, at: int, units: int, exploring: bool) -> Line:
     returns, step = board.returns, float(board.step)
     assert returns is not None
     id_, motion = board.lines[at]
@@ -392,7 +255,7 @@ def _line(board: _Board, at: int, units: int, exploring: bool) -> Line:
     )
 
 
-def _left_out(board: _Board, funded: set[str]) -> tuple[LeftOut, ...]:
+def _left_out(board: Board, funded: set[str]) -> tuple[LeftOut, ...]:
     """Every partner without money, by id, with the first reason that holds."""
     return tuple(
         LeftOut(id_, decision.name or id_, *_why(board, id_, decision))
@@ -401,13 +264,13 @@ def _left_out(board: _Board, funded: set[str]) -> tuple[LeftOut, ...]:
     )
 
 
-def _why(board: _Board, id_: str, decision: Decision) -> tuple[str, str]:
+def _why(board: Board, id_: str, decision: Decision) -> tuple[str, str]:
     hurdle = board.policy.allocation.hurdle
     if decision.excluded:
         return "EXCLUDED", "a person took the partner out of scoring"
     if decision.stale:
         return "STALE_SOURCE", "the sources are too old to decide by [stale_after_hours]"
-    mine = _lines_of(board, id_)
+    mine = lines_of(board, id_)
     if not mine:
         reasons = ", ".join(decision.reasons)
         wanted = ", ".join(board.motions)
@@ -430,16 +293,6 @@ def _why(board: _Board, id_: str, decision: Decision) -> tuple[str, str]:
     if best < float(hurdle):
         return "BELOW_HURDLE", f"{best:.1f}:1 expected over {counted} campaigns, {hurdle}:1 asked [allocation.hurdle]"
     return "BUDGET_OR_CAPS", f"{best:.1f}:1 expected over {counted} campaigns; others bring more, or a cap is full"
-
-
-def _lines_of(board: _Board, id_: str) -> list[int]:
-    at = bisect_left(board.lines, (id_, ""))
-    found = []
-    while at < len(board.lines) and board.lines[at][0] == id_:
-        if at in board.candidates:
-            found.append(at)
-        at += 1
-    return found
 
 
 def _moved(base: Proposal, other: Proposal) -> Moved:
