@@ -165,6 +165,8 @@ class Connected:
                     holdback=timedelta(seconds=sync.holdback_seconds),
                     refresh=timedelta(hours=sync.calculated_refresh_hours),
                     reconcile=timedelta(days=sync.reconcile_days),
+                    keep_plans=timedelta(days=said.settings.retention.plans_days),
+                    keep_trail=timedelta(days=said.settings.retention.trail_years * 365.25),
                 ),
                 clock=self._clock,
                 progress=progress,

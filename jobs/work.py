@@ -18,6 +18,7 @@ from connector.sync.context import Context
 from connector.sync.decide import decide
 from connector.sync.hints import HintsReport, hints_summary, sync_hints
 from connector.sync.plan import plan
+from connector.sync.retention import retention
 from connector.sync.runs import applied_summary, decided_summary, planned_summary, run, sync, sync_summary
 from connector.sync.streams import to_decide
 from jobs.orders import Kind, Order
@@ -116,6 +117,7 @@ def _retention(ctx: Context, order: Order, desk: Desk) -> dict[str, Any]:
         "slots": desk.fleet.forget_slots(before),
         "workers": desk.fleet.forget_workers(before),
         "jobs": desk.queue.forget(before),
+        **retention(ctx),
     }
 
 

@@ -118,6 +118,17 @@ class Tasks(Part):
     )
 
 
+class Retention(Part):
+    """How long the store keeps the trail of what was done. Decisions, credits and audits are kept for good."""
+
+    trail_years: int = Field(
+        default=7, description="Years for which each run and each of its writes to the CRM are kept", ge=1, le=100
+    )
+    plans_days: int = Field(
+        default=90, description="Days for which the whole text of a plan is kept that is done with", ge=1, le=36_500
+    )
+
+
 class Log(Part):
     """What the connector says while it works."""
 
@@ -166,6 +177,7 @@ class Settings(BaseSettings):
     jobs: Jobs = Jobs()
     schedule: Schedule = Schedule()
     webhooks: Webhooks = Webhooks()
+    retention: Retention = Retention()
     log: Log = Log()
 
     _path: Path = PrivateAttr(Path("config.toml"))

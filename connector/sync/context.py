@@ -17,12 +17,14 @@ from connector.store.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How much is read again so that nothing is missed (docs/decisions/0002)."""
+    """How much is read again so that nothing is missed (docs/decisions/0002), and how long what was done is kept."""
 
     overlap: timedelta = timedelta(minutes=10)
     holdback: timedelta = timedelta(seconds=60)
     refresh: timedelta = timedelta(hours=24)  # of fields that change without moving the cursor; zero is never
     reconcile: timedelta = timedelta(days=7)  # of ids, for hard deletes; zero is never
+    keep_plans: timedelta = timedelta(days=90)  # bodies of plans
+    keep_trail: timedelta = timedelta(days=7 * 365.25)  # runs, plans and outcomes
 
 
 def wall_clock() -> datetime:
