@@ -65,7 +65,9 @@ def served(deployment: Deployment, *, clock: Callable[[], datetime] = now) -> Se
     app.register_blueprint(health.blueprint(lambda: Deployment.load(deployment.path), fleet, clock=clock))
     app.register_blueprint(_pages(shown, deployment.web.public_url))
     _everywhere(app)
-    return Served(app, desk, fleet)
+    made = Served(app, desk, fleet)
+    app.extensions["pmom"] = made
+    return made
 
 
 def _pages(shown: figures.Figures, public_url: str | None) -> Blueprint:
