@@ -18,7 +18,7 @@ from pathlib import Path
 from rich.rule import Rule
 
 from connector import wiring
-from connector.cli import show, side_by_side
+from connector.cli import demo_credit, show, side_by_side
 from connector.cli.console import Voice
 from connector.cli.stage import DAY, VENDORS, Emulated, Vendor, emulated, make_world
 from connector.crm.base import InstallStep, StepStatus
@@ -26,7 +26,7 @@ from connector.errors import GiveUp, Misconfigured, PmomError
 from connector.sync.apply import apply
 from connector.sync.cards import specs
 from connector.sync.context import Context
-from connector.sync.decide import decide
+from connector.sync.decide import decide, moment
 from connector.sync.plan import plan
 from connector.sync.pull import pull
 from connector.sync.runs import (
@@ -127,6 +127,7 @@ def _story(voice: Voice, acts: list[Act]) -> None:
         _first_run(voice, act, whole=act is acts[0])
         _nothing_left(voice, act)
     _side_by_side(voice, acts)
+    _credited(voice, acts)
     _one_deal(voice, acts)
 
 
@@ -187,9 +188,28 @@ def _side_by_side(voice: Voice, acts: list[Act]) -> None:
         raise Defect("both CRMs should yield the same decisions")
 
 
+def _credited(voice: Voice, acts: list[Act]) -> None:
+    from connector.facts.bookings import bookings  # the relations' library takes most of a second to import
+
+    voice.show("")
+    voice.show(Rule(f"{len(acts) + 3}  Who brought what was won, who helped, and what nobody claims", align="left"))
+    found = [(act.vendor.title, bookings(act.ctx.mirror, act.ctx.policy, moment(act.ctx, DAY))) for act in acts]
+    voice.show(demo_credit.sums_table(found))
+    told = [demo_credit.told(act.ctx, act.crm.about["opportunities"]) for act in acts]
+    if told[0]:
+        voice.show("")
+        voice.show(demo_credit.stories_table([act.vendor.title for act in acts], told))
+        for line in demo_credit.differences(acts[-1].vendor.title, told[-1]):
+            voice.show(line)
+    wrong = [each.scenario for stories in told for each in stories if not each.as_expected]
+    voice.answer(credited={title: found.said() for title, found in found}, credit_stories=len(told[0]))
+    if wrong:
+        raise Defect(f"credit is not as expected on {', '.join(wrong)}")
+
+
 def _one_deal(voice: Voice, acts: list[Act]) -> None:
     voice.show("")
-    voice.show(Rule(f"{len(acts) + 3}  Somebody wins one deal; pmom sync", align="left"))
+    voice.show(Rule(f"{len(acts) + 4}  Somebody wins one deal; pmom sync", align="left"))
     left, right = acts
     deal = _deal_to_win(left.ctx)
     ids = {left.vendor.name: (deal["id"], deal["partner_id"])}

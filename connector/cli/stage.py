@@ -42,6 +42,7 @@ class Vendor:
     settings: tuple[tuple[str, str], ...]  # setting -> what the emulator calls it
     more: str = ""
     zone: str = ""  # the option that says in which time zone the CRM lives
+    dispute: str = "PMOM_Credit_Dispute__c"  # where a person says that a deal's credit is disputed
 
     def table(self, said: Mapping[str, Any]) -> str:
         """The settings table that leads to the running emulator, in TOML."""
@@ -59,6 +60,7 @@ SALESFORCE = Vendor(
 HUBSPOT = Vendor(
     "hubspot", "HubSpot portal", "companies", "hs_object_id", "deals", (("dealstage", "closedwon"),), "--load",
     "properties", "access_token", (("base_url", "url"), ("portal_id", "portal_id")), zone="--time-zone",
+    dispute="pmom_credit_dispute",
 )  # fmt: skip
 VENDORS = (SALESFORCE, HUBSPOT)
 
@@ -118,6 +120,9 @@ class Emulated:
             if values:
                 self.edit(self.vendor.partners, record_id, **values)
                 filled += 1
+        for story in self.about.get("opportunities", ()):
+            if story["disputed"]:
+                self.edit(self.vendor.deals, story["id"], **{self.vendor.dispute: "Open"})
         return filled
 
     def settings(self) -> Path:

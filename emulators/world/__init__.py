@@ -11,6 +11,7 @@ from typing import Any
 
 from emulators.world.build import Builder
 from emulators.world.calendar import TIME_ZONE, Calendar, text
+from emulators.world.credits import make_credits
 from emulators.world.crowd import direct_customers, direct_deal, make_of_crowd, partner_recipes, staff
 from emulators.world.fields import FIELDS
 from emulators.world.hostile import EqualStamps, equal_stamps, make_hostile
@@ -36,6 +37,7 @@ SIZES = {
     "tiny": Size(12, 0, 40, tiny=True),
     "small": Size(60, 2_000, 250),
     "medium": Size(1_000, 50_000, 2_500),
+    "wide": Size(20_000, 60_000, 500),
     "large": Size(20_000, 1_000_000, 5_000),
 }
 
@@ -51,7 +53,7 @@ def generate(seed: int, size: str, as_of: date, folder: Path) -> Path:
         raise ValueError(f"{size!r} is no size of a world; take one of {', '.join(SIZES)}")
     with Folder(folder) as sheets:
         build = Builder(sheets, Calendar(as_of), random.Random(f"{seed}/{size}"))
-        partners, swept = _write(build, SIZES[size])
+        partners, swept, credited = _write(build, SIZES[size])
         counts = {name: sheet.rows for name, sheet in sheets.sheets.items()}
     about = {"seed": seed, "size": size, "as_of": as_of.isoformat(), "time_zone": TIME_ZONE, "goals": GOALS}
     stamps = {"object": "Opportunity", "count": swept.count, "SystemModstamp": text(swept.at)}
@@ -59,18 +61,22 @@ def generate(seed: int, size: str, as_of: date, folder: Path) -> Path:
     stories = [_story(partner, people) for partner in partners]
     _json(
         folder / "scenarios.json",
-        about | {"equal_stamps": stamps, "users": people, "rows": counts, "partners": stories},
+        about
+        | {"equal_stamps": stamps, "users": people, "rows": counts, "partners": stories}
+        | {"opportunities": credited},
     )
     _json(folder / "fields.json", FIELDS)
     return folder
 
 
-def _write(build: Builder, size: Size) -> tuple[list[Partner], EqualStamps]:
+def _write(build: Builder, size: Size) -> tuple[list[Partner], EqualStamps, list[dict[str, Any]]]:
     staff(build)
     customers = direct_customers(build)
     partners = [make(build, recipe) for recipe in SCENARIOS if recipe.tiny or not size.tiny]
     partners += make_hostile(build, tiny=size.tiny)
     partners += [] if size.tiny else make_services(build)
+    bringing, credited = ([], []) if size.tiny else make_credits(build)
+    partners += bringing
     swept = equal_stamps(build, customers[0][0], size.equal_stamps)
     written = build.folder.sheets["Opportunity"]
     missing = max(size.opportunities - written.rows, 0)
@@ -79,7 +85,7 @@ def _write(build: Builder, size: Size) -> tuple[list[Partner], EqualStamps]:
         make_of_crowd(build, recipe, deals)
     for number in range(max(size.opportunities - written.rows, 0)):
         direct_deal(build, customers, number)
-    return partners, swept
+    return partners, swept, credited
 
 
 def _story(partner: Partner, people: dict[str, str]) -> dict[str, Any]:

@@ -206,13 +206,14 @@ class Builder:
 
     def meeting(
         self, about: str, contact: str, starts: datetime, *, outcome: str = "Held", internal: bool = False,
-        calendar_id: str = "", child: bool = False,
+        calendar_id: str = "", child: bool = False, recorded: datetime | None = None,
     ) -> str:  # fmt: skip
-        """A calendar event of an hour; `child` marks the copy that an invitee sees."""
+        """A calendar event of an hour, `recorded` three days before; `child` marks the copy that an invitee sees."""
         self._serial += 1
         ends = starts + timedelta(hours=1)
         return self.add(
-            "Event", starts - timedelta(days=3), ends, IsDeleted="false", Subject="Meeting", Type="Meeting",
+            "Event", recorded or starts - timedelta(days=3), max(recorded or ends, ends), IsDeleted="false",
+            Subject="Meeting", Type="Meeting",
             WhatId=about, WhoId=contact, StartDateTime=text(starts), EndDateTime=text(ends), DurationInMinutes=60,
             ActivityDateTime=text(starts), ActivityDate=starts.date().isoformat(), IsChild=_flag(child),
             IsGroupEvent="false", Meeting_Outcome__c=outcome, Internal_Only__c=_flag(internal),
@@ -278,13 +279,16 @@ class Builder:
             ChannelPartnerId=partner, OwnerId=self.staff["pmm1"], CurrencyIsoCode=money.currency,
         )  # fmt: skip
 
-    def registration(self, partner: str, account: str, opportunity: str, submitted: datetime, status: str) -> str:
-        """A deal registration: approved ones were approved a day later and hold for 90 days."""
+    def registration(
+        self, partner: str, account: str, opportunity: str, submitted: datetime, status: str, *, share: str = ""
+    ) -> str:
+        """A deal registration: approved ones were approved a day later and hold for 90 days; `share` in percent."""
         self._serial += 1
         approved = submitted + timedelta(days=1)
         return self.add(
             "Deal_Registration__c", submitted, IsDeleted="false", Name=f"REG-{self._serial:06d}", Partner__c=partner,
             Opportunity__c=opportunity, Account__c=account, Status__c=status, Submitted_At__c=text(submitted),
+            Agreed_Share__c=share,
             Approved_At__c=text(approved) if status == "Approved" else "",
             Expires_On__c=(approved + timedelta(days=90)).date().isoformat(), OwnerId=self.staff["ae1"],
         )  # fmt: skip

@@ -62,6 +62,16 @@ FIELDS: dict[str, dict[str, Any]] = {
             _plain("Activity_Start__c", "Activity Start", "date"),
         ]
     },
+    "PartnerFundClaim": {
+        "fields": [
+            _choice(
+                "Evidence_Status__c", "Evidence Status", "Not Started", "Needs Info", "Flagged for Review",
+                "Complete", "Cleared by Reviewer",
+            ),
+            _plain("Evidence_Flags__c", "Evidence Flags", "string", length=255),
+            _plain("Claim_Deadline__c", "Claim Deadline", "date"),
+        ]
+    },
     "Partner_Service_Revenue__c": {
         "label": "Partner Service Revenue",
         "plural": "Partner Service Revenue",
@@ -85,6 +95,7 @@ FIELDS: dict[str, dict[str, Any]] = {
             _plain("Submitted_At__c", "Submitted At", "datetime"),
             _plain("Approved_At__c", "Approved At", "datetime"),
             _plain("Expires_On__c", "Expires On", "date"),
+            _plain("Agreed_Share__c", "Agreed Share", "percent"),
         ],
     },
 }  # fmt: skip

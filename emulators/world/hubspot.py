@@ -71,6 +71,7 @@ def translate(salesforce_folder: Path, folder: Path) -> Path:
 def _scenarios(salesforce_folder: Path, folder: Path, counts: dict[str, int], ids: int) -> dict[str, Any]:
     """The stories in the portal's terms, with the map of ids unless it is too long."""
     told = json.loads((salesforce_folder / "scenarios.json").read_text(encoding="utf-8"))
+    told["opportunities"] = [_as_known(story) for story in told.get("opportunities", ())]
     told = _with_new_ids(told) | {"crm": "hubspot", "company_currency": "USD", "rows": counts}
     stamps = told["equal_stamps"]
     told["equal_stamps"] = {
@@ -84,6 +85,11 @@ def _scenarios(salesforce_folder: Path, folder: Path, counts: dict[str, int], id
             told["ids"] = {row["salesforce_id"]: row["hubspot_id"] for row in csv.DictReader(file)}
         path.unlink()
     return dict(told)
+
+
+def _as_known(story: dict[str, Any]) -> dict[str, Any]:
+    """The story with the credit that a portal can know of."""
+    return story | ({"credit": story["hubspot"]["credit"]} if "hubspot" in story else {})
 
 
 def _with_new_ids(value: Any) -> Any:

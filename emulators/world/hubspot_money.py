@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from emulators.world.calendar import TIME_ZONE
 from emulators.world.hubspot_folder import PortalFolder, Row, Source, dates
 from emulators.world.hubspot_ids import hubspot_id, user_id, user_record
-from emulators.world.hubspot_names import CAMPAIGN_STATUSES, FUND_STATUSES, PROVENANCES
+from emulators.world.hubspot_names import CAMPAIGN_STATUSES, FUND_STATUSES, PROOF_STATES, PROVENANCES
 
 _ZONE = ZoneInfo(TIME_ZONE)
 _SIX_PLACES = Decimal("0.000001")
@@ -104,6 +104,7 @@ def registrations(portal: PortalFolder, source: Source) -> None:
             "submitted_at": row["Submitted_At__c"],
             "approved_at": row["Approved_At__c"],
             "expires_on": row["Expires_On__c"],
+            "agreed_share": row["Agreed_Share__c"],
         }
         id_ = portal.record("deal_registrations", row, values | _owned(row))
         portal.link("deal_registrations", id_, "deals", deal)
@@ -142,7 +143,12 @@ def funds(portal: PortalFolder, source: Source) -> None:
     for row in source.rows("PartnerFundClaim"):
         above = {"request_id": hubspot_id(row["RequestId"]), "allocation_id": hubspot_id(row["AllocationId"])}
         values = {"claim_title": row["Title"].strip(), "claim_status": FUND_STATUSES[row["Status"]], **_place(row)}
-        id_ = portal.record("fund_claims", row, values | above | _money_of(row) | {"amount": row["Amount"]})
+        proof = {
+            "evidence_status": PROOF_STATES[row["Evidence_Status__c"]],
+            "evidence_flags": row["Evidence_Flags__c"],
+            "claim_deadline": row["Claim_Deadline__c"],
+        }
+        id_ = portal.record("fund_claims", row, values | above | proof | _money_of(row) | {"amount": row["Amount"]})
         portal.link("fund_claims", id_, "fund_requests", above["request_id"])
         portal.link("fund_claims", id_, "companies", values["partner_company_id"])
 

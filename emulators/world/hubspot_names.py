@@ -38,8 +38,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "deal_registrations": (
         "hs_object_id", "registration_name", "partner_company_id", "deal_id", "customer_company_id",
-        "registration_status", "submitted_at", "approved_at", "expires_on", "hubspot_owner_id", *_ACTIVITY_DATES,
-        "archived_at",
+        "registration_status", "submitted_at", "approved_at", "expires_on", "agreed_share", "hubspot_owner_id",
+        *_ACTIVITY_DATES, "archived_at",
     ),
     "marketing_budgets": (
         "hs_object_id", "budget_title", "amount", "currency_code", "start_date", "end_date", "hubspot_owner_id",
@@ -56,7 +56,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "fund_claims": (
         "hs_object_id", "claim_title", "partner_company_id", "request_id", "allocation_id", "budget_id",
-        "claim_status", "amount", "currency_code", "hubspot_owner_id", *_ACTIVITY_DATES, "archived_at",
+        "claim_status", "evidence_status", "evidence_flags", "claim_deadline", "amount", "currency_code",
+        "hubspot_owner_id", *_ACTIVITY_DATES, "archived_at",
     ),
     "partner_service_revenue": (
         "hs_object_id", "service_revenue_name", "partner_company_id", "deal_id", "amount", "currency_code",
@@ -174,6 +175,12 @@ FUND_STATUSES = {
 }  # fmt: skip
 
 
+PROOF_STATES = {
+    "": "", "Not Started": "not_started", "Needs Info": "needs_info", "Flagged for Review": "flagged",
+    "Complete": "complete", "Cleared by Reviewer": "cleared",
+}  # fmt: skip
+
+
 def _property(name: str, label: str, kind: str, field: str, group: str, **more: Any) -> Definition:
     return {"name": name, "label": label, "type": kind, "fieldType": field, "groupName": group, **more}
 
@@ -286,6 +293,7 @@ SCHEMAS: list[Definition] = [
         _REGISTRATION.instant("submitted_at", "Submitted at"),
         _REGISTRATION.instant("approved_at", "Approved at"),
         _REGISTRATION.day("expires_on", "Expires on"),
+        _REGISTRATION.number("agreed_share", "Agreed share (percent)"),
     ),
     _schema(
         "marketing_budgets", "Marketing budget", "Marketing budgets", (),
@@ -330,6 +338,9 @@ SCHEMAS: list[Definition] = [
         _CLAIM.choice(
             "claim_status", "Status", "draft", "submitted", "in_review", "approved", "rejected", "paid"
         ),
+        _CLAIM.choice("evidence_status", "Proof", "not_started", "needs_info", "flagged", "complete", "cleared"),
+        _CLAIM.text("evidence_flags", "Proof: flags"),
+        _CLAIM.day("claim_deadline", "May be proven until"),
         _CLAIM.money("amount", "Amount"),
         _CLAIM.text("currency_code", "Currency"),
     ),

@@ -61,7 +61,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "Deal_Registration__c": (
         "Id", "IsDeleted", "Name", "Partner__c", "Opportunity__c", "Account__c", "Status__c", "Submitted_At__c",
-        "Approved_At__c", "Expires_On__c", "OwnerId", *_AUDIT,
+        "Approved_At__c", "Expires_On__c", "Agreed_Share__c", "OwnerId", *_AUDIT,
     ),
     "Partner_Service_Revenue__c": (
         "Id", "IsDeleted", "Name", "Partner__c", "Opportunity__c", "Amount__c", "Provenance__c", "OwnerId", *_AUDIT,
@@ -93,7 +93,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "PartnerFundClaim": (
         "Id", "IsDeleted", "Title", "Amount", "Status", "RequestId", "AllocationId", "BudgetId", "ChannelPartnerId",
-        "OwnerId", "CurrencyIsoCode", *_AUDIT,
+        "Evidence_Status__c", "Evidence_Flags__c", "Claim_Deadline__c", "OwnerId", "CurrencyIsoCode", *_AUDIT,
     ),
 }  # fmt: skip
 """The columns of each file, in order. Parents come before children, so files may be loaded in this order."""

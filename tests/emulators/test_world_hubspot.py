@@ -246,7 +246,11 @@ def test_a_deal_keeps_its_money_stage_customer_and_the_partners_with_a_role(smal
         for row in rows(small.hubspot, "associations")
         if row["from_object"] == "deals"
     }
-    roles = {"VAR/Reseller": "Reseller partner", "Consultant": "Influencing partner"}
+    roles = {
+        "VAR/Reseller": "Reseller partner",
+        "Consultant": "Influencing partner",
+        "Broker": "Referral partner",
+    }
     assert links == {(hubspot_id(row["Id"]), hubspot_id(row["AccountId"]), PRIMARY) for row in deals} | {
         (hubspot_id(row["OpportunityId"]), hubspot_id(row["AccountToId"]), roles[row["Role"]])
         for row in rows(small.salesforce, "OpportunityPartner")
