@@ -58,7 +58,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(tmp_path: 
 
 
 def test_an_unknown_size_is_refused_with_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="tiny, small, medium, large"):
+    with pytest.raises(ValueError, match="tiny, small, medium, wide, large"):
         generate(1, "huge", AS_OF, tmp_path)
 
 
