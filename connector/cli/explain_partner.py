@@ -17,6 +17,7 @@ from connector.core.codec import untagged
 from connector.core.credit import CreditSums
 from connector.core.decisions import Decision
 from connector.core.explain import GATE_NAMES, story
+from connector.core.funding import FundingDecision
 from connector.core.multiplier import Multiplier
 from connector.core.scorecard import EVIDENCE_TABLES
 from connector.errors import Misconfigured, Misused
@@ -51,6 +52,7 @@ class Explained:
     held: str | None  # the decision that the CRM shows
     owner: str
     links: tuple[Link, ...]
+    requests: tuple[FundingDecision, ...] = ()  # of its fund requests that wait
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -63,6 +65,17 @@ class Explained:
             "links": [{"about": link.about, "id": link.id, "url": link.url} for link in self.links],
             "in_the_crm": self.held,
             "decision": untagged(json.loads(self.decision.to_json())),
+            "fund_requests": [
+                {
+                    "id": each.request.id,
+                    "name": each.request.name,
+                    "status": each.request.status,
+                    "decision": each.decision.value,
+                    "cap": None if each.cap is None else str(each.cap),
+                    "reasons": [reason.text for reason in each.reasons],
+                }
+                for each in self.requests
+            ],
             "history": [{"run": run, "as_of": day, "outcome": outcome} for run, day, outcome in self.history],
             "written": [
                 {"at": row.at, "status": row.status, "fields": json.loads(row.after)} for row in self.written
@@ -76,6 +89,10 @@ class Explained:
             if not line.startswith(_EVIDENCE):  # each record once, below
                 inner = line.startswith("  ")
                 parts.append(Padding(plain(line.strip()), (0, 0, 0, 2)) if inner else plain(line))
+        for each in self.requests:
+            name = each.request.name or each.request.id
+            parts.append(plain(f"Fund request {name} ({each.request.status}): {each.decision}."))
+            parts += [Padding(plain(reason.text), (0, 0, 0, 2)) for reason in each.reasons]
         parts.append(f"Owner's name: {plain(self.owner)}.")
         if self.held != self.decision.outcome.value:
             parts += ["", f"[yellow]Not written yet: the CRM shows {plain(self.held or 'nothing')}.[/yellow]"]
@@ -132,6 +149,7 @@ def _address(ctx: Context, table: str, id_: str) -> str | None:
 def explained(ctx: Context, wanted: str) -> Explained:
     """The partner of that id, name or beginning of a name; Misconfigured when none or several fit."""
     from connector.sync.addresses import record_address
+    from connector.sync.funds import asked
 
     partner_id = partner_named(ctx, wanted)
     kept = ctx.store.latest_decisions([partner_id]).get(partner_id)
@@ -150,6 +168,7 @@ def explained(ctx: Context, wanted: str) -> Explained:
         _shown_decision(ctx, partner_id),
         _person(ctx, decision),
         _links(ctx, decision),
+        asked(ctx, [decision], [partner_id], decision.as_of).decided,
     )
 
 

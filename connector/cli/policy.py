@@ -105,10 +105,19 @@ def register(app: typer.Typer, state: Speaking, opened: Opened) -> None:
         with opened() as ctx:
             result = compare(ctx, other, as_of)
         keys = differing_values(_of_settings(state), base, settings or [])
-        state.voice.answer(**_backtest_json(result), changed=[dict(zip(_CHANGED, row, strict=True)) for row in keys])
+        credit = [key for key, *_ in keys if key.startswith("attribution.")]
+        said = {"credit": f"{_NOT_SETTLED} ({', '.join(credit)})"} if credit else {}
+        rows = [dict(zip(_CHANGED, row, strict=True)) for row in keys]
+        state.voice.answer(**_backtest_json(result), **said, changed=rows)
         state.voice.show(_backtest_tables(result, keys))
+        for line in said.values():
+            state.voice.show(line)
 
 
+_NOT_SETTLED = (
+    "Who sourced and who influenced is not settled anew here: both sides stand on the credit in force, whose locks "
+    "another policy would not open; look at `pmom decide` in a copy of the workspace"
+)
 _FEW = 5
 _KEY, _VALUE = 22, 16  # so broad at least, so that the columns of most tables stand below each other
 _CHANGED = ("key", "now", "other")

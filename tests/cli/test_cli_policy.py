@@ -232,6 +232,10 @@ def test_a_backtest_says_n_the_day_who_moves_and_the_money(pmom: Any, monkeypatc
     assert "As of 2026-03-31, 40 partners decided twice from the same records." in text
     assert "velocity.floor: 0.2 -> 0.25" in text
     assert "Nothing was kept or written." in text
+    assert "settled anew" not in text
+    _, out, _ = pmom("--json", "policy", "backtest", "--set", "attribution.grace_days=7")
+    assert json.loads(out)["credit"].startswith("Who sourced and who influenced is not settled anew here")
+    assert json.loads(out)["credit"].endswith("(attribution.grace_days)")
 
 
 def test_a_backtest_of_nothing_says_what_to_give(pmom: Any) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from connector.cli.explain_partner import explained
 from connector.core.policy import Policy
 
 if TYPE_CHECKING:
@@ -303,3 +304,18 @@ def test_without_a_deadline_the_policys_days_after_the_activity_count(office: Of
     assert dated["ActivityDate"] == date(2026, 4, 27)  # 45 days after the end, a week before
     assert "It may be proven until 2026-05-04 [funds.claim_days: 45]." in str(dated["Description"])
     assert undated["ActivityDate"] == date(2026, 4, 9)  # five working days
+
+
+def test_a_partners_explanation_tells_what_is_proposed_for_its_waiting_requests(office: Office) -> None:
+    partner = office.quoting("Ours", won=1, of=10)
+    request = office.crm.add(
+        "PartnerFundRequest",
+        {"Title": "Webinar", "ChannelPartnerId": partner, "Status": "Submitted", "Activity": "Webinar"},
+    )
+    office.crm.add("PartnerFundRequest", {"ChannelPartnerId": partner, "Status": "Approved", "Activity": "Webinar"})
+    office.sync()
+    (told,) = explained(office.ctx, partner).as_json()["fund_requests"]
+    held = office.crm.records["PartnerFundRequest"][request].values
+    assert (told["id"], told["name"], told["status"]) == (request, "Webinar", "submitted")
+    assert told["decision"] == held["PMOM_Funding_Decision__c"]
+    assert told["reasons"]
