@@ -52,8 +52,11 @@ class Bookings:
     def said(self) -> dict[str, object]:
         """As JSON would have it."""
         named = (*self.parts, ("won", self.whole))
-        found = {name: {"n": part.count, "amount": str(part.amount), "unknown": part.unknown} for name, part in named}
-        return {"since": self.since.isoformat(), "until": self.until.isoformat(), "currency": self.currency} | found
+        said: dict[str, object] = {
+            name: {"n": part.count, "amount": str(part.amount), "unknown": part.unknown} for name, part in named
+        }
+        days = {"since": self.since.isoformat(), "until": self.until.isoformat()}
+        return {**days, "currency": self.currency, **said}
 
 
 def bookings(tables: Tables, policy: Policy, as_of: datetime) -> Bookings:
@@ -69,9 +72,9 @@ def bookings(tables: Tables, policy: Policy, as_of: datetime) -> Bookings:
     renewals, corporate = policy.attribution.business == "all", policy.corporate_currency
     rows = tables.query(_CLASSES, [since, until, renewals, as_of, corporate, corporate]).to_pylist()
     found = {row["class"]: Part(row["n"], Decimal(row["amount"]), row["unknown"]) for row in rows}
-    (shares,) = tables.query(_SHARES, [since, until]).column("shares").to_pylist()
+    (row,) = tables.query(_SHARES, [since, until]).to_pylist()
     parts = tuple((name, found.get(name, Part(0, Decimal("0.00"), 0))) for name in CLASSES)
-    return Bookings(since, until, corporate, parts, Decimal(shares))
+    return Bookings(since, until, corporate, parts, Decimal(row["shares"]))
 
 
 _CLASSES = """
