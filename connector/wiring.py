@@ -151,7 +151,8 @@ class Connected:
     def context(self, *, progress: Progress = no_progress) -> Iterator[Context]:
         """Everything that a job works with; the mirror is given back when the block ends."""
         said, kept, org, known = self._warmed()
-        with Mirror.open(said.settings.workspace.mirror) as mirror:
+        place = said.settings.workspace
+        with Mirror.open(place.mirror, memory_limit=f"{place.memory_mb}MB") as mirror:
             sync = said.settings.sync
             yield Context(
                 connection=said.settings.connection_name(),

@@ -50,6 +50,11 @@ class Workspace(Part):
     """Where the connector keeps its files."""
 
     dir: Path = Field(default=Path(".pmom"), description="Folder of mirror.duckdb and store.sqlite")
+    memory_mb: int = Field(
+        default=1500,
+        description="Memory of the database inside the mirror; larger work spills to disk and is slower",
+        ge=500,
+    )
     database: str | None = Field(
         default=None,
         description="PostgreSQL for decisions, instead of store.sqlite",

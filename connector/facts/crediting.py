@@ -46,9 +46,11 @@ def credit(
     *,
     kept: pa.Table | None = None,
     locks: pa.Table | None = None,
+    piece: int = 2_000_000,
 ) -> None:
     """Fill the temporary tables up to `credits` for all opportunities, or for the named ones.
 
+    More than `piece` opportunities are parted in pieces, so that memory does not grow with their number.
     `kept` (PARTS) and `locks` (LOCKS) say what was settled before about them.
     """
     spans = windows(policy, as_of)
@@ -67,8 +69,47 @@ def credit(
         tables.load("scope", pa.table({"opportunity_id": pa.array(sorted(set(opportunity_ids)), pa.string())}))
     tables.load("kept", kept)
     tables.load("locks", locks)
-    for name, sql in questions.stages:
+    gathering = tuple(each for each in questions.stages if each[0] not in _PIECEMEAL)
+    for name, sql in gathering:
         tables.run(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")
+    parting = tuple(each for each in questions.stages if each[0] in _PIECEMEAL)
+    _part(tables, parting, 1 + tables.query("SELECT count(*) AS n FROM scope").column("n")[0].as_py() // piece)
+
+
+_PIECEMEAL = ("found", "settled", "credits")
+"""The stages that look at one opportunity at a time, in order."""
+
+_BY_OPPORTUNITY = ("evidence", "candidates", "kept", "locks", "credited_deals")
+"""What these look at."""
+
+
+def _part(tables: Tables, stages: tuple[tuple[str, str], ...], count: int) -> None:
+    """Make the stages from so many pieces of the opportunities, one after the other.
+
+    The lists of evidence of one group after another must lie in memory, which the database cannot lay aside.
+    """
+    if count == 1:
+        for name, sql in stages:
+            tables.run(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")
+        return
+    for name in _BY_OPPORTUNITY:
+        tables.run(f"ALTER TABLE temp.{name} RENAME TO whole_{name}")
+        here = f"hash(opportunity_id) % {count} = getvariable('piece')"
+        tables.run(f"CREATE TEMP VIEW {name} AS SELECT * FROM temp.whole_{name} WHERE {here}")
+    try:
+        for piece in range(count):
+            tables.run(f"SET VARIABLE piece = {piece}::UBIGINT")
+            for name, sql in stages:
+                tables.run(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")
+                start = f"CREATE OR REPLACE TEMP TABLE whole_{name} AS" if piece == 0 else f"INSERT INTO whole_{name}"
+                tables.run(f"{start} SELECT * FROM temp.{name}")
+    finally:
+        for name in _BY_OPPORTUNITY:
+            tables.run(f"DROP VIEW temp.{name}")
+            tables.run(f"ALTER TABLE temp.whole_{name} RENAME TO {name}")
+    for name, _ in stages:
+        tables.run(f"DROP TABLE temp.{name}")
+        tables.run(f"ALTER TABLE temp.whole_{name} RENAME TO {name}")
 
 
 def clear(tables: Tables, policy: Policy) -> None:

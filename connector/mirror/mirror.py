@@ -42,7 +42,7 @@ class Mirror(Notes):
         self._prepare()
 
     @classmethod
-    def open(cls, path: Path | str, *, memory_limit: str = "1GB", threads: int | None = None) -> Self:
+    def open(cls, path: Path | str, *, memory_limit: str = "1500MB", threads: int | None = None) -> Self:
         """Open or make the file (":memory:" for none); larger work than `memory_limit` spills beside the file.
 
         Raises Busy when another process has it open, Misconfigured when it cannot be a mirror of this program.

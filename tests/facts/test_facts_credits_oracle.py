@@ -139,6 +139,13 @@ def test_the_order_of_the_rows_changes_nothing(
 
 
 @often(4)
+@given(seed=seeds, piece=st.integers(1, 5))
+def test_parted_in_pieces_the_credits_are_the_same(bench: Bench, policy: Policy, seed: int, piece: int) -> None:
+    world = MARKETS.market(seed)
+    assert bench.credits(world, policy, piece=piece) == bench.credits(world, policy)
+
+
+@often(4)
 @given(seed=seeds)
 def test_a_few_opportunities_looked_at_alone_are_credited_alike(bench: Bench, policy: Policy, seed: int) -> None:
     world = MARKETS.market(seed)
