@@ -39,7 +39,7 @@ log = structlog.get_logger()
 
 LISTEN = 0.1  # seconds between two looks at the inbox
 GRACE = 7  # seconds that running jobs have to come to a step's end
-TELL = 5.0  # seconds between two looks at how much waits
+TELL = 10.0  # seconds between two looks at how much waits
 LAST = 9.5  # seconds after which a stopping worker ends whatever runs; what runs is taken up by the next one
 SLOTS = 256
 

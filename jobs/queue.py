@@ -24,7 +24,7 @@ from jobs.orders import Kind, Order
 QUEUE = "work"
 APPLICATION = "pmom"
 VERSION = "1"  # of what waits in the queue: raised only when old orders can no longer be read
-POLL = 0.5  # seconds between two looks at the queue; what hints start waits out the debounce meanwhile
+POLL = 0.6  # seconds between two looks at the queue; what hints start waits out the debounce meanwhile
 
 Perform = Callable[[str, dict[str, Any]], dict[str, Any]]
 

@@ -7,6 +7,7 @@ once.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -69,6 +70,7 @@ class Clock:
 
     def begin(self) -> Any:
         """Make up for what was missed, and fire from now on; the scheduler, to be shut down."""
+        logging.getLogger("apscheduler").setLevel(logging.WARNING)  # it tells of every firing
         made = BackgroundScheduler(timezone=UTC)
         for kind in KINDS:
             when = trigger(self.deployment.schedule, kind)

@@ -82,7 +82,7 @@ class Yard:
         ]
         return [self.queue.put(order) for order in orders]
 
-    def until(self, wanted: Callable[[], bool], patience: float = 25.0) -> None:
+    def until(self, wanted: Callable[[], bool], patience: float = 90.0) -> None:
         deadline = time.monotonic() + patience
         while not wanted():
             assert all(worker.poll() in (None, -9) for worker in self.workers), self.told()
