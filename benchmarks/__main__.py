@@ -1,6 +1,9 @@
-"""`python -m benchmarks [PART|all]`: measure, print tables, and write benchmarks/RESULTS.md.
+"""`python -m benchmarks [PART|all|list]`: measure, print tables, and write benchmarks/RESULTS.md.
 
-`honesty` and `watson FILE` measure how right the figures are; they stand by themselves.
+`all` measures every part, `all --only pull,writes` these; both renew what stands in RESULTS.md about them and leave
+the rest as it is. `list` names the parts, with how long each took. A part by its name is measured and only printed.
+`honesty` and `watson FILE` measure how right the figures are, `latency` how soon a changed deal reaches its partner;
+they stand by themselves.
 
 RESULTS.md is only written by `all` at full size, so that a quick look never overwrites figures that can be relied on.
 """
@@ -8,114 +11,112 @@ RESULTS.md is only written by `all` at full size, so that a quick look never ove
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table as Grid
 
-from benchmarks import (
-    attribution,
-    decide,
-    emulators,
-    emulators_report,
-    hubspot,
-    hubspot_report,
-    incremental,
-    pull,
-    report,
-    webhooks,
-    writes,
-)
-from benchmarks.report import Report
+from benchmarks import page
+from benchmarks.page import Measured
+from benchmarks.parts import PARTS, Asked, Part, chosen
+from benchmarks.report import machine
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
-PARTS = ("pull", "writes", "hubspot", "decide", "attribution", "emulators", "webhooks")
+KEPT = Path(__file__).with_name("results")
 ROWS = 200_000
 
 
 def _arguments(argv: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("part", nargs="?", default="all", choices=(*PARTS, "all"))
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    names = [part.name for part in PARTS]
+    parser.add_argument("part", nargs="?", default="all", choices=(*names, "all", "list"))
+    parser.add_argument("--only", metavar="PART,PART", help="with all: measure these and renew their sections")
     parser.add_argument("--rows", type=int, default=ROWS, help="Opportunities and deals of the pulls")
     parser.add_argument("--rounds", type=int, default=5, help="counted runs of each contender")
     parser.add_argument("--quick", action="store_true", help="everything small, once: does it run at all?")
-    return parser.parse_args(argv)
+    given = parser.parse_args(argv)
+    if given.only and given.part != "all":
+        parser.error("--only goes with all")
+    try:
+        given.parts = chosen(given.only if given.part in ("all", "list") else given.part)
+    except ValueError as error:
+        parser.error(str(error))
+    return given
 
 
-def measured(part: str, rows: int, rounds: int, *, quick: bool, console: Console) -> Report:
-    """Run the parts one after another; nothing else should run beside them."""
-    found = Report()
-    with console.status("") as status:
-        for name in PARTS if part == "all" else (part,):
-            _part(found, name, rows, rounds, quick, lambda what, name=name: status.update(f"{name}: {what}"))  # type: ignore[misc]
-    return found
+def measured(part: Part, rows: int, rounds: int, *, quick: bool, console: Console) -> Measured:
+    """Run one part; nothing else should run beside it."""
+    command = f"python -m benchmarks {part.name} --rows {rows} --rounds {rounds}" + (" --quick" if quick else "")
+    day, load = datetime.now(UTC).date().isoformat(), os.getloadavg()[0]
+    found = Measured(part.name, day, None, load, os.cpu_count() or 1, machine())
+    began = time.monotonic()
+    with console.status(part.name) as status:
+        asked = Asked(rows, rounds, quick, command, lambda what: status.update(f"{part.name}: {what}"))
+        for table, targets in part.run(asked):
+            found = found.plus(table, targets)
+    return replace(found, seconds=round(time.monotonic() - began, 1))
 
 
-def _part(found: Report, name: str, rows: int, rounds: int, quick: bool, say: pull.Say) -> None:
-    command = f"python -m benchmarks {name} --rows {rows} --rounds {rounds}" + (" --quick" if quick else "")
-    if name == "pull":
-        found.add(*report.pull_table(pull.compare(rows, rounds, say, slow=not quick), command))
-        found.add(*report.growth_table(pull.growth(pull.SALESFORCE, _sizes(rows, quick), say), command, "Salesforce"))
-    elif name == "writes":
-        found.add(*report.write_table(writes.compare(writes.PARTNERS, rounds, say), command))
-    elif name == "hubspot":
-        found.add(*hubspot_report.pull_table(hubspot.compare(rows, rounds, say), command))
-        found.add(*report.growth_table(pull.growth(hubspot.COURSE, _sizes(rows, quick), say), command, "HubSpot"))
-        found.add(*hubspot_report.update_table(hubspot.updates(hubspot.COMPANIES, rounds, say), command))
-        say("one changed deal")
-        found.add(*hubspot_report.incremental_table(incremental.run("tiny" if quick else "small"), command))
-    elif name == "emulators":
-        made = emulators.run(20_000 if quick else emulators.RECORDS, rounds, say, 0.3 if quick else 2.0)
-        for table, targets in emulators_report.tables(made, command):
-            found.add(table, targets)
-    elif name == "webhooks":
-        found.add(*webhooks.table(webhooks.run(say, seconds=2.0 if quick else webhooks.SECONDS), command))
-    elif name == "attribution":
-        if attribution.installed():
-            paths = 20_000 if quick else attribution.PATHS
-            found.add(*attribution.table(attribution.compare(paths, min(rounds, 3), say), command))
-        else:
-            found.add(*attribution.not_compared(command))
-    else:
-        say("making a mirror")
-        found.add(*report.decide_table(decide.run(0.01 if quick else 1.0, 1 if quick else min(rounds, 3)), command))
-
-
-def _sizes(rows: int, quick: bool) -> tuple[int, ...]:
-    return (rows // 4, rows) if quick else (rows // 4, rows, rows * 4)
-
-
-def _print(found: Report, console: Console) -> None:
-    for table in found.tables:
-        grid = Grid(*table.columns, title=table.title)
-        for row in table.rows:
-            grid.add_row(*row)
-        console.print(grid)
-        for note in table.notes:
-            console.print(f"  {note}", highlight=False)
+def _print(found: Iterable[Measured], console: Console) -> None:
     targets = Grid("target", "found", "", title="Targets")
-    for target in found.targets:
-        targets.add_row(target.promise, target.found, "[green]met" if target.met else "[red]not met")
+    for part in found:
+        for table in part.tables:
+            grid = Grid(*table.columns, title=table.title)
+            for row in table.rows:
+                grid.add_row(*row)
+            console.print(grid)
+            for note in table.notes:
+                console.print(f"  {note}", highlight=False)
+        for target in part.targets:
+            targets.add_row(target.promise, target.found, "[green]met" if target.met else "[red]not met")
     console.print(targets)
+
+
+def _list(parts: Sequence[Measured], console: Console, title: str, *, every: bool = False) -> None:
+    """The parts with their times; `every`: also those that were never measured."""
+    known = {part.part: part for part in parts}
+    grid = Grid("part", "what it measures", "measured on", "took", "load before", title=title)
+    for part in PARTS:
+        if part.name in known:
+            (line,) = page.times([known[part.name]])
+            grid.add_row(line[0], part.question, *line[1:])
+        elif every:
+            grid.add_row(part.name, part.question, "never", "", "")
+    console.print(grid)
 
 
 def main(argv: list[str] | None = None) -> int:
     """Measure and report; 0 when every target is met, 1 when one is not (with --quick: always 0)."""
     words = sys.argv[1:] if argv is None else argv
-    if words[:1] in (["honesty"], ["watson"]):  # how right, not how fast: they take words of their own
-        from benchmarks import honesty, watson
+    if words[:1] in (["honesty"], ["watson"], ["latency"]):  # they take words of their own
+        from benchmarks import honesty, latency, watson
 
-        return (honesty if words[0] == "honesty" else watson).main(words[1:])
+        return {"honesty": honesty, "watson": watson, "latency": latency}[words[0]].main(words[1:])
     given = _arguments(words)
     console = Console(width=max(Console().width, 150))  # a table that is cut says nothing
+    if given.part == "list":
+        _list(page.kept(KEPT), console, "Parts, as they stand in RESULTS.md", every=True)
+        return 0
     rows, rounds = (min(given.rows, 10_000), 1) if given.quick else (given.rows, given.rounds)
-    found = measured(given.part, rows, rounds, quick=given.quick, console=console)
+    found = []
+    for part in given.parts:
+        found.append(measured(part, rows, rounds, quick=given.quick, console=console))
+        if given.part == "all" and not given.quick:  # at once: what a later part breaks does not cost this one
+            page.keep(found[-1], KEPT)
+            RESULTS.write_text(page.markdown(page.kept(KEPT)), encoding="utf-8")
     _print(found, console)
+    _list(found, console, "Times")
     if given.part == "all" and not given.quick:
-        report.write(found, RESULTS)
         console.print(f"written: benchmarks/{RESULTS.name}")
-    return 0 if given.quick or all(target.met for target in found.targets) else 1
+    return 0 if given.quick or all(target.met for part in found for target in part.targets) else 1
 
 
 if __name__ == "__main__":

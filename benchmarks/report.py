@@ -6,8 +6,7 @@ import importlib.metadata
 import os
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 from benchmarks import pull, writes
@@ -29,11 +28,6 @@ VERSIONS = (
 FLAT = 1.25
 """Memory counts as flat when the largest pull takes at most so many times the memory of the one before it."""
 
-QUIET = 0.5
-"""Running processes a core, above which wall times say more about the neighbours than about us."""
-
-_LOADED = "wall times and their targets are not to be relied on; compare CPU seconds and calls, and measure again."
-
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -53,20 +47,6 @@ class Target:
     promise: str
     found: str
     met: bool
-
-
-@dataclass(slots=True)
-class Report:
-    """Everything that one run of the benchmarks found."""
-
-    load: float = field(default_factory=lambda: os.getloadavg()[0])  # before the first run
-    tables: list[Table] = field(default_factory=list)
-    targets: list[Target] = field(default_factory=list)
-
-    def add(self, table: Table, targets: Sequence[Target]) -> None:
-        """Take in one part."""
-        self.tables.append(table)
-        self.targets.extend(targets)
 
 
 def machine() -> tuple[str, ...]:
@@ -228,35 +208,3 @@ def decide_table(found: dict[str, Any], command: str) -> tuple[Table, list[Targe
         "score cards, in a process that has decided before.",
     )
     return Table("Facts and decisions", command, ("what", "time", "peak memory"), lines, notes), targets
-
-
-def markdown(report: Report) -> str:
-    """The report as a page; what is met and what is not comes first."""
-    parts = [
-        "# Results",
-        "",
-        "Written by `python -m benchmarks`; what is measured, and how: [README](README.md).",
-        "",
-    ]
-    parts += ["## Targets", "", *_grid(("target", "found", ""), [_line(target) for target in report.targets]), ""]
-    if report.load > QUIET * (os.cpu_count() or 1):
-        parts += [f"**The machine was not quiet** (load {report.load:.1f} before the first run): {_LOADED}", ""]
-    for table in report.tables:
-        parts += [f"## {table.title}", "", f"`{table.command}`", "", *_grid(table.columns, table.rows), ""]
-        parts += [*(f"- {note}" for note in table.notes), ""]
-    parts += ["## Machine and versions", "", *(f"- {line}" for line in machine()), ""]
-    return "\n".join(parts)
-
-
-def _line(target: Target) -> tuple[str, str, str]:
-    return target.promise, target.found, "met" if target.met else "**not met**"
-
-
-def _grid(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
-    rule = "| " + " | ".join("---" if at == 0 else "---:" for at in range(len(columns))) + " |"
-    return [f"| {' | '.join(columns)} |", rule, *(f"| {' | '.join(line)} |" for line in lines)]
-
-
-def write(report: Report, path: Path) -> None:
-    """Put the page into its file."""
-    path.write_text(markdown(report), encoding="utf-8")

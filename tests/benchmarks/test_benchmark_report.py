@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
-from benchmarks import hubspot, hubspot_report, pull, report, writes
+from benchmarks import __main__ as command
+from benchmarks import hubspot, hubspot_report, page, parts, pull, report, writes
 from benchmarks.measure import ContenderFailed, Cost
+from benchmarks.page import Measured
 from benchmarks.pull import Row
 
 
@@ -64,11 +70,68 @@ def test_calls_of_one_call_a_record_are_multiplied_and_marked() -> None:
 
 
 def test_the_page_begins_with_the_targets_and_names_the_command_of_each_table() -> None:
-    found = report.Report()
-    found.add(*report.pull_table(_pull_rows(2.0), "python -m benchmarks pull --rows 100"))
-    page = report.markdown(found)
-    assert page.index("## Targets") < page.index("**not met**") < page.index("## Salesforce: pull")
-    assert "`python -m benchmarks pull --rows 100`" in page
+    found = Measured("pull", "2026-03-31", 65.0, 0.2, 2, ("2 cores",))
+    found = found.plus(*report.pull_table(_pull_rows(2.0), "python -m benchmarks pull --rows 100"))
+    text = page.markdown([found])
+    assert text.index("## Targets") < text.index("**not met**") < text.index("## Salesforce: pull")
+    assert "`python -m benchmarks pull --rows 100`" in text
+    assert "| pull | 2026-03-31 | 1 min 5 s | 0.2 |" in text
+    assert "not quiet" not in text
+    assert "**The machine was not quiet** before pull (load 1.1)" in page.markdown([replace(found, load=1.1)])
+
+
+def test_the_page_says_what_the_kept_figures_say() -> None:
+    folder = Path(page.__file__).parent
+    assert (folder / "RESULTS.md").read_text(encoding="utf-8") == page.markdown(page.kept(folder / "results"))
+
+
+def test_what_is_measured_anew_replaces_its_own_sections_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rounds: list[str] = []
+
+    def part(name: str) -> parts.Part:
+        def run(asked: parts.Asked) -> Iterator[tuple[report.Table, list[report.Target]]]:
+            rounds.append(name)
+            yield (
+                report.Table(f"Of {name}", asked.command, ("what", "found"), (("round", str(len(rounds))),)),
+                [report.Target(f"{name} holds", str(len(rounds)), True)],
+            )
+
+        return parts.Part(name, f"What of {name}?", run)
+
+    listed = tuple(map(part, ("first", "second", "third")))
+    for module in (command, page, parts):
+        monkeypatch.setattr(module, "PARTS", listed)
+    monkeypatch.setattr(command, "RESULTS", tmp_path / "RESULTS.md")
+    monkeypatch.setattr(command, "KEPT", tmp_path / "results")
+    assert command.main(["all"]) == 0
+    assert command.main(["all", "--only", "second"]) == 0
+    text = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
+    assert [line for line in text.splitlines() if line.startswith("| round")] == [
+        "| round | 1 |",
+        "| round | 4 |",
+        "| round | 3 |",
+    ]
+    assert rounds == ["first", "second", "third", "second"]
+    assert command.main(["first"]) == 0
+    assert command.main(["all", "--quick"]) == 0
+    assert (tmp_path / "RESULTS.md").read_text(encoding="utf-8") == text  # a look alone writes nothing
+    capsys.readouterr()
+    assert command.main(["list"]) == 0
+    told = capsys.readouterr().out
+    assert "What of third?" in told
+    assert rounds[-1] == "third"
+
+
+@pytest.mark.parametrize(
+    "words", [["all", "--only", "nonsense"], ["pull", "--only", "writes"], ["all", "--only", ","]]
+)
+def test_a_part_that_is_none_is_told(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        command.main(words)
+    assert ended.value.code == 2
+    assert "--only goes with all" in (said := capsys.readouterr().err) or "is no part; there are pull, writes" in said
 
 
 def _deal_rows(bound: float, ours: float, client: float) -> list[Row]:
