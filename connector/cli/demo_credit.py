@@ -10,6 +10,7 @@ from typing import Any
 from rich.table import Table
 
 from connector.cli import show
+from connector.cli.console import plain
 from connector.core.credit import INFLUENCED, SOURCED, DealCredit
 from connector.facts.bookings import Bookings
 from connector.sync.context import Context
@@ -79,7 +80,7 @@ def _found(credit: DealCredit | None) -> tuple[Any, ...]:
 def sums_table(found: Sequence[tuple[str, Bookings]]) -> Table:
     """What was won, by class, a pair of columns a CRM."""
     first = found[0][1]
-    title = f"Won {first.since} to {first.until}, {first.currency} [attribution.won_days]"
+    title = plain(f"Won {first.since} to {first.until}, {first.currency} [attribution.won_days]")
     columns = [part for name, _ in found for part in (name, "n")]
     made = show.plain_table(title, "class", *columns)
     for at, (name, _) in enumerate(first.parts):

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from connector.core.policy import Policy
-from connector.facts.gather import set_moments
+from connector.facts.asking import set_moments
 from connector.facts.kept import kept_credit_statements
 from connector.facts.sources import Tables
 from connector.facts.statements import CreditShape
