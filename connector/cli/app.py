@@ -2,7 +2,8 @@
 
 Exit codes: 0 done; 2 wrong usage; 3 something a person wrote or set up is wrong; 4 the CRM cannot be reached or
 refuses; 5 a safety limit or a stale plan stopped the run before anything was written; 6 done, and some changes did
-not get through; 7 another process holds the workspace; 1 anything else.
+not get through; 7 another process holds the workspace; 8 a database cannot be reached or written; 1 anything
+else.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done, 2 wrong usage, 3 setup is wrong, 4 the CRM refuses or is away, 5 stopped before "
-    "writing, 6 done but some changes did not get through, 7 the workspace is in use.",
+    "writing, 6 done but some changes did not get through, 7 the workspace is in use, 8 a database is out of reach.",
 )
 
 INCOMPLETE = 6

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from connector.errors import Unkept
 from connector.hooks.hint import Happened, Hint, Sender
+from connector.store import engine as databases
 from connector.store.inbox import Inbox, Waiting, ids_of
 
 NOON = datetime(2026, 3, 31, 12, tzinfo=UTC)
@@ -161,10 +164,6 @@ def test_threads_share_an_inbox_and_lose_nothing(inbox: Inbox) -> None:
 
 
 def test_a_reader_does_not_wait_for_a_writer(where: str, inbox: Inbox) -> None:
-    import sqlalchemy as sa
-
-    from connector.store import engine as databases
-
     inbox.record([("emea", hint(1))], NOON)
     other = databases.opened(where)
     with databases.writing(other) as held:
@@ -174,9 +173,39 @@ def test_a_reader_does_not_wait_for_a_writer(where: str, inbox: Inbox) -> None:
     assert inbox.waiting() == ()
 
 
-def test_a_disk_that_is_full_is_told_and_nothing_is_half_kept(tmp_path: Path) -> None:
-    import sqlalchemy as sa
+def test_a_server_that_hangs_up_loses_one_call_and_the_next_one_works(database: str) -> None:
+    inbox, other = Inbox.open(database), databases.opened(database)
+    inbox.record([("emea", hint(0))], NOON)
+    away = sa.text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
 
+    @sa.event.listens_for(inbox._engine, "before_cursor_execute")
+    def hang_up(held: sa.Connection, cursor: object, text: str, *rest: object) -> None:
+        if text.startswith("INSERT INTO inbox "):
+            with databases.writing(other) as admin:
+                admin.execute(away)
+
+    with pytest.raises(Unkept, match="Nothing of this step was kept"):
+        inbox.record([("emea", hint(1))], NOON)
+    sa.event.remove(inbox._engine, "before_cursor_execute", hang_up)
+    assert inbox.record([("emea", hint(1))], NOON) == 1
+    assert [each.hint for each in inbox.take("emea", 10**9)] == [hint(0), hint(1)]
+    inbox.close()
+    other.dispose()
+
+
+def test_a_file_that_may_only_be_read_is_told(tmp_path: Path) -> None:
+    with closing(Inbox.open(tmp_path / "fleet.sqlite")) as inbox:
+        inbox.record([("emea", hint(0))], NOON)
+
+        @sa.event.listens_for(inbox._engine, "begin", insert=True)
+        def lock_up(held: sa.Connection) -> None:
+            held.exec_driver_sql("PRAGMA query_only=ON")
+
+        with pytest.raises(Unkept, match=r"fleet\.sqlite: attempt to write a readonly database"):
+            inbox.record([("emea", hint(1))], NOON)
+
+
+def test_a_disk_that_is_full_is_told_and_nothing_is_half_kept(tmp_path: Path) -> None:
     inbox = Inbox.open(tmp_path / "fleet.sqlite")
     inbox.record([("emea", hint(0))], NOON)
 
