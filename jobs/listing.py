@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -10,8 +10,10 @@ from typing import Any
 from rich.console import Group, RenderableType
 
 from connector.cli.console import plain
+from connector.cli.runs_view import came_to
 from connector.cli.tables import Column, Fitted, counted
 from connector.store.fleet import ConnectionState, Note, Worker
+from jobs.orders import Kind
 from jobs.queue import Job
 
 _JOBS = (
@@ -77,11 +79,36 @@ def told(job: Job, running: Mapping[str, Any] | None) -> str:
             f" of {total:,} ({100 * running['done'] // total} %)" if total else ""
         )
         return f"{running.get('what', '')}: {done}"
+    if job.state in ("waiting", "delayed", "running", "cancelled"):
+        return ""
     reason = job.reason or str(job.answer.get("reason", ""))
     if reason:
         return reason if len(reason) <= 160 else f"{reason[:159]}…"
-    figures = {name: value for name, value in job.answer.items() if isinstance(value, int) and value}
-    return ", ".join(f"{value:,} {name}" for name, value in figures.items())
+    return "; ".join(_came_to(job.order.kind, job.answer))
+
+
+def _came_to(kind: Kind, answer: Mapping[str, Any]) -> Iterator[str]:
+    """The figures of a job that a person wants."""
+    match kind:
+        case Kind.SYNC:
+            yield from came_to("sync", answer)
+        case Kind.RECALCULATE:
+            for step, name in (("decide", "decided"), ("plan", "planned"), ("apply", "applied")):
+                yield from came_to(step, answer.get(name) or {}) if name in answer else ()
+        case Kind.DRAIN:
+            yield counted(answer.get("hints") or 0, "hint")
+            if answer.get("fetched"):
+                yield f"{counted(answer['fetched'], 'record')} read, {answer.get('different') or 0:,} different"
+            if answer.get("partners"):
+                yield f"{counted(answer['partners'], 'partner')} decided"
+            yield from (f"{count:,} {status}" for status, count in (answer.get("outcomes") or {}).items())
+        case Kind.AUDIT:
+            yield f"{answer['quarter']} frozen" if answer.get("quarter") else "nothing to freeze"
+        case Kind.PROBE:
+            yield str(answer.get("identity") or "")
+        case Kind.RETENTION:
+            forgotten = sum(value for value in answer.values() if isinstance(value, int))
+            yield f"{counted(forgotten, 'row')} forgotten"
 
 
 def connection_json(name: str, state: ConnectionState) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What does each kind of work do with an open connection? Each is one run in the store, with figures to keep."""
+"""What does each kind of work do with an open connection? The figures it came to are kept with the job."""
 
 from __future__ import annotations
 
