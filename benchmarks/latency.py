@@ -138,8 +138,7 @@ def running(folder: Path, vendor: stage.Vendor) -> Iterator[Side]:
         _settings(side)
         words = ["--config", str(home / "config.toml"), "install", side.name]
         subprocess.run([sys.executable, "-m", "connector", *words], check=True, stdout=subprocess.DEVNULL)
-        if not (home / "mirrored").exists():
-            _mirror(side, home)
+        _mirror(side, home)
         yield side
 
 
@@ -156,11 +155,10 @@ def _settings(side: Side) -> None:
 
 
 def _mirror(side: Side, home: Path) -> None:
-    """The first sync, written without asking a person."""
-    print(f"mirroring {side.name}", flush=True)
+    """A sync: the first reads and writes everything, later ones what the days in between have changed."""
+    print(f"syncing {side.name}", flush=True)
     with wiring.opened(home / "config.toml") as ctx:
         run_step(ctx, "sync", lambda run_id: sync(ctx, run_id), sync_summary)
-    (home / "mirrored").touch()
 
 
 @contextmanager
