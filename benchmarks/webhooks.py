@@ -12,6 +12,7 @@ import http.client
 import itertools
 import json
 import math
+import socket
 import subprocess
 import sys
 import tempfile
@@ -175,8 +176,10 @@ def _settings(folder: Path) -> None:
         'name = "org"\n[workspace]\ndir = "org"\n[salesforce]\ninstance_url = "https://acme.my.salesforce.com"\n'
         f'client_id = "x"\n[webhooks]\noutbound_secret_file = "path"\noutbound_organization = "{ORG}"\n'
     )
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
     (folder / "pmom.toml").write_text(
-        'connections = ["portal.toml", "org.toml"]\n[web]\nport = 18980\npublic_url = "http://pmom.invalid"\n'
+        f'connections = ["portal.toml", "org.toml"]\n[web]\nport = {port}\npublic_url = "http://pmom.invalid"\n'
         '[jobs]\ndir = "jobs"\n[log]\nlevel = "warning"\n'
     )
 
