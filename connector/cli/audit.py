@@ -273,8 +273,8 @@ def _drifts(rows: Sequence[Share], currency: str) -> RenderableType:
          plain(money_words(row.at_risk, currency)))
         for row in rows
     ]  # fmt: skip
-    columns = (Column("", least=2), Column("drift", least=20), Column("severity", spare=1),
-               Column("partners", right=True), Column("money", least=12))  # fmt: skip
+    columns = (Column("", whole=True), Column("drift", least=20, wrap=True), Column("severity", spare=1),
+               Column("partners", right=True), Column("money", least=12, wrap=True))  # fmt: skip
     return Fitted("Drift (a partner may be in several)", columns, cells)
 
 
@@ -284,8 +284,9 @@ def _decisions(rows: Sequence[Share], currency: str) -> RenderableType:
          plain(money_words(row.at_risk, currency)))
         for row in rows
     ]  # fmt: skip
-    columns = (Column("decision", least=16), Column("motion", least=12), Column("partners", right=True),
-               Column("live or approved", least=12), Column("in drift", least=12))  # fmt: skip
+    columns = (Column("decision", least=14, wrap=True), Column("motion", least=11, wrap=True),
+               Column("partners", right=True), Column("live or approved", least=12, wrap=True),
+               Column("in drift", least=12, wrap=True))  # fmt: skip
     return Fitted("Money by decision and motion", columns, cells) if rows else "No live money."
 
 
@@ -293,8 +294,8 @@ def _portfolios(found: Audited, users: dict[str, str]) -> Iterator[tuple[str, Re
     from connector.core.audit_sums import portfolios
     from connector.core.backtest import money_of
 
-    columns = (Column("partner", least=18, most=32), Column("lever", least=14, most=24, spare=2),
-               Column("money", least=10), Column("drift", least=30, wrap=True))  # fmt: skip
+    columns = (Column("partner", least=18, most=32), Column("lever", least=14, most=24, spare=2, wrap=True),
+               Column("money", least=11, wrap=True), Column("drift", least=30, wrap=True))  # fmt: skip
     for owner, lines in portfolios(found.lines):
         rows = [
             (plain(line.decision.name), plain(line.decision.lever.value),
@@ -318,8 +319,9 @@ def _changed(title: str, rows: Sequence[LineChange]) -> list[RenderableType]:
          plain(", ".join(each.gone)), plain("; ".join(each.said)))
         for each in rows[:MOST_ROWS]
     ]  # fmt: skip
-    columns = (Column("partner", least=18, most=32), Column("was"), Column("is"), Column("new", least=10),
-               Column("gone", least=10), Column("also", least=16, spare=1))  # fmt: skip
+    columns = (Column("partner", least=18, most=32), Column("was", wrap=True), Column("is", wrap=True),
+               Column("new", least=10, wrap=True),
+               Column("gone", least=10, wrap=True), Column("also", least=16, spare=1, wrap=True))  # fmt: skip
     return ["", cut(Fitted(title, columns, cells), MOST_ROWS, len(rows), "partners")]
 
 
