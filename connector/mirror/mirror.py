@@ -197,6 +197,7 @@ class Mirror(Notes):
         """
         known = CANONICAL[table]
         number, gone = self._feed(known, source), list(deleted_ids)
+        self._write_gathered(table, source)
         with self._incoming(numbered(layout.conform(known, rows))), self.together():
             if self._one("SELECT count(*) FROM pmom_staging WHERE canonical = ? AND source = ?", [table, source]):
                 # an unfinished full pull may hold an older page of these rows, which would take their place

@@ -207,3 +207,21 @@ def test_progress_and_usage_are_told(bench: Any) -> None:
     list(bench.crm.read(request(bench, "id"), lambda *each: told.append(each)))
     assert told[-1] == (bench.company, 4, 4)
     assert bench.crm.usage().calls > 0
+
+
+@every_version
+def test_records_read_by_name_say_what_a_read_of_changes_says_and_cost_the_calls_of_a_fetch(bench: Any) -> None:
+    kept, gone, survivor, loser = (bench.make(name=name) for name in ("kept", "gone", "survivor", "loser"))
+    other = bench.make(name="other")
+    bench.delete(bench.company, gone)
+    survivor = bench.merge(bench.company, survivor, loser)
+    asked = (kept, gone, survivor, loser, bench.words["unknown"])
+    by_name = {"where": (Filter(bench.field("id"), Op.IN, asked),), "since": None, "deleted": True}
+    bench.crm.fetch(bench.company, [kept], bench.fields("id"))  # signed in, and the schema known
+    before = bench.crm.usage().calls
+    said = marks(bench, **by_name)
+    assert bench.crm.usage().calls - before == (1 if bench.vendor != "memory" else 2)  # whose pages hold few rows
+    assert other not in said
+    assert (said[kept], said[survivor], said[loser]) == ((False, None), (False, None), (True, survivor))
+    assert said.get(gone, (True, None)) == (True, None)
+    assert "kept" in names(bench, **by_name)
