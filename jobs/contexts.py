@@ -11,12 +11,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from connector import wiring
 from connector.config.deployment import Deployment
-from connector.crm.base import Progress
-from connector.sync.context import Context
+
+if TYPE_CHECKING:
+    from connector.crm.base import Progress
+    from connector.sync.context import Context
 
 
 class Warm(Protocol):
@@ -33,7 +34,7 @@ Warmed = Callable[[Path], Warm]
 class Contexts:
     """The warm connections of one worker; a connection is used by one job at a time."""
 
-    def __init__(self, deployment: Deployment, warmed: Warmed = wiring.Connected) -> None:
+    def __init__(self, deployment: Deployment, warmed: Warmed) -> None:
         self._deployment, self._warmed = deployment, warmed
         self._kept: dict[str, Warm] = {}
         self._lock = threading.Lock()

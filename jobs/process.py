@@ -23,17 +23,17 @@ from typing import IO
 
 import structlog
 
-from connector import wiring
 from connector.config.deployment import Deployment
 from connector.errors import Busy, PmomError
+from connector.store.fleet import Fleet
 from jobs import queue as durable
 from jobs.contexts import Contexts, Warmed
+from jobs.desk import Work
 from jobs.orders import By, Kind, Order
 from jobs.queue import Queue
 from jobs.scheduler import Clock
 from jobs.watch import Watch
-from jobs.work import worked
-from jobs.worker import Work, Worker, now
+from jobs.worker import Worker, now
 
 log = structlog.get_logger()
 
@@ -72,18 +72,35 @@ def run(
     *,
     once: bool = False,
     parent: int | None = None,
-    warmed: Warmed = wiring.Connected,
-    work: Work = worked,
+    warmed: Warmed | None = None,
+    work: Work | None = None,
 ) -> bool:
-    """Work until told to stop, or with `once` until nothing waits; whether all that was done went well."""
+    """Work until told to stop, or with `once` until nothing waits; whether all that was done went well.
+
+    `warmed` and `work` are what jobs work with and what they do; without them, the real ones.
+    """
     with ExitStack() as stack:
         place = slot(deployment.folder)
         stack.callback(place.held.close)
-        fleet = stack.enter_context(closing(wiring.fleet(deployment)))
+        fleet = stack.enter_context(closing(Fleet.open(deployment.fleet)))
         queue = stack.enter_context(closing(Queue.open(deployment.durable)))
         with structlog.contextvars.bound_contextvars(worker=place.name):
-            worker = Worker(place.name, deployment, fleet, queue, Contexts(deployment, warmed), work)
+            worker = Worker(
+                place.name, deployment, fleet, queue, Contexts(deployment, warmed or _warmed()), work or _work()
+            )
             return _Process(worker, parent).live(once=once)
+
+
+def _warmed() -> Warmed:
+    from connector.wiring import Connected  # it and the work take seconds to import
+
+    return Connected
+
+
+def _work() -> Work:
+    from jobs.work import worked
+
+    return worked
 
 
 class _Process:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from connector.config.operation import Jobs
 from connector.errors import Refused
 from connector.hooks.hint import Hint
 from connector.store.fleet import Fleet
@@ -21,21 +19,10 @@ from connector.sync.plan import plan
 from connector.sync.retention import retention
 from connector.sync.runs import applied_summary, decided_summary, planned_summary, run, sync, sync_summary
 from connector.sync.streams import to_decide
+from jobs.desk import Desk
 from jobs.orders import Kind, Order
-from jobs.queue import Queue
 
 MOST_HINTS = 100_000  # hints of one drain: about 50 MB
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What work needs besides its connection. `settled` waits out a burst of hints."""
-
-    fleet: Fleet
-    queue: Queue
-    jobs: Jobs
-    settled: Callable[[str], None]
-    reader: Callable[..., HintsReport] = sync_hints
 
 
 def worked(ctx: Context, order: Order, desk: Desk) -> dict[str, Any]:
@@ -52,7 +39,7 @@ def _drain(ctx: Context, order: Order, desk: Desk) -> dict[str, Any]:
         return {"hints": 0}
     held = inbox.take(order.connection, waiting.highest, MOST_HINTS)
     hints: list[Hint] = [each.hint for each in held]
-    report: HintsReport = run(ctx, "hints", lambda run_id: desk.reader(ctx, run_id, hints), hints_summary)
+    report: HintsReport = run(ctx, "hints", lambda run_id: sync_hints(ctx, run_id, hints), hints_summary)
     inbox.done(ids_of(held), ctx.clock())
     _counted(desk.fleet, order.connection, report)
     if report.refused:

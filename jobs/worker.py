@@ -19,17 +19,14 @@ import structlog
 from connector.config.deployment import Deployment
 from connector.errors import Busy, Unkept
 from connector.store.fleet import Fleet
-from connector.sync.context import Context
 from jobs.contexts import Contexts
+from jobs.desk import Desk, Work
 from jobs.orders import By, Kind, Order
 from jobs.queue import ACTIVE, Queue
 from jobs.requests import let_go
 from jobs.verdicts import Fate, Verdict, backoff, rest, verdict
-from jobs.work import Desk, worked
 
 log = structlog.get_logger()
-
-Work = Callable[[Context, Order, Desk], dict[str, Any]]
 
 TOLD = 1.0  # seconds between two notes about a job's progress, and between two looks whether it was cancelled
 
@@ -88,7 +85,7 @@ class Worker:
     fleet: Fleet
     queue: Queue
     contexts: Contexts
-    work: Work = worked
+    work: Work
     stopping: threading.Event = field(default_factory=threading.Event)
     running: dict[str, Order] = field(default_factory=dict)
     room: Room = field(default_factory=Room)

@@ -18,8 +18,8 @@ from typing import Any
 
 from connector.config.deployment import Deployment
 from jobs import process
+from jobs.desk import Desk
 from jobs.orders import Kind, Order
-from jobs.work import Desk
 
 
 @dataclass(frozen=True)

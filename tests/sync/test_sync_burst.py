@@ -20,6 +20,7 @@ from jobs.contexts import Contexts
 from jobs.orders import By, Kind, Order
 from jobs.queue import Queue
 from jobs.watch import Watch
+from jobs.work import worked
 from jobs.worker import Worker, now
 
 PARTNERS, DEALS, TELLS = 20, 1000, 5
@@ -72,7 +73,7 @@ def test_ten_thousand_messages_about_a_thousand_deals_decide_each_partner_once(
             def close(self) -> None:
                 pass
 
-        worker = Worker("here", deployment, fleet, queue, Contexts(deployment, Warm))
+        worker = Worker("here", deployment, fleet, queue, Contexts(deployment, Warm), worked)
         watch = Watch(fleet, queue, frozenset({"memory"}))
         [asked] = watch.look()
         answer = worker.perform(asked, Order(Kind.DRAIN, "memory", By.HINTS, asked.rpartition(":")[2]).as_json())
