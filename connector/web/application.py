@@ -101,6 +101,10 @@ def _everywhere(app: Flask) -> None:
         response.headers["Cache-Control"] = "no-store"
         return response
 
+    @app.teardown_request
+    def forget(error: BaseException | None) -> None:
+        structlog.contextvars.clear_contextvars()
+
     @app.errorhandler(HTTPException)
     def refused(error: HTTPException) -> Response:
         status = error.code or 500
