@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
@@ -12,6 +13,7 @@ from rich.padding import Padding
 
 from connector.cli.console import plain
 from connector.cli.tables import plain_table
+from connector.core.campaign_card import CampaignStanding
 from connector.core.cards import field_named
 from connector.core.codec import untagged
 from connector.core.credit import CreditSums
@@ -28,6 +30,9 @@ if TYPE_CHECKING:  # `pmom --help` must not wait for the libraries behind these
 
 LINKS_SHOWN = 2
 """Records that the terminal shows of those behind the same numbers; --json has all that are kept as evidence."""
+
+CAMPAIGNS_SHOWN = 5
+"""Campaigns that the terminal shows, the last ones first."""
 
 _EVIDENCE = "  Evidence: "
 
@@ -53,6 +58,7 @@ class Explained:
     owner: str
     links: tuple[Link, ...]
     requests: tuple[FundingDecision, ...] = ()  # of its fund requests that wait
+    campaigns: tuple[CampaignStanding, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -76,6 +82,18 @@ class Explained:
                 }
                 for each in self.requests
             ],
+            "campaigns": [
+                {
+                    "id": each.campaign.campaign_id,
+                    "name": each.campaign.name,
+                    "multiple": None if each.multiple is None else each.multiple.text(2),
+                    "matured": each.matured,
+                    "counts_toward_last_three": each.counts,
+                    "lever_conflict": each.conflict,
+                    "reasons": list(each.reasons),
+                }
+                for each in self.campaigns
+            ],
             "history": [{"run": run, "as_of": day, "outcome": outcome} for run, day, outcome in self.history],
             "written": [
                 {"at": row.at, "status": row.status, "fields": json.loads(row.after)} for row in self.written
@@ -93,6 +111,11 @@ class Explained:
             name = each.request.name or each.request.id
             parts.append(plain(f"Fund request {name} ({each.request.status}): {each.decision}."))
             parts += [Padding(plain(reason.text), (0, 0, 0, 2)) for reason in each.reasons]
+        for held in self.campaigns[:CAMPAIGNS_SHOWN]:
+            parts.append(plain(f"Campaign {held.campaign.name or held.campaign.campaign_id}: {_stands(held)}."))
+            parts += [Padding(plain(reason), (0, 0, 0, 2)) for reason in held.reasons]
+        if len(self.campaigns) > CAMPAIGNS_SHOWN:
+            parts.append(f"{len(self.campaigns) - CAMPAIGNS_SHOWN} older campaigns; --json has all.")
         parts.append(f"Owner's name: {plain(self.owner)}.")
         if self.held != self.decision.outcome.value:
             parts += ["", f"[yellow]Not written yet: the CRM shows {plain(self.held or 'nothing')}.[/yellow]"]
@@ -105,6 +128,14 @@ class Explained:
         if self.written:
             parts += ["", f"Last written {self.written[0].at:%Y-%m-%d %H:%M} UTC: {self.written[0].status}."]
         return Group(*parts)
+
+
+def _stands(held: CampaignStanding) -> str:
+    """One campaign in a few words."""
+    said = ["no multiple" if held.multiple is None else f"{held.multiple.text(2)} to 1"]
+    said += ["counts toward the last three"] if held.counts else []
+    said += ["live against the facts"] if held.conflict else []
+    return ", ".join(said)
 
 
 def _shown_links(links: tuple[Link, ...]) -> list[RenderableType]:
@@ -169,7 +200,21 @@ def explained(ctx: Context, wanted: str) -> Explained:
         _person(ctx, decision),
         _links(ctx, decision),
         asked(ctx, [decision], [partner_id], decision.as_of).decided,
+        _campaigns(ctx, decision),
     )
+
+
+def _campaigns(ctx: Context, decision: Decision) -> tuple[CampaignStanding, ...]:
+    """How the partner's campaigns stand, those in conflict and the last ones first."""
+    from connector.sync.campaigns import campaign_standings
+
+    held = campaign_standings(ctx, decision)
+    return tuple(sorted(held, key=lambda each: (not each.conflict, not each.counts, _newest(each))))
+
+
+def _newest(held: CampaignStanding) -> tuple[int, str]:
+    ended = held.campaign.ended
+    return -(ended.toordinal() if ended else date.max.toordinal()), held.campaign.campaign_id
 
 
 def _shown_decision(ctx: Context, partner_id: str) -> str | None:

@@ -97,7 +97,7 @@ def check(fieldmap: FieldMap, crm: CRM) -> CheckReport:
     used = usable(fieldmap, schemas)
     reasons = {name: crm.absence(name) for name, schema in schemas.items() if schema is None}
     findings = [finding for group in _choices(fieldmap) for finding in _group(fieldmap, group, schemas, reasons)]
-    findings += _cards(fieldmap, schemas, reasons)
+    findings += [*_cards(fieldmap, schemas, reasons), *_uncarried(fieldmap)]
     findings += _task(fieldmap, schemas)
     findings += _scopes(fieldmap, crm, schemas)
     coverage = tuple(_coverage(t.name, [source for source in used if source.table == t.name]) for t in TABLES)
@@ -350,6 +350,14 @@ def _cards(fieldmap: FieldMap, schemas: Schemas, reasons: Reasons) -> Iterator[F
         elif not schema.updateable:
             found = f"the connecting user may not change {object_name}"
             yield Finding(Level.ERROR, fieldmap.where(key), dotted(key), found, "Let the connecting user edit it.")
+
+
+def _uncarried(fieldmap: FieldMap) -> Iterator[Finding]:
+    """Score cards that this CRM cannot carry, with the mapping's reason."""
+    for name, why in fieldmap.write.uncarried:
+        key: Key = ("write", "uncarried", name)
+        fix = "`pmom explain` tells what would stand there."
+        yield Finding(Level.NOTE, fieldmap.where(key), dotted(key), f"nothing is written for {name}: {why}", fix)
 
 
 def _scopes(fieldmap: FieldMap, crm: CRM, schemas: Schemas) -> Iterator[Finding]:

@@ -139,6 +139,7 @@ class WriteMap:
     cards: tuple[tuple[str, str], ...]  # canonical table -> object
     task: TaskTarget
     labels: tuple[LabelSpec, ...] = ()  # names of links that `pmom install` makes where the CRM keeps such names
+    uncarried: tuple[tuple[str, str], ...] = ()  # canonical table -> why this CRM cannot carry its score card
 
     def object_of(self, table: str) -> str:
         """The object that carries the score card of rows of that table; KeyError when there is none."""

@@ -261,6 +261,13 @@ class _Cards(_Strict):
     fund_claims: _Name | None = None
 
 
+class _Uncarried(_Strict):
+    opportunities: str | None = None
+    campaigns: str | None = None
+    fund_requests: str | None = None
+    fund_claims: str | None = None
+
+
 class _Label(_Strict):
     from_: _Name = Field(alias="from")
     to: _Name
@@ -270,6 +277,7 @@ class _Label(_Strict):
 
 class _Write(_Strict):
     cards: _Cards
+    uncarried: _Uncarried = _Uncarried()
     task: _Task
     labels: tuple[_Label, ...] = Field((), strict=False)
 
@@ -381,4 +389,5 @@ def _write_map(written: _Write) -> WriteMap:
     cards = tuple((table, name) for table, name in written.cards.model_dump().items() if name is not None)
     task = written.task.model_dump() | {"extra": tuple(written.task.extra.items())}
     labels = tuple(LabelSpec(each.from_, each.to, each.label, each.inverse) for each in written.labels)
-    return WriteMap(cards, TaskTarget(**task), labels)
+    reasons = tuple((table, why) for table, why in written.uncarried.model_dump().items() if why is not None)
+    return WriteMap(cards, TaskTarget(**task), labels, reasons)

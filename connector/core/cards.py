@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from connector.core.campaign_card import CAMPAIGN_FIELDS
 from connector.core.deal_card import DEAL_FIELDS
 from connector.core.fields import ScoreField
 from connector.core.fund_card import FUND_FIELDS
@@ -18,7 +19,7 @@ TASK_KEY = ScoreField(
     unique_key=True,
 )
 
-FIELDS: tuple[ScoreField, ...] = (*PARTNER_FIELDS, *DEAL_FIELDS, *FUND_FIELDS, TASK_KEY)
+FIELDS: tuple[ScoreField, ...] = (*PARTNER_FIELDS, *DEAL_FIELDS, *CAMPAIGN_FIELDS, *FUND_FIELDS, TASK_KEY)
 
 CARRIERS = tuple(dict.fromkeys(field.table for field in FIELDS if field.table != "tasks"))
 """Canonical tables whose records carry a card of ours; the partners' comes first."""

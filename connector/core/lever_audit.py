@@ -142,6 +142,12 @@ def audited(seen: Seen, policy: Policy, quarter: Quarter) -> AuditLine:
     )
 
 
+def conflicts(decision: Decision, policy: Policy) -> tuple[Found, ...]:
+    """Drifts of the money at work now against this very decision, D1 and D7, unless an override stands behind it."""
+    seen = Seen(decision=decision, live=decision.live)
+    return tuple(each for each in (*_contradiction(seen), *_expired(seen, policy)) if not each.excused)
+
+
 def _status(decision: Decision, found: tuple[Found, ...]) -> AuditStatus:
     if any(not each.excused for each in found):
         return AuditStatus.DRIFT

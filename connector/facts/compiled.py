@@ -117,6 +117,7 @@ def compiled_funds(wanted: FundShape) -> FundStatements:
         "granted": fund_requests.granted(),
         "claims": fund_requests.claims(wanted.claims_days),
         "returns": fund_returns.returns(wanted.attribution_days, wanted.corporate),
+        "standings": fund_returns.standings(wanted.attribution_days, wanted.corporate),
         "rates": dated_rates(),
     }
     return FundStatements(stages=_compiled(stages), **dict(_compiled(answers)))

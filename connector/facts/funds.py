@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
+from connector.core.campaign_card import CampaignFacts
 from connector.core.funding import ClaimHistory, FundRequest
 from connector.core.policy import Policy
 from connector.facts.asking import set_moments, want
@@ -52,7 +53,7 @@ class Spent:
 
 def waiting(tables: Tables, policy: Policy, as_of: datetime, partner_ids: Sequence[str] | None = None) -> Waiting:
     """The requests of every partner, or of the named ones, as of an aware moment."""
-    if partner_ids is not None and not _any_waits(tables, partner_ids):
+    if partner_ids is not None and not _any(tables, partner_ids, _WAITS):
         return Waiting({}, {}, Counter(), ClaimHistory(False))
     questions = _questions(tables, policy, as_of, partner_ids)
     zone = ZoneInfo(policy.timezone)
@@ -72,19 +73,21 @@ def waiting(tables: Tables, policy: Policy, as_of: datetime, partner_ids: Sequen
     )
 
 
-_WAITS = """
-SELECT 1 FROM fund_requests r
-WHERE r.status IN ('draft', 'submitted') AND (
-    r.partner_id IN (SELECT id FROM requested)
-    OR r.partner_id IN (SELECT a.id FROM aliases a JOIN requested q ON q.id = a.survivor WHERE a.family = 'company')
-) LIMIT 1
+_ASKED = """
+(r.partner_id IN (SELECT id FROM requested)
+    OR r.partner_id IN (SELECT a.id FROM aliases a JOIN requested q ON q.id = a.survivor WHERE a.family = 'company'))
+"""
+_WAITS = f"SELECT 1 FROM fund_requests r WHERE r.status IN ('draft', 'submitted') AND {_ASKED} LIMIT 1"
+_HAS_CAMPAIGN = f"""
+SELECT 1 FROM campaigns r WHERE {_ASKED}
+UNION ALL SELECT 1 FROM fund_requests r WHERE r.campaign_id IS NOT NULL AND {_ASKED} LIMIT 1
 """
 
 
-def _any_waits(tables: Tables, partner_ids: Sequence[str]) -> bool:
-    """Most changes concern partners that wait for nothing: then all else need not be asked."""
+def _any(tables: Tables, partner_ids: Sequence[str], question: str) -> bool:
+    """Most changes concern partners without any: then all else need not be asked."""
     tables.load("requested", pa.table({"id": pa.array(sorted(set(partner_ids)), pa.string())}))
-    found = tables.query(_WAITS).num_rows > 0
+    found = tables.query(question).num_rows > 0
     tables.run("DROP TABLE temp.requested")
     return found
 
@@ -92,13 +95,7 @@ def _any_waits(tables: Tables, partner_ids: Sequence[str]) -> bool:
 def spent(tables: Tables, policy: Policy, as_of: datetime) -> tuple[Spent, ...]:
     """Every counted campaign of every partner, by partner and end date."""
     questions = _questions(tables, policy, as_of, None)
-    try:
-        for name, sql in questions.stages:
-            tables.run(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")
-        found = tables.query(questions.returns).to_pylist()
-    finally:
-        for name, _ in questions.stages:
-            tables.run(f"DROP TABLE IF EXISTS temp.{name}")
+    found = _staged(tables, questions, questions.returns)
     return tuple(
         Spent(
             row["partner_id"],
@@ -112,6 +109,41 @@ def spent(tables: Tables, policy: Policy, as_of: datetime) -> tuple[Spent, ...]:
         )
         for row in found
     )
+
+
+def campaigns(
+    tables: Tables, policy: Policy, as_of: datetime, partner_ids: Sequence[str] | None = None
+) -> tuple[CampaignFacts, ...]:
+    """Every campaign of every partner, or of the named ones, by partner and id."""
+    if partner_ids is not None and not _any(tables, partner_ids, _HAS_CAMPAIGN):
+        return ()
+    questions = _questions(tables, policy, as_of, partner_ids)
+    return tuple(
+        CampaignFacts(
+            campaign_id=row["campaign_id"],
+            partner_id=row["partner_id"],
+            name=row["name"] or "",
+            ended=row["end_date"],
+            code=row["code"] or "",
+            spend=row["spend"] or Decimal(0),
+            pipeline=row["pipeline"] or Decimal(0),
+            opportunities=int(row["opportunities"] or 0),
+            missing_amounts=int(row["missing"] or 0),
+            unconverted=int(row["unconverted"] or 0),
+        )
+        for row in _staged(tables, questions, questions.standings)
+    )
+
+
+def _staged(tables: Tables, questions: FundStatements, question: str) -> list[dict[str, Any]]:
+    """The answer's rows, where the stages that it rests on are there."""
+    try:
+        for name, sql in questions.stages:
+            tables.run(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")
+        return tables.query(question).to_pylist()
+    finally:
+        for name, _ in questions.stages:
+            tables.run(f"DROP TABLE IF EXISTS temp.{name}")
 
 
 def quarter_start(day: date, fiscal_year_start_month: int) -> date:

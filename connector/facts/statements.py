@@ -89,13 +89,14 @@ class FundShape:
 
 @dataclass(frozen=True, slots=True)
 class FundStatements:
-    """SQL: `requests`, `granted` and `claims` are read as they are; `returns` after its `stages`."""
+    """SQL: `requests`, `granted` and `claims` are read as they are; `returns` and `standings` after the `stages`."""
 
     requests: str
     granted: str
     claims: str
     stages: tuple[tuple[str, str], ...]
     returns: str
+    standings: str
     rates: str
 
 

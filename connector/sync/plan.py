@@ -25,6 +25,7 @@ from connector.store.store import DecisionRow
 from connector.sync.addresses import record_address
 from connector.sync.audit_cards import packs, standings
 from connector.sync.batch import uncollected
+from connector.sync.campaigns import campaign_cards, campaign_records
 from connector.sync.cards import carriers, names, present
 from connector.sync.context import Context
 from connector.sync.credit import OPPORTUNITIES, deal_credits
@@ -73,7 +74,8 @@ def _plan(ctx: Context, run_id: int, *, everybody: bool, tasks: bool) -> Planned
     requests = asked(ctx, [decision for _, decision in decisions], chosen, day)
     audited = standings(ctx, chosen)
     desired = [_desired(ctx, row, decision, scored_at, audited) for row, decision in decisions]
-    desired += [*_deals(ctx, chosen), *fund_records(ctx, requests)]
+    campaigns = campaign_cards(ctx, [decision for _, decision in decisions], chosen, day)
+    desired += [*_deals(ctx, chosen), *campaign_records(ctx, campaigns), *fund_records(ctx, requests)]
     work = plan_tasks(
         [decision for _, decision in decisions],
         task_state(ctx),
@@ -86,7 +88,7 @@ def _plan(ctx: Context, run_id: int, *, everybody: bool, tasks: bool) -> Planned
         also=(*conditions(ctx, requests, day, everybody=chosen is None), *(packs(ctx) if chosen is None else ())),
     )
     partners = ctx.mirror.count("partners")
-    there = _existing(ctx, chosen, requests.marks)
+    there = _existing(ctx, chosen, requests.marks | campaigns.marks)
     made = diff(there, desired, create=work.create, close=work.close, partners=partners)
     kept = ctx.store.save_plan(run_id, made.fingerprint, to_json(made), ctx.clock())
     ctx.store.set_state(TASK_STATE, work.state.to_json())
@@ -170,10 +172,10 @@ def _evidence_url(ctx: Context, decision: Decision) -> str | None:
     return record_address(ctx, sources[0].object, evidence[1])
 
 
-def _existing(ctx: Context, chosen: list[str] | None, requests: set[str]) -> list[RecordValues]:
+def _existing(ctx: Context, chosen: list[str] | None, also: set[str]) -> list[RecordValues]:
     found = []
     for table in carriers(ctx.fieldmap):
-        ids = None if chosen is None else [id_ for m in {*chosen, *requests} if (id_ := unmarked(m, table))]
+        ids = None if chosen is None else [id_ for m in {*chosen, *also} if (id_ := unmarked(m, table))]
         fields = [(card.name, card.kind) for card in machine(table)]
         rows = ctx.mirror.existing(fields, table, ids).to_pylist()
         found += [RecordValues(str(row.pop("id")), tuple(row.items()), table) for row in rows]

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from connector.core.campaign_card import CAMPAIGNS
+from connector.core.plan import marked
 from connector.mirror import Mirror
 
 EVERYBODY = "*"
@@ -123,6 +125,8 @@ def mark(mirror: Mirror, table: str, ids: list[str]) -> None:
         return
     to_decide(mirror).add(mirror.affected_partners(table, ids))
     to_credit(mirror).add(mirror.affected_deals(table, ids))
+    if table == CAMPAIGNS:  # one that no partner has any more is nobody's to plan
+        to_plan(mirror).add({marked(table, id_) for id_ in ids})
 
 
 def to_plan(mirror: Mirror) -> Marks:
