@@ -1,8 +1,7 @@
 """Which connections are warm in this process, and when do they begin anew?
 
 A CRM's client keeps its token, sockets and schemas between two jobs. The mirror has one writer and is given back
-after every job, so that other workers and people's commands come to their turn: opening one of 20,000 partners and
-closing it again costs a tenth of a second.
+after a job, or soon after it where no other worker lives (`wiring.Connected`), so that everybody comes to their turn.
 """
 
 from __future__ import annotations

@@ -75,3 +75,8 @@ class Order:
         """What `as_json` kept; what a newer version said besides is left aside."""
         known = {name: said[name] for name in cls.__dataclass_fields__ if name in said}
         return cls(**{**known, "kind": Kind(said["kind"]), "by": By(said["by"])})
+
+
+def known(said: dict[str, Any]) -> bool:
+    """Whether this version of pmom knows the work: a newer one may have asked for it."""
+    return said.get("kind") in tuple(Kind) and said.get("by") in tuple(By)

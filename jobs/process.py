@@ -16,6 +16,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from types import FrameType
@@ -85,16 +86,20 @@ def run(
         fleet = stack.enter_context(closing(Fleet.open(deployment.fleet)))
         queue = stack.enter_context(closing(Queue.open(deployment.durable)))
         with structlog.contextvars.bound_contextvars(worker=place.name):
-            worker = Worker(
-                place.name, deployment, fleet, queue, Contexts(deployment, warmed or _warmed()), work or _work()
-            )
+            contexts = Contexts(deployment, warmed or _warmed(deployment, fleet))
+            worker = Worker(place.name, deployment, fleet, queue, contexts, work or _work())
             return _Process(worker, parent).live(once=once)
 
 
-def _warmed() -> Warmed:
+def _warmed(deployment: Deployment, fleet: Fleet) -> Warmed:
     from connector.wiring import Connected  # it and the work take seconds to import
 
-    return Connected
+    def alone() -> bool:
+        """Whether no other worker lives that may have to open the same mirror next."""
+        every = fleet.workers(now(), timedelta(seconds=deployment.jobs.stale_after))
+        return sum(each.alive for each in every) <= 1
+
+    return partial(Connected, alone=alone)
 
 
 def _work() -> Work:

@@ -19,9 +19,9 @@ import structlog
 from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer
 
 from connector.errors import Misconfigured
-from jobs.orders import Kind, Order
+from jobs.orders import Kind, Order, known
 
-QUEUE = "work"
+QUEUE = WORK = "work"  # one name for all kinds: a kind that a worker does not know then fails with that reason
 APPLICATION = "pmom"
 VERSION = "1"  # of what waits in the queue: raised only when old orders can no longer be read
 POLL = 0.6  # seconds between two looks at the queue; what hints start waits out the debounce meanwhile
@@ -90,7 +90,7 @@ class Queue:
     def put(self, order: Order, *, after: float = 0.0) -> str:
         """Ask for work, in so many seconds; asked for twice it is kept once. Its id."""
         options: dict[str, Any] = {
-            "workflow_name": order.kind.value,
+            "workflow_name": WORK,
             "queue_name": QUEUE,
             "workflow_id": order.id,
             "queue_partition_key": order.connection,
@@ -117,18 +117,14 @@ class Queue:
         limit: int | None = None,
     ) -> tuple[Job, ...]:
         """Jobs, the newest first."""
-        kinds = [kind] if kind else list(Kind)
         rows = self._client.list_workflows(
             status=[name for name, ours in _STATES.items() if ours in states] or None,
-            name=kind.value if kind else None,
             workflow_ids=list(ids) if ids is not None else None,
-            workflow_id_prefix=prefix or [f"{each}:{connection}:" for each in kinds]
-            if connection or prefix
-            else None,
+            workflow_id_prefix=prefix or _prefixes(kind, connection),
             limit=limit,
             sort_desc=True,
         )
-        return tuple(_job(row) for row in rows if row.input is not None)
+        return tuple(_job(row) for row in rows if row.input is not None and known(row.input["args"][0]))
 
     def active(self, kind: Kind, connection: str) -> tuple[Job, ...]:
         """Work of that kind that waits or runs."""
@@ -170,6 +166,13 @@ class Queue:
         return len(gone)
 
 
+def _prefixes(kind: Kind | None, connection: str | None) -> list[str] | None:
+    """How the ids of such jobs begin; None is all."""
+    if connection:
+        return [f"{each}:{connection}:" for each in ([kind] if kind else Kind)]
+    return [f"{kind}:"] if kind else None
+
+
 def made(url: str) -> None:
     """Make the queue's tables, or bring them up to date."""
     _quiet()
@@ -204,8 +207,7 @@ def launch(url: str, worker: str, perform: Perform, *, at_once: int) -> None:
             }
         )
         _quiet()
-        for kind in Kind:
-            _registered(kind, perform)
+        _registered(perform)
         DBOS.launch()
         DBOS.register_queue(
             QUEUE,
@@ -218,15 +220,15 @@ def launch(url: str, worker: str, perform: Perform, *, at_once: int) -> None:
         raise unopened(url, error) from error
 
 
-def _registered(kind: Kind, perform: Perform) -> None:
+def _registered(perform: Perform) -> None:
     def work(order: dict[str, Any]) -> dict[str, Any]:
         name = DBOS.workflow_id or ""
-        answer: dict[str, Any] = DBOS.run_step({"name": kind.value}, perform, name, order)
+        answer: dict[str, Any] = DBOS.run_step({"name": WORK}, perform, name, order)
         if answer.get("state") == "dead":
             raise Dead(answer.get("reason", ""))
         return answer
 
-    DBOS.workflow(name=kind.value, max_recovery_attempts=None)(work)
+    DBOS.workflow(name=WORK, max_recovery_attempts=None)(work)
 
 
 def land(seconds: int) -> None:

@@ -21,7 +21,7 @@ from connector.errors import Busy, Unkept
 from connector.store.fleet import Fleet
 from jobs.contexts import Contexts
 from jobs.desk import Desk, Work
-from jobs.orders import By, Kind, Order
+from jobs.orders import By, Kind, Order, known
 from jobs.queue import ACTIVE, Queue
 from jobs.requests import let_go
 from jobs.verdicts import Fate, Verdict, backoff, rest, verdict
@@ -92,6 +92,8 @@ class Worker:
 
     def perform(self, job_id: str, said: dict[str, Any]) -> dict[str, Any]:
         """Do one job to its end; the answer that is kept with it."""
+        if not known(said):
+            return {"state": "dead", "reason": f"this version of pmom knows no work called {said.get('kind')!r}"}
         order = Order.from_json(said)
         with structlog.contextvars.bound_contextvars(connection=order.connection, job=job_id):
             if self.stopping.is_set():
@@ -185,11 +187,12 @@ class Worker:
 
     def _paused(self, order: Order, found: Verdict) -> dict[str, Any]:
         """The connection rests until a probe finds that it works; what waited is found by the sync after that."""
-        known = {note.name: note.value for note in self.fleet.notes() if note.connection == order.connection}
-        pauses = int(known.get("pauses") or 0)
+        notes = {note.name: note.value for note in self.fleet.notes() if note.connection == order.connection}
+        pauses = int(notes.get("pauses") or 0)
         retry_at = now() + timedelta(seconds=max(found.after, rest(pauses)))
         self.fleet.pause(order.connection, found.reason, now(), retry_at)
-        self.fleet.note(order.connection, {"pauses": pauses + 1}, now())
+        if order.by is not By.PERSON:  # a person who tries again and again does not make it rest longer
+            self.fleet.note(order.connection, {"pauses": pauses + 1}, now())
         return {"state": "paused", "reason": found.reason, "retry_at": retry_at.isoformat()}
 
     def _dead(self, order: Order, reason: str) -> dict[str, Any]:

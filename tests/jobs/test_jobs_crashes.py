@@ -137,3 +137,19 @@ def test_hints_survive_a_killed_worker_and_are_read_once(yard: Any) -> None:
     yard.start(0.1)
     yard.until(lambda: not yard.fleet.inbox().waiting())
     assert [count.count for count in yard.fleet.inbox().counts() if count.state == "read"] == [50]
+
+
+def test_a_person_is_served_first_and_work_of_an_unknown_kind_is_told_and_holds_up_nobody(
+    tmp_path: Path, deploy: Callable[..., Path], yard_at: Callable[[Path], Any]
+) -> None:
+    yard = yard_at(deploy(tmp_path, None, "threads = 1\n"))
+    later = [yard.queue.put(Order(Kind.SYNC, "east", By.SCHEDULE, str(number))) for number in range(3)]
+    first = yard.queue.put(Order(Kind.RECALCULATE, "east", By.PERSON, "1"))
+    strange = {"queue_name": "work", "workflow_name": "work", "workflow_id": "dance:east:1", "app_version": "1"}
+    asked = {**Order(Kind.SYNC, "east", By.PERSON, "1").as_json(), "kind": "dance"}
+    yard.queue._client.enqueue({**strange, "queue_partition_key": "east", "priority": 1}, asked)
+    yard.start(0.05)
+    yard.until(lambda: yard.ended([first, *later]))
+    assert next(line[4] for line in yard.lines() if line[1] == "begin") == first
+    [dead] = yard.queue._client.list_workflows(status="ERROR")
+    assert str(dead.error) == "this version of pmom knows no work called 'dance'"
