@@ -94,7 +94,6 @@ class World:
     def pmom(self, *words: str) -> Answer:
         """A command in this process."""
         out, err = io.StringIO(), io.StringIO()
-        app.err.file = err
         before, sys.argv = sys.argv, ["pmom", "--config", str(self.config), "--json", *words]
         try:
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
@@ -104,7 +103,6 @@ class World:
             code = int(exit_.code or 0)
         finally:
             sys.argv = before
-            app.err.file = sys.stderr
         return Answer(code, out.getvalue(), err.getvalue())
 
     def spawn(self, *words: str) -> subprocess.Popen[bytes]:
