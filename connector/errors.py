@@ -75,6 +75,6 @@ class Busy(PmomError):
 
 
 class Unkept(PmomError):
-    """A database cannot be reached or written now (full disk, lost server, read-only file): nothing of it was kept."""
+    """A database cannot be reached or written now (full disk, lost server, read-only file): nothing was kept."""
 
     exit_code = 8

@@ -17,7 +17,7 @@ from connector.config.settings import Settings
 from connector.core.policy import Policy
 from connector.crm.base import CRM, JobLedger, MemoryLedger, Progress, no_progress
 from connector.errors import Misconfigured
-from connector.mirror import Mirror
+from connector.mirror import Lingering
 from connector.store.fleet import Fleet
 from connector.store.store import Store
 from connector.sync.context import Context, Pace, wall_clock
@@ -137,23 +137,28 @@ def fleet(deployment: Deployment) -> Fleet:
 class Connected:
     """A connection that stays warm between jobs: the CRM's client with its token, sockets and schemas, and the store.
 
-    The mirror, which has one writer, is opened for a job and given back after it. Settings, mapping and policy are
-    read again when one of their files has changed; the client is then made anew. One job at a time.
+    The mirror, which has one writer, is given back after a job; where nobody else works (`alone`), only when no
+    other job has come for a moment, so that events that follow each other find the desks of the facts laid out.
+    Settings, mapping and policy are read again when one of their files has changed; the client is then made anew.
+    One job at a time.
     """
 
-    def __init__(self, path: Path, *, clock: Callable[[], datetime] = wall_clock) -> None:
-        self._path, self._clock = path, clock
+    def __init__(
+        self, path: Path, *, clock: Callable[[], datetime] = wall_clock, alone: Callable[[], bool] = lambda: False
+    ) -> None:
+        self._path, self._clock, self._alone = path, clock, alone
         self._stamp: Stamp = ()
         self._open: ExitStack = ExitStack()
         self._warm: tuple[Texts, Store, CRM, dict[str, Any]] | None = None
+        self._mirror = Lingering()
 
     @contextmanager
-    def context(self, *, progress: Progress = no_progress) -> Iterator[Context]:
-        """Everything that a job works with; the mirror is given back when the block ends."""
+    def context(self, *, progress: Progress = no_progress, patience: float = 0.0) -> Iterator[Context]:
+        """Everything that a job works with. Raises Busy when another has the mirror for longer than `patience`."""
         said, kept, org, known = self._warmed()
-        place = said.settings.workspace
-        with Mirror.open(place.mirror, memory_limit=f"{place.memory_mb}MB") as mirror:
-            sync = said.settings.sync
+        place, sync = said.settings.workspace, said.settings.sync
+        mirror = self._mirror.taken(place.mirror, f"{place.memory_mb}MB", patience=patience)
+        try:
             yield Context(
                 connection=said.settings.connection_name(),
                 crm=org,
@@ -174,9 +179,14 @@ class Connected:
                 admin_user=said.settings.tasks.admin_user,
                 kept=known,
             )
+        except BaseException:
+            self._mirror.close()
+            raise
+        self._mirror.left(linger=self._alone())
 
     def close(self) -> None:
-        """Give back the client and the store; the next job begins cold."""
+        """Give back the mirror, the client and the store; the next job begins cold."""
+        self._mirror.close()
         self._warm, self._stamp = None, ()
         self._open.close()
 
@@ -210,8 +220,18 @@ def _stamp(settings: Settings, path: Path) -> Stamp:
 
 @contextmanager
 def opened(
-    path: Path, *, progress: Progress = no_progress, clock: Callable[[], datetime] = wall_clock
+    path: Path,
+    *,
+    progress: Progress = no_progress,
+    clock: Callable[[], datetime] = wall_clock,
+    patience: float = 0.0,
 ) -> Iterator[Context]:
-    """Everything that a sync works with; given back when the block ends."""
-    with closing(Connected(path, clock=clock)) as connected, connected.context(progress=progress) as ctx:
+    """Everything that a sync works with; given back when the block ends.
+
+    Raises Busy when another process has the mirror for longer than `patience` seconds.
+    """
+    with (
+        closing(Connected(path, clock=clock)) as connected,
+        connected.context(progress=progress, patience=patience) as ctx,
+    ):
         yield ctx

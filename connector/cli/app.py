@@ -45,6 +45,8 @@ app = typer.Typer(
     "writing, 6 done but some changes did not get through, 7 the workspace is in use, 8 a database is out of reach.",
 )
 
+PATIENCE = 6.0
+"""Seconds that a command waits for a mirror which `pmom work` is about to give back."""
 INCOMPLETE = 6
 
 
@@ -377,7 +379,7 @@ def _opened() -> Any:
 
     @contextmanager
     def both() -> Any:
-        with state.voice.working() as report, wiring.opened(state.config, progress=report) as ctx:
+        with state.voice.working() as report, wiring.opened(state.config, progress=report, patience=PATIENCE) as ctx:
             yield ctx
 
     return both()

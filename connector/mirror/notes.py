@@ -18,6 +18,10 @@ from connector.facts.sources import SourceState
 from connector.mirror.affected import among
 from connector.mirror.layout import arrow_type, sql_type
 
+# Set once: a filter within a call would belong to all threads. A relation would save the copy that is warned of, but
+# plans every question twice, which costs more.
+warnings.filterwarnings("ignore", "Arrow output on a DB-API result", UserWarning)
+
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
@@ -63,10 +67,7 @@ def unordered(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 def arrow(con: duckdb.DuckDBPyConnection, sql: str, values: Sequence[Any] = ()) -> pa.Table:
     """The answer to a question as one Arrow table."""
-    with warnings.catch_warnings():
-        # a relation would save the copy, but plans every question twice, which costs more
-        warnings.filterwarnings("ignore", "Arrow output on a DB-API result", UserWarning)
-        rows: Any = con.execute(sql, list(values)).to_arrow_table()
+    rows: Any = con.execute(sql, list(values)).to_arrow_table()
     return cast(pa.Table, rows)
 
 
