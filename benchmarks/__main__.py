@@ -2,8 +2,8 @@
 
 `all` measures every part, `all --only pull,writes` these; both renew what stands in RESULTS.md about them and leave
 the rest as it is. `list` names the parts, with how long each took. A part by its name is measured and only printed.
-`honesty` and `watson FILE` measure how right the figures are, `latency` how soon a changed deal reaches its partner;
-they stand by themselves.
+`honesty` and `watson FILE` measure how right the figures are, `latency` how soon a changed deal reaches its partner,
+`storm` whether all ends well when everything goes wrong; they stand by themselves.
 
 RESULTS.md is only written by `all` at full size, so that a quick look never overwrites figures that can be relied on.
 """
@@ -96,10 +96,11 @@ def _list(parts: Sequence[Measured], console: Console, title: str, *, every: boo
 def main(argv: list[str] | None = None) -> int:
     """Measure and report; 0 when every target is met, 1 when one is not (with --quick: always 0)."""
     words = sys.argv[1:] if argv is None else argv
-    if words[:1] in (["honesty"], ["watson"], ["latency"]):  # they take words of their own
-        from benchmarks import honesty, latency, watson
+    if words[:1] in (["honesty"], ["watson"], ["latency"], ["storm"]):  # they take words of their own
+        from benchmarks import honesty, latency, storm, watson
 
-        return {"honesty": honesty, "watson": watson, "latency": latency}[words[0]].main(words[1:])
+        alone = {"honesty": honesty, "watson": watson, "latency": latency, "storm": storm}
+        return alone[words[0]].main(words[1:])
     given = _arguments(words)
     console = Console(width=max(Console().width, 150))  # a table that is cut says nothing
     if given.part == "list":

@@ -51,7 +51,7 @@ def verdict(error: Exception, order: Order, tries: int) -> Verdict:
             return Verdict(Fate.PAUSED, reason, REST)
         case Retry() | Unkept():
             wait = max(backoff(failures), getattr(error, "after", None) or 0.0)
-            if failures >= tries:
+            if failures >= tries or wait > LONGEST:  # so long a wait is told as what it is: the CRM is away
                 return Verdict(Fate.PAUSED, reason, max(REST, wait))
             return Verdict(Fate.AGAIN, reason, wait)
     if failures >= tries:

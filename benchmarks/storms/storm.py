@@ -1,0 +1,299 @@
+"""One storm: people work in both CRMs while everything goes wrong; then it is calm, and the ends are compared."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from benchmarks.storms import changes, compare, plan
+from benchmarks.storms.nursery import Nursery
+from benchmarks.storms.plan import Blow
+from benchmarks.storms.sides import Prepared, Side, copied, pmom, running
+from benchmarks.storms.system import WEB, WORKER, System
+from connector.cli.stage import VENDORS
+from connector.errors import PmomError
+from jobs.orders import Kind
+
+ACTS, SECONDS, LONGEST = 30, 5.0, 20.0
+SKEW = 400.0  # seconds: more than the five minutes that are believed
+LATER = 300.0  # emulated seconds after which a sender is looked at again
+
+
+@dataclass
+class Found:
+    """What one storm came to."""
+
+    seed: int
+    seconds: float = 0.0
+    acts: int = 0
+    kills: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    events: Counter[str] = field(default_factory=Counter)
+    writes: Counter[str] = field(default_factory=Counter)
+    differences: list[str] = field(default_factory=list)
+    doubled: list[str] = field(default_factory=list)
+    untold: list[str] = field(default_factory=list)
+    codes: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def well(self) -> bool:
+        """Whether both CRMs ended as without the storm, nothing twice, every write accounted for."""
+        return not (self.differences or self.doubled or self.untold or any(self.codes.values()))
+
+
+def weather(nursery: Nursery, made: Prepared, seed: int, folder: Path, *, blows: bool = True) -> Found:
+    """The storm of that seed, and the same changes without it; the folder is taken away when all is well."""
+    began, found = time.monotonic(), Found(seed)
+    acts = changes.sequence(seed, made, ACTS)
+    found.acts = len(acts)
+    stormy = folder / f"storm-{seed}"
+    shutil.rmtree(stormy, ignore_errors=True)
+    _stormy(nursery, made, seed, stormy, acts, found, blows=blows)
+    calm = _calm(nursery, made, stormy / "calm", acts)
+    for name, held in calm.items():
+        found.differences += [f"{name} {line}" for line in compare.differences(found_held(found, name), held)]
+    found.seconds = time.monotonic() - began
+    if found.well:
+        shutil.rmtree(stormy, ignore_errors=True)
+    return found
+
+
+_HELD: dict[tuple[int, str], compare.Held] = {}
+
+
+def found_held(found: Found, name: str) -> compare.Held:
+    """What that CRM held after the storm."""
+    return _HELD.pop((found.seed, name))
+
+
+def _stormy(
+    nursery: Nursery,
+    made: Prepared,
+    seed: int,
+    folder: Path,
+    acts: tuple[changes.Act, ...],
+    found: Found,
+    *,
+    blows: bool,
+) -> None:
+    with _surroundings(nursery, made, folder) as system:
+        before = {side.name: (compare.history_begins(side), compare.last_plan(side)) for side in system.sides}
+        storm = Storm(system, made, seed, found)
+        storm.begin(blows=blows)
+        storm.blow(acts, plan.blows(seed, SECONDS) if blows else ())
+        storm.settle()
+        system.sync()
+        found.codes = system.stop()
+        found.kills, found.events = system.kills, storm.events()
+        trails = {side.name: compare.trail(side, *before[side.name]) for side in system.sides}
+        for side in system.sides:
+            _HELD[seed, side.name] = compare.held(side)
+            found.doubled += [f"{side.name} {key}" for key in compare.doubled(_HELD[seed, side.name])]
+            told = trails[side.name]
+            found.untold += [f"{side.name} unaccounted {line}" for line in told.unaccounted]
+            found.untold += [f"{side.name} unwritten {line}" for line in told.unwritten]
+        found.writes = compare.counted(trails.values())
+
+
+@contextmanager
+def _surroundings(nursery: Nursery, made: Prepared, folder: Path) -> Iterator[System]:
+    """Both CRMs as prepared, the deployment's processes, and the CRMs' messages sent to them."""
+    with ExitStack() as stack:
+        sides = tuple(stack.enter_context(_side(nursery, made, vendor, folder)) for vendor in VENDORS)
+        system = System(nursery, folder, sides)
+        stack.callback(system.close)
+        for side in sides:
+            compare.watch(side)
+            side.listen(system.url)
+        system.tend()
+        yield system
+
+
+@contextmanager
+def _side(nursery: Nursery, made: Prepared, vendor: object, folder: Path) -> Iterator[Side]:
+    home = folder / vendor.name  # type: ignore[attr-defined]
+    options = copied(made, home.name, home)
+    fast = ("--no-limits",) if home.name == "hubspot" else ()
+    with running(nursery, made, vendor, home, *options, *fast) as side:  # type: ignore[arg-type]
+        yield side
+
+
+def _calm(
+    nursery: Nursery, made: Prepared, folder: Path, acts: tuple[changes.Act, ...]
+) -> dict[str, compare.Held]:
+    """The same changes, nothing else, and one `pmom sync`."""
+    ids, found = made.ids(), {}
+    for vendor in VENDORS:
+        with _side(nursery, made, vendor, folder) as side:
+            for act in acts:
+                changes.perform(side, act, ids)
+            side.advance(60)
+            pmom(nursery, side, "sync", "--as-of", made.day.isoformat())
+            found[side.name] = compare.held(side)
+    return found
+
+
+@dataclass
+class Storm:
+    """The weather over one system."""
+
+    system: System
+    made: Prepared
+    seed: int
+    found: Found
+    _later: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
+
+    def begin(self, *, blows: bool) -> None:
+        """Let calls fail and messages stray."""
+        for side in self.system.sides:
+            if blows:
+                side.control("faults", plan.rules(self.seed, side.name, 0))
+                side.wire(**plan.wire(self.seed, side.name))
+
+    def blow(self, acts: tuple[changes.Act, ...], blows: tuple[Blow, ...]) -> None:
+        """Changes evenly over the time, blows when they are due, until the product has worked enough under faults."""
+        ids, began = self.made.ids(), time.monotonic()
+        turns = [(act, side) for act in acts for side in self.system.sides]
+        deadly = list(plan.deadly_calls(self.seed)) if blows else []
+        second = bool(blows)
+        while turns or blows or not self._worked(began, deadly):
+            passed = time.monotonic() - began
+            if blows and blows[0].at <= passed:
+                self._strike(blows[0])
+                blows = blows[1:]
+            if turns and passed >= SECONDS * (1 - len(turns) / (2 * len(acts))):
+                act, side = turns.pop(0)
+                changes.perform(side, act, ids)
+            elif second and passed > SECONDS / 2:
+                second = False
+                self._turn()
+            else:
+                self._tend()
+                time.sleep(0.01)
+
+    def _worked(self, began: float, deadly: list[int]) -> bool:
+        """Whether the product made enough calls; its worker is killed in the middle of some."""
+        if not self.found.faults and not deadly:
+            return True
+        calls = [int(side.control("calls", None, "GET")["total"]) for side in self.system.sides]
+        if deadly and sum(calls) >= deadly[0]:
+            deadly.pop(0)
+            self._strike(Blow(0.0, "at a call"))
+        return min(calls) >= plan.CALLS or time.monotonic() - began > LONGEST
+
+    def _turn(self) -> None:
+        """Half of it is over: other faults, and a scheduled sync amid them."""
+        self._count_faults()
+        for side in self.system.sides:
+            side.control("faults", plan.rules(self.seed, side.name, 1))
+        with suppress(PmomError, SQLAlchemyError):  # the disk may be full just now
+            self.system.ask(Kind.SYNC)
+
+    def settle(self) -> None:
+        """No more faults; all that is due is delivered and done."""
+        self._count_faults()
+        for _, act in self._later:
+            act()
+        self._later.clear()
+        for side in self.system.sides:
+            side.control("faults", None, "DELETE")
+            side.wire(delay=0.0, **({"skew": -side.ahead} if side.name == "hubspot" else {}))
+        deadline = time.monotonic() + 180
+        while any([self._undelivered(side) for side in self.system.sides]):
+            self.system.tend()
+            if time.monotonic() > deadline:
+                raise AssertionError(f"messages are not taken: {self.system.story()}")
+        self.system.resume()
+        self.system.until(self.system.quiet, "the system does not settle")
+        for side in self.system.sides:
+            side.advance(60)
+
+    def events(self) -> Counter[str]:
+        """What was sent to the system, by the CRMs' own logs."""
+        total: Counter[str] = Counter()
+        for side in self.system.sides:
+            posts = side.control("deliveries", None, "GET")["deliveries"]
+            keys = Counter(_key(each) for post in posts for each in post.get("events") or post["notifications"])
+            total.update(posts=len(posts), sent=keys.total(), again=keys.total() - len(keys))
+            total.update(refused=sum(not 200 <= post["status"] < 300 for post in posts))
+        return total
+
+    def _tend(self) -> None:
+        self.system.tend()
+        self.system.probe()
+        due = [act for at, act in self._later if at <= time.monotonic()]
+        self._later = [each for each in self._later if each[0] > time.monotonic()]
+        for act in due:
+            act()
+
+    def _undelivered(self, side: Side) -> bool:
+        side.control("deliver", {"seconds": 10})
+        if not side.waiting():
+            return False
+        side.advance(LATER)
+        return True
+
+    def _strike(self, blow: Blow) -> None:
+        system = self.system
+        self.found.faults[blow.what] += 1
+        match blow.what:
+            case "worker" | "at a call":
+                system.kill(WORKER)
+            case "web":
+                system.kill(WEB)
+            case "both":
+                system.kill(WORKER, WEB)
+            case "again and again":
+                self._again(blow.times)
+            case "disk":
+                system.disks[blow.where].fill(system.pids)
+                self._after(blow.seconds, lambda: system.disks[blow.where].free(system.pids))
+            case "read-only":
+                self._read_only(blow)
+            case "skew":
+                way = -1 if blow.where == "past" else 1
+                portal = next(side for side in system.sides if side.name == "hubspot")
+                portal.wire(skew=way * SKEW - portal.ahead)
+                self._after(blow.seconds, lambda: portal.wire(skew=-portal.ahead))
+            case "tokens":
+                for side in system.sides:
+                    side.control("expire_tokens", {})
+
+    def _after(self, seconds: float, act: Callable[[], None]) -> None:
+        self._later.append((time.monotonic() + seconds, act))
+
+    def _again(self, times: int) -> None:
+        """Kill it, and again as soon as it is back, a little later each time."""
+        for turn in range(times):
+            self._after(0.3 * turn * (turn + 1) / 2, lambda: self.system.kill(WORKER))
+
+    def _read_only(self, blow: Blow) -> None:
+        """The files may only be read; who has them open is killed, as after a restore with wrong permissions."""
+        files = [each for each in self.system.disks[blow.where].folder.glob("*.sqlite")]
+        for file in files:
+            file.chmod(0o400)
+        self.system.kill(WORKER, *([WEB] if blow.where == "jobs" else []))
+
+        def mend() -> None:
+            for file in files:
+                file.chmod(0o600)
+
+        self._after(blow.seconds, mend)
+
+    def _count_faults(self) -> None:
+        for side in self.system.sides:
+            for rule in side.control("state", None, "GET")["faults"]:
+                self.found.faults[str(rule["kind"])] += int(rule["struck"])
+
+
+def _key(event: dict[str, object]) -> str:
+    if "id" in event:
+        return str(event["id"])
+    return "/".join(str(event.get(name)) for name in ("eventId", "subscriptionId", "objectId", "propertyName"))
