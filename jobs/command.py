@@ -93,7 +93,7 @@ def work(
     from jobs import process
 
     deployment = _deployment()
-    logs.configure(deployment.settings.log)
+    logs.configure(deployment.settings.log, secrets=deployment.secrets())
     wanted = 1 if once else workers or deployment.jobs.workers
     if wanted > 1:
         family.keep(cli.state.config, wanted)

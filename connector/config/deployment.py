@@ -13,6 +13,7 @@ from typing import Any
 
 from connector.config.connections import CONNECTIONS
 from connector.config.operation import Jobs, Schedule, Web
+from connector.config.secret_files import secrets_in
 from connector.config.settings import Settings
 from connector.config.toml_lines import Problem, misconfigured
 from connector.errors import Misconfigured
@@ -65,6 +66,11 @@ class Deployment:
     def url(self) -> str | None:
         """The URL of [jobs] database with its password; None when files are used."""
         return with_password(self.jobs.database, self.jobs.database_password) if self.jobs.database else None
+
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret of the deployment and its connections: what no line of a log may hold."""
+        every = (self.settings, *(each.settings for each in self.connections))
+        return tuple(secret for settings in every for secret in secrets_in(settings))
 
     def connection(self, name: str) -> Named:
         """The connection of that name; Misconfigured when there is none."""

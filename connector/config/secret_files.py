@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+
+from pydantic import BaseModel, SecretStr
 
 from connector.errors import Misconfigured
 
@@ -43,3 +46,13 @@ def strange_in(secret: str) -> str:
     if any(ch.isspace() for ch in secret):
         return "holds a blank or a line end"
     return "" if secret.isascii() and secret.isprintable() else "holds a character that no token has"
+
+
+def secrets_in(model: BaseModel) -> Iterator[str]:
+    """Every secret of these settings and of their tables: what no line of a log may hold."""
+    for name in type(model).model_fields:
+        held = getattr(model, name)
+        if isinstance(held, SecretStr):
+            yield held.get_secret_value()
+        elif isinstance(held, BaseModel):
+            yield from secrets_in(held)

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any, TypeVar
 
+from structlog.contextvars import bound_contextvars
+
 from connector.errors import Misused, WrongPlan
 from connector.sync.apply import Applied, apply
 from connector.sync.audit import close_quarter
@@ -33,7 +35,8 @@ def run(ctx: Context, kind: str, step: Callable[[int], T], summary: Callable[[T]
     """Do one step as a run: begun, ended and summed up in the store, whatever becomes of it."""
     run_id = ctx.store.begin_run(kind, ctx.clock())
     try:
-        result = step(run_id)
+        with bound_contextvars(run=run_id):
+            result = step(run_id)
     except BaseException as error:
         state = "stopped" if _by_a_person(error) else "failed"
         ctx.store.end_run(run_id, state, {"error": str(error) or type(error).__name__}, ctx.clock())

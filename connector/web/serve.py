@@ -28,7 +28,6 @@ from connector.config.deployment import Deployment
 from connector.errors import Misconfigured
 from connector.hooks.refusals import Refusal
 from connector.web import log as logs
-from connector.web import tenants
 from connector.web.application import Served, served
 from connector.web.figures import Figures
 
@@ -46,7 +45,7 @@ Heard = Callable[[str], object]
 
 def serve(deployment: Deployment, *, heard: Heard = lambda url: None) -> None:
     """Serve until SIGTERM or SIGINT; what was taken by then is answered. Misconfigured when it cannot begin."""
-    logs.configure(deployment.settings.log, secrets=_secrets(deployment))
+    logs.configure(deployment.settings.log, secrets=deployment.secrets())
     sys.setswitchinterval(_TURN)
     with suppress(KeyboardInterrupt):
         running = Running(served(deployment), deployment)
@@ -59,10 +58,6 @@ def serve(deployment: Deployment, *, heard: Heard = lambda url: None) -> None:
         finally:
             running.close()
     log.info("ended")
-
-
-def _secrets(deployment: Deployment) -> tuple[str, ...]:
-    return tuple(secret for tenant in tenants.of(deployment) for secret in tenant.secrets())
 
 
 class Running:

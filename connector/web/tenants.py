@@ -51,11 +51,6 @@ class Tenant:
     outbound: OutboundDoor | None = None
     events: EventsDoor | None = None
 
-    def secrets(self) -> tuple[str, ...]:
-        """Everything that no log may show."""
-        doors = (self.hubspot, self.outbound, self.events)
-        return tuple(secret for door in doors if door is not None for secret in door.secrets)
-
 
 def of(deployment: Deployment) -> tuple[Tenant, ...]:
     """The tenants of that deployment; Misconfigured when a connection's [webhooks] are wrong."""
