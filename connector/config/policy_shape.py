@@ -51,10 +51,13 @@ class VelocityShape(_Shape):
     not_applicable_passes: bool
     verdict: Literal["ratio", "bayes"]
     certainty: Annotated[Decimal, Field(gt=0.5, lt=1)]
+    leave: Annotated[Decimal, Field(gt=0, le=1)]
     min_prior_partners: Annotated[Count, Field(ge=2)]
 
     @model_validator(mode="after")
     def _band_leaves_room(self) -> VelocityShape:
+        if self.leave > self.certainty:
+            raise ValueError("leave: a state would be left before it is reached. Keep it at or below certainty.")
         if self.floor + self.dead_band > 1:
             raise ValueError(
                 "dead_band: floor + dead_band is above 1, so no partner could ever pass again. Lower it."
@@ -319,6 +322,8 @@ class CycleTimeShape(_Shape):
     faster: Annotated[Decimal, Field(gt=0, lt=1)]
     slower: Annotated[Decimal, Field(gt=0, le=10)]
     certainty: Annotated[Decimal, Field(ge=0, lt=1)]
+    leave: Annotated[Decimal, Field(ge=0, lt=1)]
+    dead_band: Annotated[Decimal, Field(ge=0, le=0.1)]
     interval: Annotated[Decimal, Field(gt=0, lt=1)]
     maturity: Annotated[Decimal, Field(ge=0, lt=1)]
     min_opportunities: Annotated[Count, Field(ge=1)]
@@ -329,6 +334,12 @@ class CycleTimeShape(_Shape):
     max_disagreement: Annotated[Decimal, Field(ge=0, le=10)]
     min_prior_partners: Annotated[Count, Field(ge=2)]
     false_discovery_rate: Annotated[Decimal, Field(gt=0, lt=1)]
+
+    @model_validator(mode="after")
+    def _left_below_certainty(self) -> CycleTimeShape:
+        if self.leave > self.certainty:
+            raise ValueError("leave: a claim would be taken back before it is made. Keep it at or below certainty.")
+        return self
 
 
 class LimitsShape(_Shape):

@@ -74,11 +74,37 @@ class CycleTime:
     chance_faster: Decimal | None = None  # that the true ratio is below 1, given how all partners lie
     chance_claimed: Decimal | None = None  # that it is at most 1 - faster
     claim: Decimal | None = None  # the policy's `faster`
+    shown: Decimal | None = None  # the delta that stands on the record: an earlier one within the dead band
+    held: bool = False  # an earlier verdict stands, as the evidence has not gone far enough back
 
 
-def judged(fact: CycleFact, rules: CycleTimeRules) -> CycleTime:
-    """What the policy lets us say about the measured ratio."""
-    refused = _refused(fact, rules)
+@dataclass(frozen=True, slots=True)
+class CycleShown:
+    """What the next run must remember, so that neither the verdict nor the figure moves without news."""
+
+    status: CycleStatus
+    delta: Decimal
+    definition: str
+    faster: Decimal
+    slower: Decimal
+
+
+def remembered(found: CycleTime, rules: CycleTimeRules) -> CycleShown | None:
+    """What to remember of a verdict; nothing of one that was refused."""
+    if found.shown is None:
+        return None
+    return CycleShown(found.status, found.shown, found.fact.definition, rules.faster, rules.slower)
+
+
+def judged(fact: CycleFact, rules: CycleTimeRules, earlier: CycleShown | None = None) -> CycleTime:
+    """What the policy lets us say about the measured ratio.
+
+    A verdict is entered at `certainty` and then left only below `leave` or beyond the dead band; the `earlier` figure
+    stays on the record while the measured one lies within the dead band. Other rules start afresh.
+    """
+    if earlier is not None and _asked(earlier) != (fact.definition, rules.faster, rules.slower):
+        earlier = None
+    refused = _refused(fact, rules, earlier)
     if refused is not None:
         code, key = refused
         return CycleTime(
@@ -88,12 +114,17 @@ def judged(fact: CycleFact, rules: CycleTimeRules) -> CycleTime:
     delta = (1 - fact.log_ratio.exp()).quantize(_PLACES)
     low, high = _interval(fact, rules.interval)
     below, claimed, above = (_chance(fact, limit) for limit in _limits(rules))
-    status = CycleStatus.NEUTRAL
-    if delta >= rules.faster and _sure(claimed, rules.certainty):
-        status = CycleStatus.FASTER
-    elif delta <= -rules.slower and _sure(None if above is None else 1 - above, rules.certainty):
-        status = CycleStatus.SLOWER
+    slower = None if above is None else 1 - above
+    status = _status(delta, claimed, slower, rules, rules.certainty, Decimal(0))
+    held = False
+    if earlier is not None and status is CycleStatus.NEUTRAL is not earlier.status:
+        still = _status(delta, claimed, slower, rules, rules.leave, rules.dead_band)
+        held = still is earlier.status
+        status = still if held else status
+    moved = earlier is None or status is not earlier.status or abs(delta - earlier.delta) >= rules.dead_band
     return CycleTime(
+        shown=delta if moved or earlier is None else earlier.delta,
+        held=held,
         status=status,
         code={CycleStatus.FASTER: "FASTER", CycleStatus.SLOWER: "SLOWER"}.get(status, "NO_CLEAR_DIFFERENCE"),
         policy_key="cycle_time.slower" if status is CycleStatus.SLOWER else "cycle_time.faster",
@@ -108,7 +139,26 @@ def judged(fact: CycleFact, rules: CycleTimeRules) -> CycleTime:
     )
 
 
-def _refused(fact: CycleFact, rules: CycleTimeRules) -> tuple[str, str] | None:
+def _asked(earlier: CycleShown) -> tuple[str, Decimal, Decimal]:
+    return earlier.definition, earlier.faster, earlier.slower
+
+
+def _status(
+    delta: Decimal,
+    claimed: Decimal | None,
+    slower: Decimal | None,
+    rules: CycleTimeRules,
+    sure: Decimal,
+    band: Decimal,
+) -> CycleStatus:
+    if delta >= rules.faster - band and _sure(claimed, sure):
+        return CycleStatus.FASTER
+    if delta <= band - rules.slower and _sure(slower, sure):
+        return CycleStatus.SLOWER
+    return CycleStatus.NEUTRAL
+
+
+def _refused(fact: CycleFact, rules: CycleTimeRules, earlier: CycleShown | None) -> tuple[str, str] | None:
     """Why nothing can be said, with the policy key; None when something can."""
     adjusted = fact.definition in ADJUSTED
     if fact.direct_wins < rules.min_direct_wins:
@@ -125,17 +175,17 @@ def _refused(fact: CycleFact, rules: CycleTimeRules) -> tuple[str, str] | None:
         return "IMMATURE_COHORT", "maturity"
     if fact.log_ratio is None or (fact.se is None and rules.certainty > 0):
         return "NOT_ESTIMABLE", "definition"
-    return _unchecked(fact, rules)
+    return _unchecked(fact, rules, rules.dead_band if earlier else Decimal(0))
 
 
-def _unchecked(fact: CycleFact, rules: CycleTimeRules) -> tuple[str, str] | None:
+def _unchecked(fact: CycleFact, rules: CycleTimeRules, band: Decimal) -> tuple[str, str] | None:
     """Two ways of looking that differ by more than the policy allows are not to be quoted."""
     if fact.definition != CENSORED or fact.log_ratio is None:
         return None
     if fact.check is None:
         return "NOT_CHECKED", "max_disagreement"
     apart = abs((fact.log_ratio - fact.check).exp() - 1)
-    return ("DEFINITIONS_DISAGREE", "max_disagreement") if apart > rules.max_disagreement else None
+    return ("DEFINITIONS_DISAGREE", "max_disagreement") if apart > rules.max_disagreement + band else None
 
 
 def _interval(fact: CycleFact, confidence: Decimal) -> tuple[Decimal | None, Decimal | None]:

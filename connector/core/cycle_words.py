@@ -32,10 +32,21 @@ def cycle_story(held: CycleTime | Unknown | None) -> list[str]:
     lines = [f"Cycle time: {held.status}. {_because(held)} [{held.policy_key}]."]
     if held.delta is not None:
         lines.append(f"  {_doubt(held)}")
+    lines += _kept(held)
     lines.append(f"  By {held.fact.definition}: {DEFINITION_WORDS[held.fact.definition]} [cycle_time.definition].")
     if held.fact.left_out:
         told = ", ".join(f"{count} {code}" for code, count in held.fact.left_out)
         lines.append(f"  Not timed: {told}.")
+    return lines
+
+
+def _kept(held: CycleTime) -> list[str]:
+    """Why the record does not say just what was measured today."""
+    lines = []
+    if held.held:
+        lines.append(f"  Held: it was {held.status} and has not gone far enough back [cycle_time.leave].")
+    if held.shown is not None and held.shown != held.delta:
+        lines.append(f"  The record shows {_side(held.shown)}: less than the dead band away [cycle_time.dead_band].")
     return lines
 
 
@@ -100,8 +111,10 @@ def belief_story(belief: QuoteBelief | None) -> list[str]:
     more = belief.more
     waits = f"; about {more} more quotes at this rate would decide it" if more is not None else ""
     expected = belief.prior.a / (belief.prior.a + belief.prior.b)
+    stays = _STAYS if belief.held else ""
     return [
-        f"Quote-to-close state: {belief.state}. A second opinion: {_STATES[belief.state]}; the gate follows it only "
+        f"Quote-to-close state: {belief.state}{stays}. A second opinion: "
+        f"{_STATES[belief.state]}; the gate follows it only "
         'where velocity.verdict is "bayes".',
         f"  {belief.won} of {belief.counted} quoted opportunities won; "
         f"{_chance(belief.below)} likely below {plain_percent(belief.floor)}, given the rates of "
@@ -109,6 +122,7 @@ def belief_story(belief: QuoteBelief | None) -> list[str]:
     ]
 
 
+_STAYS = " (held: it has not gone far enough back [velocity.leave])"
 _STATES = {
     QuoteState.BLOCK: "the true rate is likely below the floor",
     QuoteState.FUND: "the true rate is likely not below the floor",

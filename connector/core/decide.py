@@ -7,14 +7,14 @@ from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from connector.core.cycle_time import CycleTime, judged
-from connector.core.decisions import Decision, Outcome, OverrideResult, Previous, Settled
+from connector.core.cycle_time import CycleTime, judged, remembered
+from connector.core.decisions import Decision, Held, Outcome, OverrideResult, Previous, Settled
 from connector.core.facts import Override, PartnerFacts, Unknown
 from connector.core.levers import primary, stale_symptoms, symptoms
 from connector.core.multiplier import multiplied
 from connector.core.ownership import UNCHECKED, People, accountability
 from connector.core.policy import Policy
-from connector.core.quote_state import QuoteBelief, believed
+from connector.core.quote_state import QuoteBelief, QuoteState, believed
 from connector.core.triage import allowed_motions, combine, market_fit, stale_gates, track_record, velocity
 from connector.core.verdicts import Confidence, Gate, GateResult, Lever, Presence, Symptom, SymptomResult, Verdict
 
@@ -93,6 +93,9 @@ def _decision(
     stale: bool = False,
 ) -> Decision:
     kept = previous is not None and previous.lever is lever
+    before = previous.held if previous else None
+    cycle = None if excluded else _cycle(facts, policy, before)
+    belief = None if excluded else _belief(facts, policy, before)
     return Decision(
         partner_id=facts.partner_id,
         name=facts.name,
@@ -121,23 +124,34 @@ def _decision(
         stale=stale,
         credit=None if excluded else facts.credit,
         multiplier=None if excluded else multiplied(facts.services, policy.multiplier),
-        cycle=None if excluded else _cycle(facts, policy),
-        quote_belief=None if excluded else _belief(facts, policy),
+        cycle=cycle,
+        quote_belief=belief,
+        held=before if stale else _held(cycle, belief, policy),
     )
 
 
-def _cycle(facts: PartnerFacts, policy: Policy) -> CycleTime | Unknown | None:
+def _held(cycle: CycleTime | Unknown | None, belief: QuoteBelief | None, policy: Policy) -> Held | None:
+    """What the next run must remember of the verdicts; None when there is nothing."""
+    shown = remembered(cycle, policy.cycle_time) if isinstance(cycle, CycleTime) else None
+    state = belief.state if belief and belief.state is not QuoteState.INSUFFICIENT else None
+    return Held(state, policy.velocity.floor, shown) if state or shown else None
+
+
+def _cycle(facts: PartnerFacts, policy: Policy, before: Held | None) -> CycleTime | Unknown | None:
     measured = facts.cycle
-    return measured if measured is None or isinstance(measured, Unknown) else judged(measured, policy.cycle_time)
+    if measured is None or isinstance(measured, Unknown):
+        return measured
+    return judged(measured, policy.cycle_time, before.cycle if before else None)
 
 
-def _belief(facts: PartnerFacts, policy: Policy) -> QuoteBelief | None:
+def _belief(facts: PartnerFacts, policy: Policy, before: Held | None) -> QuoteBelief | None:
     """What the quotes suffice for; None where there is nothing to go by."""
     gate, quotes = policy.velocity, facts.quotes
     quoteless = bool(facts.personas) and all(persona in gate.not_applicable_personas for persona in facts.personas)
     if facts.quote_prior is None or isinstance(quotes, Unknown) or quoteless:
         return None
-    return believed(quotes.won, quotes.counted, facts.quote_prior, gate.floor, gate.certainty)
+    earlier = before.quotes if before and before.floor == gate.floor else None
+    return believed(quotes.won, quotes.counted, facts.quote_prior, gate.floor, gate.certainty, gate.leave, earlier)
 
 
 def _excluded(

@@ -13,10 +13,10 @@ from enum import StrEnum
 
 from connector.core.codec import from_json, to_json
 from connector.core.credit import CreditSums
-from connector.core.cycle_time import CycleTime
+from connector.core.cycle_time import CycleShown, CycleTime
 from connector.core.facts import LiveItem, Override, Unknown
 from connector.core.multiplier import Multiplier
-from connector.core.quote_state import QuoteBelief
+from connector.core.quote_state import QuoteBelief, QuoteState
 from connector.core.verdicts import (
     Confidence,
     Gate,
@@ -112,6 +112,15 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """Verdicts that stay until the evidence has gone far enough back."""
+
+    quotes: QuoteState | None
+    floor: Decimal  # under which the quotes were judged
+    cycle: CycleShown | None
+
+
+@dataclass(frozen=True, slots=True)
 class Previous:
     """What the next run must remember of a decision."""
 
@@ -119,6 +128,7 @@ class Previous:
     lever: Lever
     lever_since: date
     settled: tuple[Settled, ...] = ()
+    held: Held | None = None
 
     def to_json(self) -> str:
         """Canonical JSON."""
@@ -163,6 +173,7 @@ class Decision:
     multiplier: Multiplier | Unknown | None = None
     cycle: CycleTime | Unknown | None = None
     quote_belief: QuoteBelief | None = None
+    held: Held | None = None
 
     def gate(self, gate: Gate) -> GateResult | None:
         """That gate's result; None when the partner is excluded."""
@@ -188,7 +199,7 @@ class Decision:
 
     def carried(self) -> Previous:
         """What the next run must remember."""
-        return Previous(self.outcome, self.lever, self.lever_since, self.settled)
+        return Previous(self.outcome, self.lever, self.lever_since, self.settled, self.held)
 
 
 def decision_id(kept: str) -> str:

@@ -35,6 +35,7 @@ class VelocityGate:
     not_applicable_passes: bool
     verdict: str  # "ratio": the rate against the floor; "bayes": the empirical-Bayes state
     certainty: Decimal  # chance of being below the floor, or above, from which the state is Block, or Fund
+    leave: Decimal  # the same chance below which a state that was reached is left
     min_prior_partners: int  # fewer partners with quotes tell nothing about how rates lie
 
 
@@ -215,6 +216,8 @@ class CycleTimeRules:
     faster: Decimal  # "15%"
     slower: Decimal
     certainty: Decimal  # chance that the difference is as large as claimed, below which nothing is claimed
+    leave: Decimal  # the same chance below which a claim once made is taken back
+    dead_band: Decimal  # by how much the delta may move until the record shows another one
     interval: Decimal  # two-sided confidence of the interval that is shown
     maturity: Decimal  # share of direct wins that had come after the days in which a cohort matures
     min_opportunities: int

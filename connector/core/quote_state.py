@@ -46,6 +46,7 @@ class QuoteBelief:
     floor: Decimal
     certainty: Decimal
     prior: QuotePrior
+    held: bool = False  # an earlier state stands, as the chance has not gone far enough back
 
     @property
     def more(self) -> int | None:
@@ -61,14 +62,27 @@ class QuoteBelief:
 
 
 @lru_cache(maxsize=65_536)
-def believed(won: int, counted: int, prior: QuotePrior, floor: Decimal, certainty: Decimal) -> QuoteBelief:
-    """The state of a partner with so many quotes won of those counted."""
+def believed(
+    won: int,
+    counted: int,
+    prior: QuotePrior,
+    floor: Decimal,
+    certainty: Decimal,
+    leave: Decimal = Decimal(1),
+    earlier: QuoteState | None = None,
+) -> QuoteBelief:
+    """The state of a partner with so many quotes won of those counted.
+
+    A state is entered at `certainty`; the `earlier` one is left only when its chance falls below `leave`.
+    """
     below = Decimal(beta_cdf(float(floor), float(prior.a) + won, float(prior.b) + counted - won)).quantize(_PLACES)
     state = QuoteState.INSUFFICIENT
     if below >= certainty:
         state = QuoteState.BLOCK
     elif 1 - below >= certainty:
         state = QuoteState.FUND
+    elif (earlier is QuoteState.BLOCK and below >= leave) or (earlier is QuoteState.FUND and 1 - below >= leave):
+        return QuoteBelief(earlier, below, won, counted, floor, certainty, prior, held=True)
     return QuoteBelief(state, below, won, counted, floor, certainty, prior)
 
 

@@ -222,7 +222,7 @@ def _timed(decision: Decision) -> dict[str, Value]:
     if not isinstance(held, CycleTime):
         lacking = {"Cycle_Time_Delta": None, "Cycle_Delta_Status": CycleStatus.INSUFFICIENT.value, "Cycle_N": None}
         return {**values, **lacking} if held is not None else values if belief else {}
-    delta = None if held.delta is None else Ratio(held.delta, Decimal(1))
+    delta = None if held.shown is None else Ratio(held.shown, Decimal(1))
     values["Cycle_Time_Delta"] = _rounded("Cycle_Time_Delta", delta, held.claim, 100)
     return {**values, "Cycle_Delta_Status": held.status.value, "Cycle_N": held.fact.n}
 

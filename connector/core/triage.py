@@ -35,7 +35,7 @@ def velocity(facts: PartnerFacts, gate: rules.VelocityGate, as_of: date, settled
     if isinstance(quotes, Unknown):
         return _unknown(Gate.VELOCITY, quotes, "velocity.link_roles")
     if gate.verdict == "bayes":
-        return _believed(facts, quotes, gate)
+        return _believed(facts, quotes, gate, settled)
     if quotes.counted < max(gate.min_quotes, 1):
         return _few_quotes(quotes, gate)
     rate = Ratio(Decimal(quotes.won), Decimal(quotes.counted))
@@ -75,24 +75,31 @@ _STATES = {
 }
 
 
-def _believed(facts: PartnerFacts, quotes: QuoteCohort, gate: rules.VelocityGate) -> GateResult:
-    """The answer by the empirical-Bayes state; it needs no dead band, as an undecided stretch lies between."""
+_CONFIDENCE = {Verdict.INSUFFICIENT: Confidence.NONE}
+
+
+def _believed(
+    facts: PartnerFacts, quotes: QuoteCohort, gate: rules.VelocityGate, settled: Settled | None
+) -> GateResult:
+    """The answer by the empirical-Bayes state, which is left only when it is no longer likely."""
     if facts.quote_prior is None:
         missing = f"at least {gate.min_prior_partners} partners with quotes"
         return _gate(Gate.VELOCITY, Verdict.INSUFFICIENT, "PRIOR_UNKNOWN", "velocity.min_prior_partners", missing)
-    belief = believed(quotes.won, quotes.counted, facts.quote_prior, gate.floor, gate.certainty)
+    firm = settled.verdict if settled is not None and settled.threshold == gate.floor else None
+    earlier = {Verdict.FAIL: QuoteState.BLOCK, Verdict.PASS: QuoteState.FUND}.get(firm) if firm else None
+    belief = believed(quotes.won, quotes.counted, facts.quote_prior, gate.floor, gate.certainty, gate.leave, earlier)
     verdict, code = _STATES[belief.state]
     return GateResult(
         gate=Gate.VELOCITY,
         verdict=verdict,
         code=code,
-        policy_key="velocity.verdict",
+        policy_key="velocity.leave" if belief.held else "velocity.verdict",
         value=Ratio(Decimal(quotes.won), Decimal(quotes.counted)) if quotes.counted else None,
         threshold=gate.floor,
         n=quotes.counted,
         needed=quotes.counted + (belief.more or 0),
         window=quotes.window,
-        confidence=Confidence.NONE if verdict is Verdict.INSUFFICIENT else Confidence.HIGH,
+        confidence=_CONFIDENCE.get(verdict, Confidence.LOW if belief.held else Confidence.HIGH),
         evidence=quotes.evidence,
         proxy=quotes.proxy,
     )

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.core.cycle_time import CycleFact, CycleStatus, judged
+from connector.core.cycle_time import CycleFact, CycleShown, CycleStatus, judged, remembered
 from connector.core.decisions import Decision
 from connector.core.explain import story
 from connector.core.facts import Unknown
@@ -199,3 +199,103 @@ def test_the_incomplete_beta_function_is_the_library_s(x: float, a: float, b: fl
     from scipy.special import betainc
 
     assert beta_cdf(x, a, b) == pytest.approx(float(betainc(a, b, x)), abs=1e-9)
+
+
+def stood(status: CycleStatus, delta: str, rules: Any) -> CycleShown:
+    return CycleShown(status, Decimal(delta), "censored", rules.faster, rules.slower)
+
+
+def ratio(delta: str) -> Decimal:
+    return (1 - Decimal(delta)).ln().quantize(Decimal("0.000001"))
+
+
+@pytest.mark.parametrize(("certain", "status"), [("0.5", CycleStatus.FASTER), ("0.51", CycleStatus.NEUTRAL)])
+def test_a_claim_is_taken_back_only_below_its_chance(certain: str, status: CycleStatus, default: Any) -> None:
+    """At a measured 15 % the chance that it is as much is one in two."""
+    rules = replace(default.cycle_time, leave=Decimal(certain))
+    fact = measured(log_ratio=ratio("0.15"), check=ratio("0.15"))
+    found = judged(fact, rules, stood(CycleStatus.FASTER, "0.16", rules))
+    assert (judged(fact, rules).status, found.status) == (CycleStatus.NEUTRAL, status)
+    assert found.held is (status is CycleStatus.FASTER)
+
+
+@pytest.mark.parametrize(
+    "change", [{"definition": "size_adjusted"}, {"faster": Decimal("0.14")}, {"slower": Decimal("0.14")}]
+)
+def test_other_rules_start_afresh(change: dict[str, Any], default: Any) -> None:
+    fact = measured(log_ratio=ratio("0.151"), check=ratio("0.151"))
+    earlier = stood(CycleStatus.FASTER, "0.155", default.cycle_time)
+    kept = judged(fact, default.cycle_time, earlier)
+    assert (kept.status, kept.shown) == (CycleStatus.FASTER, Decimal("0.155"))
+    afresh = judged(fact, default.cycle_time, replace(earlier, **change))
+    assert (afresh.status, afresh.shown) == (CycleStatus.NEUTRAL, afresh.delta)
+
+
+@pytest.mark.parametrize(
+    ("now", "written"), [("0.1099", "0.1"), ("0.0901", "0.1"), ("0.1101", None), ("0.0899", None)]
+)
+def test_the_figure_on_the_record_moves_by_the_dead_band_or_more(now: str, written: str | None, default: Any) -> None:
+    fact = measured(log_ratio=ratio(now), check=ratio(now))
+    earlier = stood(CycleStatus.NEUTRAL, "0.1", default.cycle_time)
+    found = judged(fact, default.cycle_time, earlier)
+    assert found.status is CycleStatus.NEUTRAL
+    assert found.shown == (found.delta if written is None else Decimal(written))
+
+
+def test_two_definitions_that_part_a_little_more_take_back_no_verdict(default: Any) -> None:
+    log = ratio("0.3")
+    apart = measured(check=log - Decimal("1.105").ln())
+    assert judged(apart, default.cycle_time).code == "DEFINITIONS_DISAGREE"
+    assert judged(apart, default.cycle_time, stood(CycleStatus.FASTER, "0.3", default.cycle_time)).code == "FASTER"
+
+
+@given(
+    steps=st.lists(st.integers(-600, 600), min_size=1, max_size=30),
+    se=st.sampled_from(["0.02", "0.05", "0.08"]),
+)
+def test_the_written_figure_is_never_a_dead_band_away_and_moves_by_one_or_with_the_verdict(
+    steps: list[int], se: str, default: Any
+) -> None:
+    rules, last = default.cycle_time, None
+    for step in steps:
+        log = Decimal(step) / 1000
+        found = judged(measured(log_ratio=log, check=log, se=Decimal(se)), rules, last)
+        assert found.delta is not None
+        assert found.shown is not None
+        assert abs(found.delta - found.shown) < rules.dead_band or found.shown == found.delta
+        if last is not None and found.shown != last.delta:
+            assert found.status is not last.status or abs(found.delta - last.delta) >= rules.dead_band
+        if found.held:
+            assert last is not None
+            assert found.status is last.status
+        last = remembered(found, rules)
+
+
+@given(steps=st.lists(st.integers(-600, 600), min_size=1, max_size=30))
+def test_without_bands_every_day_is_judged_by_itself(steps: list[int], default: Any) -> None:
+    rules = replace(default.cycle_time, leave=default.cycle_time.certainty, dead_band=Decimal(0))
+    last = None
+    for step in steps:
+        log = Decimal(step) / 1000
+        fact = measured(log_ratio=log, check=log)
+        found = judged(fact, rules, last)
+        assert found == judged(fact, rules)
+        last = remembered(found, rules)
+
+
+@given(won=st.integers(0, 40), more=st.integers(0, 60), earlier=st.sampled_from([None, *QuoteState]))
+def test_a_state_is_held_only_between_leaving_and_certainty(won: int, more: int, earlier: QuoteState | None) -> None:
+    floor, certainty, leave = Decimal("0.2"), Decimal("0.8"), Decimal("0.5")
+    bare = believed(won, won + more, PRIOR, floor, certainty)
+    found = believed(won, won + more, PRIOR, floor, certainty, leave, earlier)
+    chance = {QuoteState.BLOCK: bare.below, QuoteState.FUND: 1 - bare.below}.get(earlier) if earlier else None
+    held = bare.state is QuoteState.INSUFFICIENT and chance is not None and chance >= leave
+    assert (found.held, found.state) == (held, earlier if held else bare.state)
+    assert replace(found, state=bare.state, held=False) == bare
+
+
+@pytest.mark.parametrize(("leave", "held"), [(Decimal(0), True), (Decimal("0.0001"), False)])
+def test_a_state_is_left_just_below_its_chance(leave: Decimal, held: bool) -> None:
+    bare = believed(1, 10, PRIOR, Decimal("0.2"), Decimal("0.8"))
+    found = believed(1, 10, PRIOR, Decimal("0.2"), Decimal("0.8"), bare.below + leave, QuoteState.BLOCK)
+    assert (bare.state, found.held) == (QuoteState.INSUFFICIENT, held)

@@ -18,6 +18,12 @@ def test_the_rates_of_a_short_seeded_run_lie_in_their_bands() -> None:
     assert told[blocked, "bare rate"] > 10 * told[blocked, "state (bayes)"]
     flips = "flips a year at the floor, daily"
     assert told[flips, "neither"] > 2.5 * told[flips, "shipped: both"]
+    state, verdict, figure = (
+        f"flips a year of the {what}" for what in ("quote state", "cycle verdict", "cycle figure")
+    )
+    assert told[state, "entered and left at 0.80"] > 1.5 * told[state, "shipped: left at 0.50"]
+    assert told[verdict, "as measured"] > 3 * told[verdict, "shipped: held"]
+    assert told[figure, "as measured"] > 10 * told[figure, "shipped: held"]
 
 
 @pytest.mark.slow
