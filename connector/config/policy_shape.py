@@ -53,6 +53,7 @@ class VelocityShape(_Shape):
     certainty: Annotated[Decimal, Field(gt=0.5, lt=1)]
     leave: Annotated[Decimal, Field(gt=0, le=1)]
     min_prior_partners: Annotated[Count, Field(ge=2)]
+    min_persona_partners: Annotated[Count, Field(ge=2)]
 
     @model_validator(mode="after")
     def _band_leaves_room(self) -> VelocityShape:

@@ -112,13 +112,14 @@ def belief_story(belief: QuoteBelief | None) -> list[str]:
     waits = f"; about {more} more quotes at this rate would decide it" if more is not None else ""
     expected = belief.prior.a / (belief.prior.a + belief.prior.b)
     stays = _STAYS if belief.held else ""
+    of = f" of persona {belief.prior.persona}" if belief.prior.persona else ""
     return [
         f"Quote-to-close state: {belief.state}{stays}. A second opinion: "
         f"{_STATES[belief.state]}; the gate follows it only "
         'where velocity.verdict is "bayes".',
         f"  {belief.won} of {belief.counted} quoted opportunities won; "
         f"{_chance(belief.below)} likely below {plain_percent(belief.floor)}, given the rates of "
-        f"{belief.prior.partners} partners (mean {_percent(expected)}){waits} [velocity.certainty].",
+        f"{belief.prior.partners} partners{of} (mean {_percent(expected)}){waits} [velocity.certainty].",
     ]
 
 

@@ -37,6 +37,7 @@ class VelocityGate:
     certainty: Decimal  # chance of being below the floor, or above, from which the state is Block, or Fund
     leave: Decimal  # the same chance below which a state that was reached is left
     min_prior_partners: int  # fewer partners with quotes tell nothing about how rates lie
+    min_persona_partners: int  # fewer of one persona are judged among partners of all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

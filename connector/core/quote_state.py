@@ -33,6 +33,7 @@ class QuotePrior:
     a: Decimal
     b: Decimal
     partners: int
+    persona: str = ""  # of which the partners are; empty: of any
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ for the rest of the day, so that one changed opportunity costs a few partners an
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import sha256
@@ -17,8 +18,9 @@ import pyarrow.compute
 
 from connector.core.codec import from_json, to_json
 from connector.core.cycle_time import NO_MATCH, NO_SIZE, CycleFact
-from connector.core.policy import CycleTimeRules, Policy
+from connector.core.policy import CycleTimeRules, Policy, VelocityGate
 from connector.core.quote_state import QuotePrior
+from connector.facts import taxonomy
 from connector.facts.sources import Tables
 from connector.facts.windows import Windows
 from connector.measure import cycle_times as measure
@@ -61,7 +63,12 @@ class DayFits:
     factors: Factors
     base: measure.Baseline
     prior: NormalPrior | None  # of the policy's definition, over partners
-    quotes: QuotePrior | None
+    quotes: QuotePrior | None  # over partners of all personas
+    personas: tuple[tuple[str, QuotePrior], ...] = ()  # over those of one, where there are enough
+
+    def quotes_of(self, persona: str) -> QuotePrior | None:
+        """How rates lie among partners of that persona, or among all."""
+        return dict(self.personas).get(persona, self.quotes)
 
 
 def kept_fits(tables: Tables, policy: Policy, spans: Windows, direct: str) -> DayFits | None:
@@ -92,12 +99,17 @@ def keep_fits(tables: Tables, policy: Policy, spans: Windows, direct: str, fits:
 
 
 def _digest(policy: Policy, spans: Windows, direct: str) -> str:
-    asked = f"{spans.today} {direct} {to_json(policy.cycle_time)} {policy.velocity}"
+    asked = f"2 {spans.today} {direct} {to_json(policy.cycle_time)} {policy.velocity}"
     return sha256(asked.encode()).hexdigest()
 
 
-def fitted(direct: pa.Table, cycles: pa.Table, quotes: pa.Table, policy: Policy) -> DayFits:
-    """The fits from the direct opportunities and all partners' opportunities and quotes."""
+def fitted(
+    direct: pa.Table, cycles: pa.Table, quotes: pa.Table, policy: Policy, personas: Mapping[str, str]
+) -> DayFits:
+    """The fits from the direct opportunities and all partners' opportunities and quotes.
+
+    `personas`: a partner's id -> its first persona.
+    """
     rules = policy.cycle_time
     timed = timed_rows(direct)
     factors = _factors(timed, rules)
@@ -110,17 +122,43 @@ def fitted(direct: pa.Table, cycles: pa.Table, quotes: pa.Table, policy: Policy)
     prior = normal_prior(np.where(firm, shifts.log_ratio, np.nan), np.where(firm, shifts.se, np.nan))
     if prior is not None and prior.groups < rules.min_prior_partners:
         prior = None
-    return DayFits(factors, base, prior, _quote_prior(quotes, policy.velocity.min_prior_partners))
+    gate = policy.velocity
+    return DayFits(
+        factors, base, prior, _quote_prior(quotes, gate.min_prior_partners), _by_persona(quotes, gate, personas)
+    )
 
 
-def _quote_prior(quotes: pa.Table, least: int) -> QuotePrior | None:
+def _by_persona(
+    quotes: pa.Table, gate: VelocityGate, personas: Mapping[str, str]
+) -> tuple[tuple[str, QuotePrior], ...]:
+    """The priors of the personas of which enough partners have quotes."""
+    ids: list[Any] = quotes.column("partner_id").to_pylist()
+    known = [personas.get(id_, "") for id_ in ids]
+    words = pa.array(known, pa.string())
+    least = max(gate.min_persona_partners, gate.min_prior_partners)
+    each = (
+        (word, _quote_prior(quotes.filter(pc.equal(words, word)), least, word))
+        for word in sorted(set(known) - {"", *gate.not_applicable_personas})
+    )
+    return tuple((word, found) for word, found in each if found is not None)
+
+
+def _quote_prior(quotes: pa.Table, least: int, persona: str = "") -> QuotePrior | None:
     won, counted = (quotes.column(name).to_numpy().astype(np.int64) for name in ("won", "counted"))
     if int((counted > 0).sum()) < least:
         return None
     prior = beta_prior(won, counted)
     if prior is None:
         return None
-    return QuotePrior(Decimal(f"{prior.a:.6g}"), Decimal(f"{prior.b:.6g}"), prior.groups)
+    return QuotePrior(Decimal(f"{prior.a:.6g}"), Decimal(f"{prior.b:.6g}"), prior.groups, persona)
+
+
+def first_personas(tables: Tables) -> dict[str, str]:
+    """Every partner's first persona."""
+    found = tables.query("SELECT id, persona FROM partners WHERE persona IS NOT NULL")
+    ids: list[Any] = found.column("id").to_pylist()
+    words = [taxonomy.parts(word) for word in found.column("persona").to_pylist()]
+    return {id_: word[0] for id_, word in zip(ids, words, strict=True) if word}
 
 
 def timed_rows(table: pa.Table) -> pa.Table:

@@ -100,7 +100,7 @@ def cycle_report(tables: Tables, policy: Policy, as_of: datetime, partner_id: st
     set_moments(tables, spans)
     answers = ask(tables, timing(questions)[0], None)
     direct = tables.query(questions.direct_cycles)
-    fits = fitted(direct, answers["cycles"], answers["quotes"], policy)
+    fits = fitted(direct, answers["cycles"], answers["quotes"], policy, {})
     facts = cycle_facts(answers["cycles"], fits, policy.cycle_time, spans)
     known: Any = tables.query("SELECT id, name FROM partners").to_pylist()
     names = {row["id"]: row["name"] for row in known}

@@ -38,7 +38,7 @@ from connector.facts import taxonomy
 from connector.facts.asking import ask, asked, make_stages, set_moments, staged, timing
 from connector.facts.benchmark import Benchmark, Pool, matched_medians, pooled
 from connector.facts.credited import was_credited
-from connector.facts.cycle_fits import DayFits, cycle_facts, fitted, keep_fits, kept_fits, no_cycles
+from connector.facts.cycle_fits import DayFits, cycle_facts, first_personas, fitted, keep_fits, kept_fits, no_cycles
 from connector.facts.desk import MOST_PARTNERS, Desk
 from connector.facts.kept import kept_statements
 from connector.facts.readiness import Readiness, readiness
@@ -88,9 +88,9 @@ def _everybody(
     first, rest = timing(questions)
     with staged(tables, questions, None, first.stages), ThreadPoolExecutor(1) as beside:
         answers = asked(tables, first)
-        direct = tables.query(questions.direct_cycles)
+        direct, known = tables.query(questions.direct_cycles), first_personas(tables)
         answering = beside.submit(_rest, tables, rest)
-        fits = fitted(direct, answers["cycles"], answers["quotes"], policy)
+        fits = fitted(direct, answers["cycles"], answers["quotes"], policy, known)
         cycles = cycle_facts(answers["cycles"], fits, policy.cycle_time, spans)
         return answers | answering.result(), fits, cycles
 
@@ -104,7 +104,8 @@ def _fits(tables: Tables, questions: Statements, policy: Policy, spans: Windows)
     """The fits of the day, made from all partners by a process that is asked about a few before anybody was."""
     set_moments(tables, spans)
     answers = ask(tables, timing(questions)[0], None)
-    fits = fitted(tables.query(questions.direct_cycles), answers["cycles"], answers["quotes"], policy)
+    direct, known = tables.query(questions.direct_cycles), first_personas(tables)
+    fits = fitted(direct, answers["cycles"], answers["quotes"], policy, known)
     keep_fits(tables, policy, spans, questions.direct_cycles, fits)
     return fits
 
@@ -210,10 +211,11 @@ _Rows = dict[str, list[tuple[Any, ...]]]
 
 def _partner(partner: dict[str, Any], rows: _Rows, benchmark: Benchmark | None, day: _Day) -> PartnerFacts:
     quotes = rows["quotes"][0] if rows["quotes"] else (0, 0, 0, None)
+    personas = taxonomy.parts(partner["persona"])
     return PartnerFacts(
         partner_id=partner["id"],
         name=partner["name"] or "",
-        personas=taxonomy.parts(partner["persona"]),
+        personas=personas,
         strategic=bool(partner["strategic"]),
         owner_id=partner["owner_id"] or None,
         marketer_id=partner["marketer_id"] or None,
@@ -231,7 +233,7 @@ def _partner(partner: dict[str, Any], rows: _Rows, benchmark: Benchmark | None, 
         credit=_credit(rows.get("credit"), day),
         services=_services(rows.get("services"), day),
         cycle=_cycle(partner["id"], day),
-        quote_prior=day.fits.quotes,
+        quote_prior=day.fits.quotes_of(personas[0] if personas else ""),
     )
 
 

@@ -273,3 +273,32 @@ def test_who_asks_first_on_a_day_for_few_partners_gets_the_fits_of_all(
         some = list(compute(mirror, policy, world.at(0), ["p3"]))
         everyone = {facts.partner_id: facts for facts in compute(mirror, policy, world.at(0))}
     assert some == [everyone["p3"]]
+
+
+def quoted(world: World, partner: str, won: int, of: int) -> None:
+    """A partner's deals with a matured quote, of which so many were won."""
+    for n in range(of):
+        deal = world.add(200, 60, won=n < won, partner=partner, role="reseller")
+        world.rows.setdefault("quotes", []).append(
+            {"id": f"q{deal}", "opportunity_id": deal, "status": "issued", "issued_at": world.at(180)}
+        )
+
+
+@pytest.mark.parametrize(("enough", "persona"), [(6, "VAR"), (7, "")])
+def test_a_persona_of_enough_partners_is_its_own_yardstick(
+    world: World, facts_of: Facts, policy: Policy, enough: int, persona: str
+) -> None:
+    world.rows["partners"] = []
+    for n in range(10):
+        kind = "VAR" if n < 6 else "MSP; VAR"
+        world.rows["partners"].append({"id": f"p{n}", "name": f"P{n}", "created_at": world.at(900), "persona": kind})
+        quoted(world, f"p{n}", won=(1 + n % 2) if n < 6 else 7 + n % 2, of=10)
+    gate = replace(policy.velocity, min_prior_partners=2, min_persona_partners=enough)
+    found = facts_of(world.rows, policy=replace(policy, velocity=gate))
+    ours, others = found["p0"].quote_prior, found["p9"].quote_prior
+    assert ours is not None
+    assert others is not None
+    assert (ours.persona, ours.partners) == ((persona, 6) if persona else ("", 10))
+    assert (others.persona, others.partners) == ("", 10)
+    assert (ours == others) is (not persona)
+    assert (ours.a / (ours.a + ours.b) < Decimal("0.3")) is bool(persona)
