@@ -11,7 +11,6 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from benchmarks.storms.sides import Prepared, Side
 
@@ -91,7 +90,10 @@ def _acts(chance: random.Random, made: Prepared, there: Known, count: int) -> It
             case "register":
                 name, values = f"registration {number}", {"deal": deal, "partner": partner, "day": day}
             case "override":
-                name, values = partner, {"outcome": chance.choice((*_OUTCOMES, None)), "until": made.day}
+                name, values = (
+                    partner,
+                    {"outcome": chance.choice((*_OUTCOMES, None)), "until": made.day + timedelta(days=90)},
+                )
             case "exclude":
                 name, values = partner, {"on": chance.random() < 0.4}
             case "persona":
@@ -141,16 +143,15 @@ def _org_new(object_name: str, of: Callable[[Act, At], dict[str, object]]) -> Ca
     return make
 
 
-def _moment(day: Any, hour: int = 15) -> str:
-    return f"{day.isoformat()}T{hour:02}:00:00.000Z"
+def _moment(day: object, hour: int = 15) -> str:
+    return f"{day}T{hour:02}:00:00.000Z"
 
 
 def _overridden(act: Act, name: Callable[[str], str]) -> dict[str, object]:
     if act.values["outcome"] is None:
         return {name(each): None for each in ("Override_Decision", "Override_Reason", "Override_Expires")}
-    until = act.values["until"] + timedelta(days=90)  # type: ignore[operator]
     said = {"Override_Decision": act.values["outcome"], "Override_Reason": "A joint launch"}
-    return {name(key): value for key, value in (said | {"Override_Expires": until.isoformat()}).items()}
+    return {name(key): value for key, value in (said | {"Override_Expires": str(act.values["until"])}).items()}
 
 
 def _ours(name: str) -> str:

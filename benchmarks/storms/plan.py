@@ -38,7 +38,9 @@ def _blows(chance: random.Random, length: float) -> Iterator[Blow]:
             case "again and again":
                 yield Blow(at, what, "worker", times=chance.randrange(3, 6))
             case "disk":
-                yield Blow(at, what, chance.choice(("jobs", "jobs", "salesforce", "hubspot")), chance.uniform(0.4, 1.5))
+                yield Blow(
+                    at, what, chance.choice(("jobs", "jobs", "salesforce", "hubspot")), chance.uniform(0.4, 1.5)
+                )
             case "read-only":
                 yield Blow(at, what, chance.choice(("jobs", "salesforce", "hubspot")), chance.uniform(0.4, 1.5))
             case "skew":

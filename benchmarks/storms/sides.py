@@ -77,7 +77,7 @@ class Prepared:
     zone: str
     day: date
     ports: Mapping[str, int]
-    ahead: dict[str, float] = field(default_factory=dict)  # seconds by which each one's clock is before this machine's
+    ahead: dict[str, float] = field(default_factory=dict)  # seconds by which each one's clock is early
 
     @property
     def stale(self) -> bool:
@@ -171,7 +171,12 @@ def prepare(nursery: Nursery, folder: Path) -> Prepared:
     for vendor in (SALESFORCE, HUBSPOT):
         home = folder / vendor.name
         home.mkdir()
-        load = (vendor.load, str(folder / "worlds" / vendor.name), "--save-state", str(folder / f"{vendor.name}.state"))
+        load = (
+            vendor.load,
+            str(folder / "worlds" / vendor.name),
+            "--save-state",
+            str(folder / f"{vendor.name}.state"),
+        )
         with running(nursery, made, vendor, home, *load) as side:
             _settings(side, made)
             pmom(nursery, side, "install", vendor.name)
@@ -250,4 +255,6 @@ def _settings(side: Side, made: Prepared) -> None:
     else:
         (side.folder / "outbound").write_text(SECRET, encoding="utf-8")
         hooks = f'outbound_secret_file = "outbound"\noutbound_organization = "{said["org_id"]}"\n'
-    path.write_text(path.read_text(encoding="utf-8") + f"\n[webhooks]\n{hooks}", encoding="utf-8")
+    (side.folder / "events").write_text(SECRET, encoding="utf-8")
+    hooks = f'\n[webhooks]\n{hooks}events_secret_file = "events"\n'
+    path.write_text(path.read_text(encoding="utf-8") + hooks, encoding="utf-8")

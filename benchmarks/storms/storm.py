@@ -21,9 +21,21 @@ from connector.cli.stage import VENDORS
 from connector.errors import PmomError
 from jobs.orders import Kind
 
-ACTS, SECONDS, LONGEST = 30, 5.0, 20.0
+ACTS = 30
 SKEW = 400.0  # seconds: more than the five minutes that are believed
 LATER = 300.0  # emulated seconds after which a sender is looked at again
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """How many changes, over how many seconds, and after how many it is calm however little was worked."""
+
+    acts: int = ACTS
+    seconds: float = 5.0
+    longest: float = 20.0
+
+
+LENGTH = Length()
 
 
 @dataclass
@@ -32,6 +44,7 @@ class Found:
 
     seed: int
     seconds: float = 0.0
+    phases: dict[str, float] = field(default_factory=dict)  # seconds by part
     acts: int = 0
     kills: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
@@ -48,17 +61,19 @@ class Found:
         return not (self.differences or self.doubled or self.untold or any(self.codes.values()))
 
 
-def weather(nursery: Nursery, made: Prepared, seed: int, folder: Path, *, blows: bool = True) -> Found:
+def weather(nursery: Nursery, made: Prepared, seed: int, folder: Path, length: Length = LENGTH) -> Found:
     """The storm of that seed, and the same changes without it; the folder is taken away when all is well."""
     began, found = time.monotonic(), Found(seed)
-    acts = changes.sequence(seed, made, ACTS)
+    acts = changes.sequence(seed, made, length.acts)
     found.acts = len(acts)
     stormy = folder / f"storm-{seed}"
     shutil.rmtree(stormy, ignore_errors=True)
-    _stormy(nursery, made, seed, stormy, acts, found, blows=blows)
+    _stormy(nursery, made, stormy, acts, found, length)
+    calm_began = time.monotonic()
     calm = _calm(nursery, made, stormy / "calm", acts)
     for name, held in calm.items():
         found.differences += [f"{name} {line}" for line in compare.differences(found_held(found, name), held)]
+    found.phases["calm"] = time.monotonic() - calm_began
     found.seconds = time.monotonic() - began
     if found.well:
         shutil.rmtree(stormy, ignore_errors=True)
@@ -74,28 +89,28 @@ def found_held(found: Found, name: str) -> compare.Held:
 
 
 def _stormy(
-    nursery: Nursery,
-    made: Prepared,
-    seed: int,
-    folder: Path,
-    acts: tuple[changes.Act, ...],
-    found: Found,
-    *,
-    blows: bool,
+    nursery: Nursery, made: Prepared, folder: Path, acts: tuple[changes.Act, ...], found: Found, length: Length
 ) -> None:
-    with _surroundings(nursery, made, folder) as system:
+    began = time.monotonic()
+    with surroundings(nursery, made, folder) as system:
+        found.phases["begin"] = time.monotonic() - began
         before = {side.name: (compare.history_begins(side), compare.last_plan(side)) for side in system.sides}
-        storm = Storm(system, made, seed, found)
-        storm.begin(blows=blows)
-        storm.blow(acts, plan.blows(seed, SECONDS) if blows else ())
-        storm.settle()
-        system.sync()
+        storm = Storm(system, made, found, length)
+        storm.begin()
+        for name, part in (
+            ("storm", lambda: storm.blow(acts, plan.blows(found.seed, length.seconds))),
+            ("settle", storm.settle),
+            ("sync", system.sync),
+        ):
+            began = time.monotonic()
+            part()
+            found.phases[name] = time.monotonic() - began
         found.codes = system.stop()
         found.kills, found.events = system.kills, storm.events()
         trails = {side.name: compare.trail(side, *before[side.name]) for side in system.sides}
         for side in system.sides:
-            _HELD[seed, side.name] = compare.held(side)
-            found.doubled += [f"{side.name} {key}" for key in compare.doubled(_HELD[seed, side.name])]
+            _HELD[found.seed, side.name] = compare.held(side)
+            found.doubled += [f"{side.name} {key}" for key in compare.doubled(_HELD[found.seed, side.name])]
             told = trails[side.name]
             found.untold += [f"{side.name} unaccounted {line}" for line in told.unaccounted]
             found.untold += [f"{side.name} unwritten {line}" for line in told.unwritten]
@@ -103,7 +118,7 @@ def _stormy(
 
 
 @contextmanager
-def _surroundings(nursery: Nursery, made: Prepared, folder: Path) -> Iterator[System]:
+def surroundings(nursery: Nursery, made: Prepared, folder: Path) -> Iterator[System]:
     """Both CRMs as prepared, the deployment's processes, and the CRMs' messages sent to them."""
     with ExitStack() as stack:
         sides = tuple(stack.enter_context(_side(nursery, made, vendor, folder)) for vendor in VENDORS)
@@ -125,9 +140,7 @@ def _side(nursery: Nursery, made: Prepared, vendor: object, folder: Path) -> Ite
         yield side
 
 
-def _calm(
-    nursery: Nursery, made: Prepared, folder: Path, acts: tuple[changes.Act, ...]
-) -> dict[str, compare.Held]:
+def _calm(nursery: Nursery, made: Prepared, folder: Path, acts: tuple[changes.Act, ...]) -> dict[str, compare.Held]:
     """The same changes, nothing else, and one `pmom sync`."""
     ids, found = made.ids(), {}
     for vendor in VENDORS:
@@ -146,32 +159,30 @@ class Storm:
 
     system: System
     made: Prepared
-    seed: int
     found: Found
+    length: Length
     _later: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
 
-    def begin(self, *, blows: bool) -> None:
+    def begin(self) -> None:
         """Let calls fail and messages stray."""
         for side in self.system.sides:
-            if blows:
-                side.control("faults", plan.rules(self.seed, side.name, 0))
-                side.wire(**plan.wire(self.seed, side.name))
+            side.control("faults", plan.rules(self.found.seed, side.name, 0))
+            side.wire(**plan.wire(self.found.seed, side.name))
 
     def blow(self, acts: tuple[changes.Act, ...], blows: tuple[Blow, ...]) -> None:
         """Changes evenly over the time, blows when they are due, until the product has worked enough under faults."""
         ids, began = self.made.ids(), time.monotonic()
         turns = [(act, side) for act in acts for side in self.system.sides]
-        deadly = list(plan.deadly_calls(self.seed)) if blows else []
-        second = bool(blows)
+        deadly, second = list(plan.deadly_calls(self.found.seed)), True
         while turns or blows or not self._worked(began, deadly):
             passed = time.monotonic() - began
             if blows and blows[0].at <= passed:
                 self._strike(blows[0])
                 blows = blows[1:]
-            if turns and passed >= SECONDS * (1 - len(turns) / (2 * len(acts))):
+            if turns and passed >= self.length.seconds * (1 - len(turns) / (2 * len(acts))):
                 act, side = turns.pop(0)
                 changes.perform(side, act, ids)
-            elif second and passed > SECONDS / 2:
+            elif second and passed > self.length.seconds / 2:
                 second = False
                 self._turn()
             else:
@@ -180,19 +191,17 @@ class Storm:
 
     def _worked(self, began: float, deadly: list[int]) -> bool:
         """Whether the product made enough calls; its worker is killed in the middle of some."""
-        if not self.found.faults and not deadly:
-            return True
         calls = [int(side.control("calls", None, "GET")["total"]) for side in self.system.sides]
         if deadly and sum(calls) >= deadly[0]:
             deadly.pop(0)
             self._strike(Blow(0.0, "at a call"))
-        return min(calls) >= plan.CALLS or time.monotonic() - began > LONGEST
+        return min(calls) >= plan.CALLS or time.monotonic() - began > self.length.longest
 
     def _turn(self) -> None:
         """Half of it is over: other faults, and a scheduled sync amid them."""
         self._count_faults()
         for side in self.system.sides:
-            side.control("faults", plan.rules(self.seed, side.name, 1))
+            side.control("faults", plan.rules(self.found.seed, side.name, 1))
         with suppress(PmomError, SQLAlchemyError):  # the disk may be full just now
             self.system.ask(Kind.SYNC)
 
@@ -206,7 +215,7 @@ class Storm:
             side.control("faults", None, "DELETE")
             side.wire(delay=0.0, **({"skew": -side.ahead} if side.name == "hubspot" else {}))
         deadline = time.monotonic() + 180
-        while any([self._undelivered(side) for side in self.system.sides]):
+        while sum(self._undelivered(side) for side in self.system.sides):
             self.system.tend()
             if time.monotonic() > deadline:
                 raise AssertionError(f"messages are not taken: {self.system.story()}")
@@ -276,13 +285,13 @@ class Storm:
 
     def _read_only(self, blow: Blow) -> None:
         """The files may only be read; who has them open is killed, as after a restore with wrong permissions."""
-        files = [each for each in self.system.disks[blow.where].folder.glob("*.sqlite")]
-        for file in files:
+        folder = self.system.disks[blow.where].folder
+        for file in folder.glob("*.sqlite*"):
             file.chmod(0o400)
         self.system.kill(WORKER, *([WEB] if blow.where == "jobs" else []))
 
         def mend() -> None:
-            for file in files:
+            for file in folder.glob("*.sqlite*"):  # also those that SQLite made meanwhile, as read-only as the first
                 file.chmod(0o600)
 
         self._after(blow.seconds, mend)

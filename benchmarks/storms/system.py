@@ -28,7 +28,7 @@ from jobs.queue import ACTIVE, Queue
 DISK_MB = 96
 WEB, WORKER = "serve", "work"
 LONG = timedelta(seconds=30)
-SPARE = 16_384  # bytes that a file may still grow by, where a disk cannot be made
+SPARE = 4_096  # bytes that a file may hold, where no disk can be made
 
 
 def now() -> datetime:
@@ -60,8 +60,7 @@ class Disk:
     def fill(self, pids: tuple[int, ...]) -> None:
         """Nothing more goes onto it; `pids` are those who write there."""
         if not self.mounted:
-            largest = max((each.stat().st_size for each in self.folder.glob("*") if each.is_file()), default=0)
-            _bounded(pids, largest + SPARE)
+            _bounded(pids, SPARE)
             return
         with suppress(OSError), (self.folder / "ballast").open("wb", buffering=0) as file:
             for size in (1 << 20, 1 << 12):
