@@ -97,11 +97,12 @@ def _stormy(
         before = {side.name: (compare.history_begins(side), compare.last_plan(side)) for side in system.sides}
         storm = Storm(system, made, found, length)
         storm.begin()
-        for name, part in (
-            ("storm", lambda: storm.blow(acts, plan.blows(found.seed, length.seconds))),
-            ("settle", storm.settle),
-            ("sync", system.sync),
-        ):
+        parts: dict[str, Callable[[], None]] = {
+            "storm": lambda: storm.blow(acts, plan.blows(found.seed, length.seconds)),
+            "settle": storm.settle,
+            "sync": system.sync,
+        }
+        for name, part in parts.items():
             began = time.monotonic()
             part()
             found.phases[name] = time.monotonic() - began
