@@ -57,9 +57,9 @@ def run(seeds: range, folder: Path, seconds: float, console: Console) -> list[Fo
                 continue  # midnight came in between: the calm day is another one
             found.append(each)
             if not console.is_terminal:
-                console.print(
-                    f"seed {seed}: {'well' if each.well else 'badly'}, {each.seconds:.0f} s", highlight=False
-                )
+                how = "well" if each.well else "badly"
+                parts = ", ".join(f"{name} {seconds:.0f}" for name, seconds in each.phases.items())
+                console.print(f"seed {seed}: {how}, {each.seconds:.0f} s ({parts})", highlight=False)
             progress.update(bar, advance=1, description=f"storms, {sum(not f.well for f in found)} badly")
             for line in [*each.differences, *each.doubled, *each.untold][:20]:
                 console.print(f"seed {seed}: {line}", markup=False, highlight=False)
