@@ -114,7 +114,7 @@ class System:
         files = ", ".join(f'"{side.name}/config.toml"' for side in self.sides)
         self.config.write_text(
             f'connections = [{files}]\n[web]\nport = {self.port}\npublic_url = "{self.url}"\n'
-            '[jobs]\ndir = "jobs"\nquiet_ms = 100\nmost_ms = 400\nstale_after = 3\ntries = 8\n'
+            '[jobs]\ndir = "jobs"\nquiet_ms = 100\nmost_ms = 400\nstale_after = 3\n'
             "[schedule]\nsync = 0\naudit = 0\nretention = 0\nprobe = 0\n",
             encoding="utf-8",
         )
