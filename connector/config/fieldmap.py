@@ -100,6 +100,7 @@ class Source:
     optional: bool = False
     requires: str | None = None
     at: Key = ()
+    dated_when_seen: bool = False  # `recorded_at` is when a pull first saw the row: the CRM does not say
 
     def rule(self, column: str) -> ColumnRule | None:
         """The rule for that canonical column, or None when the source does not give it."""

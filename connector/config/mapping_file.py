@@ -212,6 +212,17 @@ class _Source(_Strict):
     choice: str | None = None
     optional: bool = False
     requires: str | None = None
+    dated_when_seen: bool = False
+
+    @model_validator(mode="after")
+    def _dated_once(self) -> _Source:
+        if not self.dated_when_seen:
+            return self
+        if "recorded_at" not in type(self.columns).model_fields or self.columns.recorded_at is not None:
+            raise ValueError(
+                "dated_when_seen: it fills recorded_at, which this table lacks or a field gives already."
+            )
+        return self
 
     @model_validator(mode="after")
     def _one_spread(self) -> _Source:
@@ -340,6 +351,7 @@ def _source(table: str, number: int, written: Any) -> Source:
         optional=written.optional,
         requires=written.requires,
         at=(table, number),
+        dated_when_seen=written.dated_when_seen,
     )
 
 

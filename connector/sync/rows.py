@@ -22,6 +22,7 @@ from connector.mapping import MERGED, Mapped, UnmappedValue, to_canonical
 from connector.mirror import Rejected
 from connector.sync.cards import card_rows, carried_by, edited_cards, names
 from connector.sync.context import Context
+from connector.sync.seen import dated
 from connector.sync.streams import links_moved, mark, to_plan
 
 UNTOLD = {"tasks": ("modified_at", "created_at")}
@@ -97,7 +98,7 @@ def mapped(
     ctx: Context, page: Page, table: str, source: Source, run: str, done: ObjectPull, result: Pulled
 ) -> Mapped:
     """The page as rows of the table; what could not be taken is listed."""
-    rows = to_canonical(page.rows, source, records.table(table))
+    rows = dated(ctx, table, source, to_canonical(page.rows, source, records.table(table)))
     rejected = [Rejected(r.table, r.row_id, r.field, r.found, r.why, run) for r in rows.rejections]
     rejected += _bad_cells(table, source, page.bad_cells, run)
     ctx.mirror.reject(rejected)
