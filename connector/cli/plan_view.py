@@ -68,7 +68,7 @@ def plan_tables(result: Planned, names: Names, most: int = MOST_ROWS, *, forced:
 
 def _others(summary: Summary) -> str:
     """The records that are no partners', where there are any."""
-    return f" and {summary.others_changed:,} opportunities and fund requests" if summary.others_changed else ""
+    return f" and {summary.others_changed:,} opportunities, campaigns and fund requests" if summary.others_changed else ""
 
 
 def limit_told(refusal: str, *, forced: bool) -> Text:
