@@ -12,7 +12,7 @@ OF_CALLS = ("423", "429", "500", "502", "503", "504", "html_error", "drop", "dro
 OF_RECORDS = ("lock_row", "partial_failure")
 CODES = {"salesforce": "UNKNOWN_EXCEPTION", "hubspot": "INTERNAL_ERROR"}
 ALL = ("worker", "web", "both", "again and again", "disk", "read-only", "skew", "tokens")
-CALLS = 40  # of the product to each CRM, at least, while faults strike
+CALLS = 25  # of the product to each CRM, at least, while faults strike
 
 
 @dataclass(frozen=True, slots=True)

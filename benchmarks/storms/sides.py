@@ -179,22 +179,26 @@ def prepare(nursery: Nursery, folder: Path) -> Prepared:
         )
         with running(nursery, made, vendor, home, *load) as side:
             _settings(side, made)
-            pmom(nursery, side, "install", vendor.name)
+            well(side, pmom(nursery, side, "install", vendor.name))
             side.crm.people_fill_in()
             side.advance(60)
             for _ in range(2):
-                pmom(nursery, side, "sync")
+                well(side, pmom(nursery, side, "sync"))
                 side.advance(60)
             made.ahead[vendor.name] = side.ahead
     return made
 
 
-def pmom(nursery: Nursery, side: Side, *words: str) -> None:
-    """One command of a person; it must go well."""
-    config = str(side.folder / "config.toml")
-    code = nursery.start("pmom", "--config", config, *words, log=side.folder / "log").wait()
+def pmom(nursery: Nursery, side: Side, *words: str) -> Born:
+    """Begin a command of a person."""
+    return nursery.start("pmom", "--config", str(side.folder / "config.toml"), *words, log=side.folder / "log")
+
+
+def well(side: Side, begun: Born) -> None:
+    """It must go well."""
+    code = begun.wait()
     if code != 0:
-        raise AssertionError(f"{side.name}: pmom {' '.join(words)} ended with {code}: {told(side.folder)}")
+        raise AssertionError(f"{side.name}: {' '.join(begun.words)} ended with {code}: {told(side.folder)}")
 
 
 def told(folder: Path) -> str:

@@ -15,13 +15,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from benchmarks.storms import changes, compare, plan
 from benchmarks.storms.nursery import Nursery
 from benchmarks.storms.plan import Blow
-from benchmarks.storms.sides import Prepared, Side, copied, pmom, running
+from benchmarks.storms.sides import Prepared, Side, copied, pmom, running, well
 from benchmarks.storms.system import WEB, WORKER, System
 from connector.cli.stage import VENDORS
 from connector.errors import PmomError
 from jobs.orders import Kind
 
 ACTS = 30
+LOOK = 0.2  # seconds between two looks at how many calls were made
 SKEW = 400.0  # seconds: more than the five minutes that are believed
 LATER = 300.0  # emulated seconds after which a sender is looked at again
 
@@ -31,8 +32,8 @@ class Length:
     """How many changes, over how many seconds, and after how many it is calm however little was worked."""
 
     acts: int = ACTS
-    seconds: float = 5.0
-    longest: float = 20.0
+    seconds: float = 4.0
+    longest: float = 10.0
 
 
 LENGTH = Length()
@@ -143,15 +144,17 @@ def _side(nursery: Nursery, made: Prepared, vendor: object, folder: Path) -> Ite
 
 def _calm(nursery: Nursery, made: Prepared, folder: Path, acts: tuple[changes.Act, ...]) -> dict[str, compare.Held]:
     """The same changes, nothing else, and one `pmom sync`."""
-    ids, found = made.ids(), {}
-    for vendor in VENDORS:
-        with _side(nursery, made, vendor, folder) as side:
+    ids = made.ids()
+    with ExitStack() as stack:
+        sides = [stack.enter_context(_side(nursery, made, vendor, folder)) for vendor in VENDORS]
+        for side in sides:
             for act in acts:
                 changes.perform(side, act, ids)
             side.advance(60)
-            pmom(nursery, side, "sync", "--as-of", made.day.isoformat())
-            found[side.name] = compare.held(side)
-    return found
+        words = ("sync", "--as-of", made.day.isoformat())
+        for side, begun in [(side, pmom(nursery, side, *words)) for side in sides]:
+            well(side, begun)
+        return {side.name: compare.held(side) for side in sides}
 
 
 @dataclass
@@ -175,8 +178,11 @@ class Storm:
         ids, began = self.made.ids(), time.monotonic()
         turns = [(act, side) for act in acts for side in self.system.sides]
         deadly, second = list(plan.deadly_calls(self.found.seed)), True
-        while turns or blows or not self._worked(began, deadly):
+        worked, looked = False, began
+        while turns or blows or not worked:
             passed = time.monotonic() - began
+            if time.monotonic() - looked > LOOK:
+                worked, looked = self._worked(began, deadly), time.monotonic()
             if blows and blows[0].at <= passed:
                 self._strike(blows[0])
                 blows = blows[1:]
