@@ -68,7 +68,8 @@ def plan_tables(result: Planned, names: Names, most: int = MOST_ROWS, *, forced:
 
 def _others(summary: Summary) -> str:
     """The records that are no partners', where there are any."""
-    return f" and {summary.others_changed:,} opportunities, campaigns and fund requests" if summary.others_changed else ""
+    count = summary.others_changed
+    return f" and {count:,} opportunities, campaigns and fund requests" if count else ""
 
 
 def limit_told(refusal: str, *, forced: bool) -> Text:

@@ -28,7 +28,8 @@ def test_campaigns_carry_what_explain_tells_and_what_the_gate_counted(small: Wor
         for row in small.rows(f"SELECT Id, Partner__c, {FIELDS} FROM Campaign WHERE PMOM_Policy_Version__c != null")
     }
     counted = [row for row in carried.values() if row["PMOM_Counts_Toward_Last_Three__c"]]
-    assert counted and any(row["PMOM_Lever_Conflict__c"] for row in carried.values())
+    assert counted
+    assert any(row["PMOM_Lever_Conflict__c"] for row in carried.values())
     for partner in sorted({row["Partner__c"] for row in counted if row["Partner__c"]})[:3]:
         card = small.rows(f"SELECT PMOM_PoP_Campaigns_Met__c FROM Account WHERE Id = '{partner}'")[0]
         ours = [row for row in counted if row["Partner__c"] == partner]
