@@ -8,6 +8,7 @@ kind that it does not know fails with that reason.
 from __future__ import annotations
 
 import logging
+import re
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ from jobs.orders import Kind, Order, known
 QUEUE = WORK = "work"  # one name for all kinds: a kind that a worker does not know then fails with that reason
 APPLICATION = "pmom"
 VERSION = "1"  # of what waits in the queue: raised only when old orders can no longer be read
+LONGEST = 500  # characters of what DBOS says at once
+_ERROR = re.compile(r"[A-Za-z_][\w.]*(?::|$)")
+_SQL = re.compile(r"\[(?:SQL|parameters):")
 POLL = 0.6  # seconds between two looks at the queue; what hints start waits out the debounce meanwhile
 
 Perform = Callable[[str, dict[str, Any]], dict[str, Any]]
@@ -271,12 +275,22 @@ def _moment(milliseconds: int) -> datetime:
 
 
 class _Through(logging.Handler):
-    """What DBOS says goes where all other words go."""
+    """What DBOS says goes where all other words go: under another name, or it would come back here for ever."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        say = structlog.get_logger("dbos")
-        level = {logging.ERROR: say.error, logging.WARNING: say.warning}.get(record.levelno, say.info)
-        level(record.getMessage())
+        say = structlog.get_logger("pmom.queue")
+        level = say.error if record.levelno >= logging.ERROR else say.warning
+        error = record.exc_info[1] if record.exc_info else None
+        why = {"reason": f"{type(error).__name__}: {_in_a_line(str(error))}"} if error is not None else {}
+        level(_in_a_line(record.getMessage()), **why)
+
+
+def _in_a_line(words: str) -> str:
+    """The first line without SQL and its parameters; of a stack of calls the error at its end."""
+    before, stack, calls = words.partition("Traceback (most recent call last):")
+    ends = (line for line in calls.splitlines() if _ERROR.match(line)) if stack else ()
+    said = f"{before}{next(iter(ends), '')}".strip().splitlines() or [""]
+    return _SQL.split(said[0], maxsplit=1)[0].strip()[:LONGEST]
 
 
 def _quiet() -> None:

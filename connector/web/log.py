@@ -22,13 +22,14 @@ HIDDEN = "[secret]"
 _NAMES = re.compile(
     r"secret|password|passwd|token|authorization|signature|api_?key|private_?key|cookie", re.IGNORECASE
 )
-_EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
+_EMAIL = re.compile(r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 _BEARER = re.compile(r"\b(Bearer|Basic|OAuth)\s+[A-Za-z0-9._~+/!=-]{8,}", re.IGNORECASE)
 _HOOK = re.compile(r"(/hooks/salesforce/[^/\s\"']+/)[^\s\"'?]+")
 _GIVEN = re.compile(r"\b((?:[a-z_]*(?:secret|password|token))[\"']?\s*[=:]\s*[\"']?)[^\s\"',&}]{4,}", re.IGNORECASE)
 _IN_URL = re.compile(r"(://[^/\s:@]+:)[^/\s@]+@")
 _QUIET = ("waitress.queue",)  # tells of every post that waits for a thread
 _DEEPEST = 6
+_HEAD, _TAIL = 12_000, 4_000  # characters of a longer text that are kept; an error stands at its end
 
 
 class Redactor:
@@ -59,11 +60,21 @@ class Redactor:
         """The text without secrets, addresses of people and passwords in addresses."""
         for each in self._known:
             text = text.replace(each, HIDDEN)
+        text = _short(text)
         text = _IN_URL.sub(rf"\1{HIDDEN}@", text)
         text = _HOOK.sub(rf"\1{HIDDEN}", text)
         text = _BEARER.sub(rf"\1 {HIDDEN}", text)
         text = _GIVEN.sub(rf"\1{HIDDEN}", text)
         return _EMAIL.sub("[e-mail]", text)
+
+
+def _short(text: str) -> str:
+    """The text's beginning and end, cut between words, so that no half of a secret is left without its name."""
+    if len(text) <= _HEAD + _TAIL:
+        return text
+    head, tail = text[:_HEAD], text[-_TAIL:]
+    head, tail = head.rpartition(" ")[0] or head, tail.partition(" ")[2] or tail
+    return f"{head} [{len(text) - len(head) - len(tail)} characters left out] {tail}"
 
 
 def configure(said: Log, *, secrets: Iterable[str] = (), stream: IO[str] | None = None) -> None:
