@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
+from connector.store.engine import seen
 from connector.store.fleet import ACTIVE, Fleet
 from connector.store.inbox import Waiting
 from jobs.orders import By, Kind, Order
@@ -29,6 +30,7 @@ class Watch:
     file: Path | None = None
     _asked: dict[str, tuple[int, float]] = field(default_factory=dict)
     _ear: sqlite3.Connection | None = None
+    _file: tuple[int, int] | None = None  # which file it listens to
     _version: int = -1
     _heard: bool = True
 
@@ -53,6 +55,11 @@ class Watch:
     def _changed(self) -> bool:
         """Whether anybody wrote since the last look; True where that cannot be known."""
         if self.file is None:
+            return True
+        if self._file != (there := seen(self.file)):  # deleted, or a restored one stands there
+            self.close()
+            self._file, self._version = there, -1
+        if there is None:
             return True
         if self._ear is None:
             self._ear = sqlite3.connect(self.file, check_same_thread=False)

@@ -1,8 +1,9 @@
 """How is a database opened? One function for every SQLite file and PostgreSQL server that the connector remembers in.
 
 SQLite runs in WAL mode with real transactions: writers begin with BEGIN IMMEDIATE and wait for each other, readers
-see a snapshot and wait for nobody. PostgreSQL is reached through psycopg 3; its statements are never prepared on the
-server, so that a pooler in between is harmless.
+see a snapshot and wait for nobody. A file that was replaced is opened anew and one that is gone is Unkept: what is
+written into a file without a name is lost with the process. PostgreSQL is reached through psycopg 3; its statements
+are never prepared on the server, so that a pooler in between is harmless.
 """
 
 from __future__ import annotations
@@ -80,6 +81,8 @@ def writing(engine: sa.Engine, *, relaxed: bool = False) -> Iterator[sa.Connecti
         chosen = connection.execution_options(**{RELAXED: relaxed, READING: False})
         with chosen.begin():
             yield chosen
+        if stale(connection):
+            raise Unkept(f"{shown(engine.url)}: the file was replaced while it was written. {_NOT_KEPT}")
 
 
 @contextmanager
@@ -108,10 +111,11 @@ def trouble(engine: sa.Engine, error: DBAPIError) -> PmomError | None:
     if "locked" in text or "LockNotAvailable" in type(error.orig).__name__:
         return Busy(f"{where}: another process holds the database. Wait for it or stop it.")
     if isinstance(error, sa.exc.OperationalError) or error.connection_invalidated:
-        return Unkept(
-            f"{where}: {text.strip().splitlines()[0]}. Nothing of this step was kept; it may be made again."
-        )
+        return Unkept(f"{where}: {text.strip().splitlines()[0]}. {_NOT_KEPT}")
     return None
+
+
+_NOT_KEPT = "Nothing of this step was kept; it may be made again."
 
 
 @contextmanager
@@ -139,6 +143,7 @@ _LOOK = "Check the path and its permissions, or that the server runs and lets th
 
 def _tune_sqlite(engine: sa.Engine) -> None:
     """WAL, real transactions and patience: pysqlite's own transaction handling begins too late."""
+    _watch_file(engine)
 
     @sa.event.listens_for(engine, "connect")
     def connect(connection: Any, record: Any) -> None:
@@ -155,3 +160,50 @@ def _tune_sqlite(engine: sa.Engine) -> None:
             return
         connection.exec_driver_sql(f"PRAGMA synchronous={'NORMAL' if said.get(RELAXED) else 'FULL'}")
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def seen(file: Path) -> tuple[int, int] | None:
+    """Which file stands there, by device and inode; None when there is none."""
+    try:
+        told = file.stat()
+    except OSError:
+        return None
+    return told.st_dev, told.st_ino
+
+
+def stale(connection: sa.Connection) -> bool:
+    """Whether another file than the one that this connection writes into stands in its place by now, or none."""
+    held = connection.info.get(_FILE)
+    return held is not None and seen(held[0]) != held[1]
+
+
+_FILE = "pmom_file"
+
+
+def _watch_file(engine: sa.Engine) -> None:
+    """Each connection remembers its file: pooled ones to a file that was deleted or replaced are given up."""
+    if not engine.url.database or engine.url.database == ":memory:":
+        return
+    file, made = Path(engine.url.database), [False]
+    gone = f"{shown(engine.url)}: the file is gone. {_NOT_KEPT} Restore it, or start the process again."
+
+    @sa.event.listens_for(engine, "do_connect")
+    def do_connect(*about: Any) -> None:
+        if made[0] and seen(file) is None:
+            raise Unkept(gone)  # SQLite would make an empty one
+
+    @sa.event.listens_for(engine, "connect", insert=True)
+    def connect(connection: Any, record: Any) -> None:
+        found = seen(file)
+        made[0] = made[0] or found is not None
+        if found is not None:
+            record.info[_FILE] = (file, found)
+
+    @sa.event.listens_for(engine, "checkout")
+    def checkout(connection: Any, record: Any, proxy: Any) -> None:
+        held = record.info.get(_FILE)
+        if held is None or (now := seen(file)) == held[1]:
+            return
+        if now is None:
+            raise Unkept(gone)
+        raise sa.exc.DisconnectionError("another file stands there")

@@ -217,3 +217,42 @@ def test_a_disk_that_is_full_is_told_and_nothing_is_half_kept(tmp_path: Path) ->
         inbox.record([("emea", hint(number)) for number in range(1, 2_000)], NOON)
     assert [each.hint for each in inbox.take("emea", 10**9)] == [hint(0)]
     inbox.close()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "fleet.sqlite"
+
+
+def test_nothing_is_kept_in_a_file_that_was_deleted(file: Path) -> None:
+    with closing(Inbox.open(file)) as inbox:
+        inbox.record([("emea", hint(1))], NOON)
+        for each in file.parent.glob("fleet.sqlite*"):
+            each.unlink()
+        for _ in range(2):
+            with pytest.raises(Unkept, match=r"fleet\.sqlite: the file is gone"):
+                inbox.record([("emea", hint(2))], NOON)
+        assert not file.exists()
+
+
+def test_a_file_that_was_put_in_its_place_is_the_one_that_is_written(file: Path) -> None:
+    other = file.with_name("other.sqlite")
+    with closing(Inbox.open(other)) as inbox:
+        inbox.record([("emea", hint(7))], NOON)
+    with closing(Inbox.open(file)) as inbox:
+        inbox.record([("emea", hint(1))], NOON)
+        for each in file.parent.glob("fleet.sqlite*"):
+            each.unlink()
+        other.rename(file)
+        inbox.record([("emea", hint(2))], NOON)
+        assert [each.hint.key for each in inbox.take("emea", 10**9)] == ["news-7", "news-2"]
+    with closing(Inbox.open(file)) as inbox:
+        assert [each.hint.key for each in inbox.take("emea", 10**9)] == ["news-7", "news-2"]
+
+
+def test_a_file_that_is_replaced_amid_a_transaction_is_told(file: Path) -> None:
+    with closing(Inbox.open(file)), closing(Inbox.open(file.with_name("other.sqlite"))):
+        engine = databases.opened(file)
+        with pytest.raises(Unkept, match="replaced while it was written"), databases.writing(engine):
+            file.with_name("other.sqlite").rename(file)
+        engine.dispose()
