@@ -7,6 +7,8 @@ exit code (README, "Exit codes").
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class PmomError(Exception):
     """The root of every error that the connector raises on purpose."""
@@ -78,3 +80,14 @@ class Unkept(PmomError):
     """A database cannot be reached or written now (full disk, lost server, read-only file): nothing was kept."""
 
     exit_code = 8
+
+
+CUT_OFF = ".restore-under-way"
+"""The end of the name of the mark that lies beside a database from a restore's first move to its last."""
+
+
+def refuse_cut_off(path: Path) -> None:
+    """Raise Misconfigured when a restore that moved this database was cut off: something lacks."""
+    if path.with_name(path.name + CUT_OFF).exists():
+        fix = "Run `pmom restore FILE --force` again with the same file; what was there is kept beside."
+        raise Misconfigured(str(path), "a restore was cut off before all databases were in their places", fix)

@@ -62,13 +62,14 @@ def register(app: typer.Typer, state: Speaking) -> None:
         sync reads what has changed in the CRM since the backup.
         """
         from connector.config.deployment import Deployment
-        from connector.sync.restore import BEFORE
+        from connector.sync.restore import kept_beside
         from connector.sync.restore import restore as step
 
         parts = parts_of(Deployment.load(state.config))
+        earlier = set(kept_beside(parts))
         with state.voice.busy("Checking and copying"):
             made = step(parts, file, known=_known, force=force)
-        kept = [str(part.path) + BEFORE for part in parts if part.path.with_name(part.path.name + BEFORE).exists()]
+        kept = [str(path) for path in kept_beside(parts) if path not in earlier]
         state.voice.answer(file=str(file), kept=kept, **_json(made))
         state.voice.show(_table(f"Restored from {plain(str(file))}, made {made.made_at:%Y-%m-%d %H:%M} (UTC)", made))
         if kept:

@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from connector.core.records import Table
-from connector.errors import Busy, Misconfigured
+from connector.errors import Busy, Misconfigured, refuse_cut_off
 from connector.mirror import affected, affected_deals, layout, merges
 from connector.mirror.beside import Beside
 from connector.mirror.gathered import GROUP_ROWS, Gathered
@@ -54,6 +54,7 @@ class Mirror(Notes):
         if threads is not None:
             config["threads"] = threads
         if where != ":memory:":
+            refuse_cut_off(Path(where))
             Path(where).parent.mkdir(parents=True, exist_ok=True)
             config["temp_directory"] = where + ".tmp"
         try:

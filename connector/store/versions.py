@@ -14,7 +14,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from connector.errors import Misconfigured
+from connector.errors import Misconfigured, refuse_cut_off
 from connector.store import engine as db
 from connector.store import fleet_tables, tables
 
@@ -46,8 +46,12 @@ FLEET = Schema("fleet", "fleet database", fleet_tables.metadata, fleet_tables.ve
 def prepared(where: str | Path, schema: Schema, password: str | None = None) -> sa.Engine:
     """An engine on a database with the newest schema.
 
-    Raises Misconfigured when it cannot be opened or a newer program wrote it, Busy when another process holds it.
+    Raises Misconfigured when it cannot be opened, a newer program wrote it or a restore was cut off, Busy when
+    another process holds it.
     """
+    file = db.local_file(where)
+    if file is not None:
+        refuse_cut_off(file)
     engine = db.opened(where, password)
     with db.opening(engine, schema.what):
         if _found(engine, schema) != schema.newest:

@@ -24,7 +24,7 @@ from time import monotonic, sleep
 
 import duckdb
 
-from connector.errors import Busy, Misconfigured
+from connector.errors import Busy, Misconfigured, refuse_cut_off
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -83,6 +83,8 @@ def back_up(
     Raises Misconfigured when the file is there already (unless `force`), cannot be written or there is nothing to
     copy, and Busy when a mirror is not given back within `wait` seconds; `file` is then as it was.
     """
+    for part in parts:
+        refuse_cut_off(part.path)
     there = [part for part in parts if part.path.is_file()]
     if not there:
         raise Misconfigured(str(file), "there is nothing to back up yet", "Run `pmom pull` first.")

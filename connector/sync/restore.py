@@ -1,12 +1,15 @@
 """How does a deployment get back the databases that a backup holds, and nothing when the backup is bad?
 
 Everything is read, measured and checked beside its place before anything is moved. The databases that were there stay
-beside the new ones, with `.before-restore` after their names.
+beside the new ones, with `.before-restore` (and a number from the second on) after their names. While databases are
+moved a mark lies beside each: where a process was killed then, nothing opens them until they are restored again.
 """
 
 from __future__ import annotations
 
+import glob
 import json
+import lzma
 import os
 import sqlite3
 import zipfile
@@ -19,14 +22,20 @@ from typing import Any
 
 import duckdb
 
-from connector.errors import Busy, Misconfigured
-from connector.sync.backup import FORMAT, MANIFEST, Copy, Form, Manifest, Part, digest_of
+from connector.errors import CUT_OFF, Busy, Misconfigured
+from connector.sync.backup import FORMAT, MANIFEST, Copy, Form, Manifest, Part, digest_of, revision_of
 
 BEFORE = ".before-restore"
 _NEW = ".restoring"
 _BLOCK = 1 << 20
 _LONGEST = 1 << 20  # bytes of a manifest
 _BESIDE = ("-wal", "-shm", ".wal")  # what the databases keep beside their files
+_DAMAGE = (
+    *(KeyError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError, EOFError),
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError),
+    RuntimeError,  # an encrypted member
+)
+"""What reading a damaged or foreign archive raises."""
 _ANOTHER = "Take another backup, or copy this one again from where it is kept."
 
 
@@ -39,13 +48,13 @@ def restore(parts: Sequence[Part], file: Path, *, known: Callable[[str, str], bo
     """
     with _opened(file) as archive:
         manifest = _manifest(archive, file)
-        places = _places(parts, manifest, file)
+        places, tables = _places(parts, manifest, file), {part.name: part.revisions for part in parts}
         _refuse_newer(manifest, file, known)
         leaving = _leaving(parts, manifest)
         _refuse_overwriting([path for path in (*places.values(), *leaving) if path.exists()], force)
         try:
             for copy in manifest.copies:
-                _brought(archive, copy, places[copy.name], file)
+                _brought(archive, copy, places[copy.name], file, tables[copy.name])
             for path in (*places.values(), *leaving):
                 _refuse_in_use(path)
             _swapped(list(places.values()), leaving)
@@ -66,7 +75,7 @@ def _opened(file: Path) -> Iterator[zipfile.ZipFile]:
         archive = zipfile.ZipFile(file)
     except FileNotFoundError:
         raise Misconfigured(str(file), "there is no such file", "Correct its name.") from None
-    except (OSError, zipfile.BadZipFile) as error:
+    except (OSError, *_DAMAGE) as error:
         raise Misconfigured(str(file), "it is no backup of pmom, or a damaged one", _ANOTHER) from error
     with archive:
         yield archive
@@ -74,14 +83,17 @@ def _opened(file: Path) -> Iterator[zipfile.ZipFile]:
 
 def _manifest(archive: zipfile.ZipFile, file: Path) -> Manifest:
     try:
-        if archive.getinfo(MANIFEST).file_size > _LONGEST:
-            raise ValueError("too long")
+        members = archive.namelist()
+        if archive.getinfo(MANIFEST).file_size > _LONGEST or len(set(members)) < len(members):
+            raise ValueError("too long, or a member twice")
         said = json.loads(archive.read(MANIFEST))
         if said["format"] > FORMAT:
             raise Misconfigured(str(file), "a newer pmom made this backup", "Upgrade pmom first.")
         copies = tuple(_copy(each) for each in said["copies"])
+        if not copies or len({each.name for each in copies}) < len(copies):
+            raise ValueError("nothing in it, or a database twice")
         return Manifest(datetime.fromisoformat(said["made_at"]), str(said["version"]), copies)
-    except (KeyError, ValueError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except (OSError, *_DAMAGE) as error:
         raise Misconfigured(str(file), "it is no backup of pmom, or a damaged one", _ANOTHER) from error
 
 
@@ -139,7 +151,7 @@ def _refuse_in_use(path: Path) -> None:
                 raise busy from None
 
 
-def _brought(archive: zipfile.ZipFile, copy: Copy, place: Path, file: Path) -> None:
+def _brought(archive: zipfile.ZipFile, copy: Copy, place: Path, file: Path, revisions: str) -> None:
     """The member as a file beside its place, whole and readable; Misconfigured when it is not."""
     new = _beside(place, _NEW)
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -154,39 +166,93 @@ def _brought(archive: zipfile.ZipFile, copy: Copy, place: Path, file: Path) -> N
                 target.write(block)
             target.flush()
             os.fsync(target.fileno())
-    except (KeyError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except _DAMAGE as error:
         raise damaged from error
-    if left or digest_of(new) != copy.sha256 or not _readable(new, copy.form):
+    if left or digest_of(new) != copy.sha256 or not _readable(new, copy.form, revisions):
         raise damaged
 
 
-def _readable(file: Path, form: Form) -> bool:
+def _readable(file: Path, form: Form, revisions: str) -> bool:
+    """Whether it is whole, and one of pmom's where a table tells that."""
     try:
         if form is Form.DUCKDB:
             with closing(duckdb.connect(str(file), read_only=True)) as mirror:
                 return bool(mirror.execute("SELECT count(*) FROM pmom_meta").fetchone())
         with closing(sqlite3.connect(file)) as db:
-            return bool(db.execute("PRAGMA quick_check").fetchone() == ("ok",))
+            whole = db.execute("PRAGMA quick_check").fetchone() == ("ok",)
+            return whole and _ours(db, revisions)
     except (duckdb.Error, sqlite3.Error):
         return False
 
 
+_FIRST = {"meta", "runs", "decisions"}  # of a store from before revisions were kept
+
+
+def _ours(db: sqlite3.Connection, revisions: str) -> bool:
+    tables = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    return bool(tables) and (not revisions or bool(revision_of(db, revisions)) or tables >= _FIRST)
+
+
 def _swapped(places: Sequence[Path], leaving: Sequence[Path]) -> None:
-    """Set aside what is there, put the new files in their places; back to the old ones when that fails."""
-    moved: list[Path] = []
+    """Set aside what is there, put the new files in their places; back to the old ones when that fails.
+
+    Marks lie beside all of them meanwhile; those of a restore that was cut off stay when this one fails too.
+    """
+    every = (*places, *leaving)
+    before, moved, put = _unused(every), list[Path](), list[Path]()
+    marks = [mark for path in every if not (mark := _beside(path, CUT_OFF)).exists()]
     try:
-        for path in (*places, *leaving):
+        for mark in marks:
+            mark.touch(mode=0o600)
+        _settle(every)
+        for path in every:
             for end in _BESIDE:
                 _beside(path, end).unlink(missing_ok=True)
             if path.exists():
-                os.replace(path, _beside(path, BEFORE))
+                os.replace(path, _beside(path, before))
                 moved.append(path)
         for path in places:
             os.replace(_beside(path, _NEW), path)
+            put.append(path)
+        _settle(every)
     except BaseException:
+        for path in put:
+            path.unlink(missing_ok=True)
         for path in moved:
-            os.replace(_beside(path, BEFORE), path)
+            os.replace(_beside(path, before), path)
+        _unmark(marks)
         raise
+    _unmark([_beside(path, CUT_OFF) for path in every])
+
+
+def _unused(paths: Sequence[Path]) -> str:
+    """What no file that was set aside earlier has after its name: nothing that is kept is ever replaced."""
+    end, number = BEFORE, 1
+    while any(_beside(path, end).exists() for path in paths):
+        number += 1
+        end = f"{BEFORE}-{number}"
+    return end
+
+
+def _settle(paths: Sequence[Path]) -> None:
+    """The names in their folders survive a power cut."""
+    for folder in {path.parent for path in paths if path.parent.is_dir()}:
+        held = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(held)
+        finally:
+            os.close(held)
+
+
+def _unmark(marks: Sequence[Path]) -> None:
+    for mark in marks:
+        mark.unlink(missing_ok=True)
+
+
+def kept_beside(parts: Sequence[Part]) -> tuple[Path, ...]:
+    """The databases that restores have set aside, oldest first for each."""
+    found = [sorted(part.path.parent.glob(f"{glob.escape(part.path.name)}{BEFORE}*")) for part in parts]
+    return tuple(path for each in found for path in each)
 
 
 def _beside(path: Path, end: str) -> Path:

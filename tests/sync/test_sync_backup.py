@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sqlite3
@@ -359,6 +360,118 @@ def test_a_restore_that_fails_in_the_middle_puts_everything_back(
     monkeypatch.undo()
     assert desk.said() == all_say("after")
     assert not list(desk.folder.rglob("*.restoring"))
+
+
+class Killed(BaseException):
+    """The process is no more: nothing of it is run."""
+
+
+@pytest.mark.parametrize("at", [0, 3, 6, 9, 11])
+def test_a_restore_that_was_killed_is_told_and_goes_on_when_it_is_run_again(
+    desk: Desk, at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = desk.back_up()
+    desk.says("after")
+    real, calls = os.replace, [0]
+
+    def killing(source: str, target: str) -> None:
+        calls[0] += 1
+        if calls[0] > at:
+            raise Killed
+        real(source, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(restoring.os, "replace", killing)
+        patched.setattr(restoring, "_unmark", lambda marks: None)
+        patched.setattr(restoring.Path, "unlink", lambda path, missing_ok=False: None)
+        with pytest.raises(Killed):
+            desk.restore(file)
+    for path in (desk.folder / "jobs" / "fleet.sqlite", desk.folder / "emea" / "store.sqlite"):
+        with pytest.raises(Misconfigured, match=r"a restore was cut off .* Run `pmom restore FILE --force` again"):
+            Fleet.open(path) if "fleet" in path.name else Store.open(path, "emea")
+    with pytest.raises(Misconfigured, match="a restore was cut off"):
+        Mirror.open(desk.folder / "portal" / "mirror.duckdb")
+    with pytest.raises(Misconfigured, match="a restore was cut off"):
+        desk.back_up(force=True)
+    desk.restore(file)
+    assert desk.said() == all_say("before")
+    assert not list(desk.folder.rglob("*under-way"))
+    for part in desk.parts:
+        kept = sorted(part.path.parent.glob(f"{part.path.name}{BEFORE}*"))
+        os.replace(kept[0], part.path)
+    assert desk.said() == all_say("after")
+
+
+def test_a_second_restore_keeps_what_the_first_one_kept(desk: Desk) -> None:
+    file = desk.back_up()
+    desk.says("first")
+    desk.restore(file)
+    desk.says("second")
+    desk.restore(file)
+    assert desk.said() == all_say("before")
+    for end, word in ((BEFORE, "first"), (f"{BEFORE}-2", "second")):
+        for part in desk.parts:
+            os.replace(f"{part.path}{end}", part.path)
+        assert desk.said() == all_say(word)
+
+
+def as_it_is(members: dict[str, bytes], name: str, body: bytes) -> None:
+    """Another body with a manifest that agrees."""
+    found = json.loads(members["manifest.json"])
+    for each in found["copies"]:
+        if each["name"] == name:
+            each |= {"bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()}
+    members |= {name: body, "manifest.json": json.dumps(found).encode()}
+
+
+def foreign(folder: Path) -> bytes:
+    with closing(sqlite3.connect(folder / "foreign")) as db:
+        db.execute("CREATE TABLE notes (n)")
+        db.commit()
+    return (folder / "foreign").read_bytes()
+
+
+def bad_backup(kind: str, desk: Desk) -> Path:
+    file = desk.back_up()
+    if kind == "nested":
+        return rewritten(file, lambda members: members.update({"manifest.json": b"[" * 200_000}))
+    if kind == "infinite":
+        return rewritten(file, first_copy(bytes=float("inf")))
+    if kind == "empty":
+        return rewritten(file, manifest_with(copies=[]))
+    if kind == "foreign":
+        return rewritten(file, lambda members: as_it_is(members, "emea/store", foreign(desk.folder)))
+    if kind == "twice":
+        with pytest.warns(UserWarning, match="Duplicate name"), zipfile.ZipFile(file, "a") as archive:
+            archive.writestr("emea/store", b"another")
+        return file
+    if kind == "encrypted":
+        return damaged(file, lambda held: mark_encrypted(held))
+    with zipfile.ZipFile(file) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_LZMA) as archive:
+        for name, body in members.items():
+            archive.writestr(name, body)
+    return damaged(file, spoil_lzma)
+
+
+def mark_encrypted(held: bytearray) -> None:
+    for magic, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        held[held.index(magic) + offset] |= 1
+
+
+def spoil_lzma(held: bytearray) -> None:
+    at = held.index(b"manifest.json") + len("manifest.json") + 9
+    held[at : at + 40] = b"\xff" * 40
+
+
+@pytest.mark.parametrize("kind", ["nested", "infinite", "empty", "foreign", "twice", "encrypted", "lzma"])
+def test_what_no_backup_looks_like_is_one_clear_refusal(desk: Desk, kind: str) -> None:
+    bad = bad_backup(kind, desk)
+    before = {name: body for name, body in desk.bytes().items() if not name.startswith("foreign")}
+    with pytest.raises(Misconfigured, match=r"damaged"):
+        desk.restore(bad)
+    assert {name: body for name, body in desk.bytes().items() if not name.startswith("foreign")} == before
 
 
 @pytest.mark.parametrize("place", ["workspace", "jobs"])
