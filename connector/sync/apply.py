@@ -84,7 +84,7 @@ def apply(ctx: Context, run_id: int, planned: Planned, *, force: str | None = No
             _note_written(ctx, outcomes)
             result.outcomes += outcomes
             ctx.progress("changes written", len(result.outcomes), len(planned.plan.changes))
-    _leave_marks(ctx, result)
+    _leave_marks(ctx, result, planned)
     ctx.store.close_plan(planned.plan_id, "applied" if result.complete else "partial")
     result.calls = ctx.crm.usage().calls - before
     return result
@@ -241,14 +241,17 @@ def _note_written(ctx: Context, outcomes: list[Outcome]) -> None:
     note_tasks(ctx, made, [each.change for each in written if isinstance(each.change, CloseTask)])
 
 
-def _leave_marks(ctx: Context, result: Applied) -> None:
-    """What got through need not be planned again; marks that came since the plan was made stay."""
+def _leave_marks(ctx: Context, result: Applied, planned: Planned) -> None:
+    """What got through need not be planned again; marks that came since the plan was made stay.
+
+    So does what the plan left aside: tasks of some partners say nothing about an earlier plan's tasks of others.
+    """
     marks = to_plan(ctx.mirror)
     left = marks.read()
     if left is not None:
         done = {mark_of(each.change) for each in result.outcomes}
         open_ = {mark_of(each.change) for each in result.outcomes if each.status not in ("applied", "unchanged")}
-        marks.replace(left - (done - open_))
+        marks.replace(left - (done - open_ - planned.left))
 
 
 def _row(outcome: Outcome, at: datetime) -> OutcomeRow:

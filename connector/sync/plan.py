@@ -46,6 +46,7 @@ class Planned:
     refusal: str | None
     everybody: bool = True
     other_policy: str | None = None  # the version under which the decisions were made, when it is not today's
+    left: frozenset[str] = frozenset()  # marks that this plan did not look at: applying it must not take them away
 
 
 def plan(ctx: Context, run_id: int, *, everybody: bool = True, tasks: bool = True) -> Planned:
@@ -97,7 +98,7 @@ def _plan(ctx: Context, run_id: int, *, everybody: bool, tasks: bool) -> Planned
         ctx.store.close_plan(kept, "applied")
     others = sorted({decision.policy_version for _, decision in decisions} - {ctx.policy.version})
     other = others[0] if others else None
-    return Planned(kept, made, refusal(made, ctx.policy.limits), chosen is None, other)
+    return Planned(kept, made, refusal(made, ctx.policy.limits), chosen is None, other, frozenset(left))
 
 
 def _check_installed(ctx: Context) -> None:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+
+import pytest
+
+from connector.core.codec import to_json
+from connector.core.plan import diff
+from connector.core.tasks import DesiredTask
+from connector.sync.plan import Planned
+from connector.sync.streams import TASKS, to_plan
 
 if TYPE_CHECKING:
     from conftest import Office
+
+NOON = datetime(2026, 3, 31, 12, tzinfo=UTC)
 
 
 def test_the_first_run_makes_no_task(office: Office) -> None:
@@ -64,3 +74,18 @@ def test_a_task_changed_between_plan_and_apply_is_a_conflict_and_stays_open(offi
     outcomes = [each for each in office.apply(planned).outcomes if each.change.key.startswith("close:")]
     assert {each.status for each in outcomes} == {"conflict"}
     assert "Completed" not in {record.values["Status"] for record in made}
+
+
+@pytest.mark.parametrize("left", [frozenset(), frozenset({TASKS})], ids=["of everybody", "of some"])
+def test_a_task_of_some_partners_does_not_end_the_wait_of_others_tasks(office: Office, left: frozenset[str]) -> None:
+    """A process was killed before the tasks of its plan were made; then a hint leads to another partner's task."""
+    partner = office.partner("One")
+    office.sync()
+    words = ("subject", "body", NOON.date(), "reason")
+    task = DesiredTask("memory:1:T11", "T11", partner, (partner,), "usr-pam", *words)
+    made = diff((), (), create=(task,))
+    kept = office.ctx.store.save_plan(office.next_run(), made.fingerprint, to_json(made), NOON)
+    to_plan(office.ctx.mirror).replace({TASKS})
+    applied = office.apply(Planned(kept, made, None, everybody=not left, left=left))
+    assert applied.counts == {"applied": 1}
+    assert to_plan(office.ctx.mirror).read() == set(left)
