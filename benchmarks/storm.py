@@ -59,7 +59,10 @@ def run(seeds: range, folder: Path, seconds: float, console: Console) -> list[Fo
             if not console.is_terminal:
                 how = "well" if each.well else "badly"
                 parts = ", ".join(f"{name} {seconds:.0f}" for name, seconds in each.phases.items())
-                console.print(f"seed {seed}: {how}, {each.seconds:.0f} s ({parts})", highlight=False)
+                console.print(
+                    f"seed {seed}: {how}, {each.seconds:.0f} s ({parts}), {each.tasks} tasks, {each.amid} amid",
+                    highlight=False,
+                )
             progress.update(bar, advance=1, description=f"storms, {sum(not f.well for f in found)} badly")
             for line in [*each.differences, *each.doubled, *each.untold][:20]:
                 console.print(f"seed {seed}: {line}", markup=False, highlight=False)
@@ -85,7 +88,9 @@ def _report(found: list[Found], console: Console) -> None:
         "messages sent (delayed and reordered)": events["sent"],
         "of them sent more than once": events["again"],
         "posts not taken at first": events["refused"],
+        "tasks made": sum(each.tasks for each in found),
         "writes seen by the CRMs": writes["writes"],
+        "of fields, while faults struck, stamps included": sum(each.amid for each in found),
         "accounted for by an outcome / by the kept plan": f"{writes['by_outcome']} / {writes['by_plan']}",
         "writes without a trace, traces without a write": f"{writes['unaccounted']}, {writes['unwritten']}",
         "seconds a storm, its calm twin included": round(sum(f.seconds for f in found) / max(len(found), 1), 1),

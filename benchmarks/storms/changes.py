@@ -89,10 +89,14 @@ def _acts(chance: random.Random, made: Prepared, there: Known, count: int) -> It
                 opened.append((name, partner))
             case "register":
                 name, values = f"registration {number}", {"deal": deal, "partner": partner, "day": day}
+                values["until"] = made.day + timedelta(days=chance.choice((12, 80)))
             case "override":
                 name, values = (
                     partner,
-                    {"outcome": chance.choice((*_OUTCOMES, None)), "until": made.day + timedelta(days=90)},
+                    {
+                        "outcome": chance.choice((*_OUTCOMES, None)),
+                        "until": made.day + timedelta(days=chance.choice((9, 90))),
+                    },
                 )
             case "exclude":
                 name, values = partner, {"on": chance.random() < 0.4}
@@ -211,6 +215,7 @@ _IN_ORG: dict[str, Callable[[Side, Act, At], None]] = {
             "Status__c": "Approved",
             "Submitted_At__c": _moment(act.values["day"]),
             "Approved_At__c": _moment(act.values["day"], 17),
+            "Expires_On__c": str(act.values["until"]),
         },
     ),
     "override": _org("Account", lambda act, at: _overridden(act, _ours)),
@@ -272,6 +277,7 @@ def _portal_register(side: Side, act: Act, at: At) -> None:
         "registration_status": "approved",
         "submitted_at": _moment(act.values["day"]),
         "approved_at": _moment(act.values["day"], 17),
+        "expires_on": str(act.values["until"]),
     }
     _insert(side, "deal_registrations", act.name, values)
 

@@ -53,6 +53,7 @@ hold_days = 0
 max_open_per_partner = 100
 new_per_partner_days = 0
 max_new_per_user_day = 10000
+cohort_personas = []
 """
 
 

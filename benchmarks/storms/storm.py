@@ -6,7 +6,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,8 +22,9 @@ from connector.errors import PmomError
 from jobs.orders import Kind
 
 ACTS = 30
-LOOK = 0.2  # seconds between two looks at how many calls were made
+LOOK = 0.5  # seconds between two looks at how many calls were made, and whether all is done
 SKEW = 400.0  # seconds: more than the five minutes that are believed
+SOONER = 20.0  # emulated seconds that pass between two looks while it storms
 LATER = 300.0  # emulated seconds after which a sender is looked at again
 
 
@@ -32,8 +33,8 @@ class Length:
     """How many changes, over how many seconds, and after how many it is calm however little was worked."""
 
     acts: int = ACTS
-    seconds: float = 4.0
-    longest: float = 10.0
+    seconds: float = 6.0
+    longest: float = 25.0
 
 
 LENGTH = Length()
@@ -51,6 +52,8 @@ class Found:
     faults: Counter[str] = field(default_factory=Counter)
     events: Counter[str] = field(default_factory=Counter)
     writes: Counter[str] = field(default_factory=Counter)
+    amid: int = 0  # writes while faults struck
+    tasks: int = 0
     differences: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
     untold: list[str] = field(default_factory=list)
@@ -116,6 +119,7 @@ def _stormy(
             told = trails[side.name]
             found.untold += [f"{side.name} unaccounted {line}" for line in told.unaccounted]
             found.untold += [f"{side.name} unwritten {line}" for line in told.unwritten]
+            found.tasks += len(_HELD[found.seed, side.name].tasks)
         found.writes = compare.counted(trails.values())
 
 
@@ -174,35 +178,27 @@ class Storm:
             side.wire(**plan.wire(self.found.seed, side.name))
 
     def blow(self, acts: tuple[changes.Act, ...], blows: tuple[Blow, ...]) -> None:
-        """Changes evenly over the time, blows when they are due, until the product has worked enough under faults."""
+        """Changes evenly over the time, blows when they are due; then the product works on under faults alone."""
         ids, began = self.made.ids(), time.monotonic()
         turns = [(act, side) for act in acts for side in self.system.sides]
-        deadly, second = list(plan.deadly_calls(self.found.seed)), True
-        worked, looked = False, began
-        while turns or blows or not worked:
-            passed = time.monotonic() - began
-            if time.monotonic() - looked > LOOK:
-                worked, looked = self._worked(began, deadly), time.monotonic()
-            if blows and blows[0].at <= passed:
-                self._strike(blows[0])
-                blows = blows[1:]
-            if turns and passed >= self.length.seconds * (1 - len(turns) / (2 * len(acts))):
-                act, side = turns.pop(0)
-                changes.perform(side, act, ids)
-            elif second and passed > self.length.seconds / 2:
-                second = False
-                self._turn()
-            else:
-                self._tend()
-                time.sleep(0.01)
-
-    def _worked(self, began: float, deadly: list[int]) -> bool:
-        """Whether the product made enough calls; its worker is killed in the middle of some."""
-        calls = [int(side.control("calls", None, "GET")["total"]) for side in self.system.sides]
-        if deadly and sum(calls) >= deadly[0]:
-            deadly.pop(0)
-            self._strike(Blow(0.0, "at a call"))
-        return min(calls) >= plan.CALLS or time.monotonic() - began > self.length.longest
+        half = len(turns) // 2
+        with closing(compare.Pulse(self.system.sides)) as pulse:
+            amid = Amid(self, pulse, plan.deadly_calls(self.found.seed), plan.deadly_writes(self.found.seed))
+            while turns or blows or not amid.over(began):
+                passed = time.monotonic() - began
+                amid.look()
+                if blows and blows[0].at <= passed:
+                    self.strike(blows[0])
+                    blows = blows[1:]
+                if turns and passed >= self.length.seconds * (1 - len(turns) / (2 * len(acts))):
+                    act, side = turns.pop(0)
+                    changes.perform(side, act, ids)
+                    if len(turns) == half:
+                        self._turn()
+                else:
+                    self._tend()
+                    time.sleep(0.005)
+            self.found.amid = pulse.writes()
 
     def _turn(self) -> None:
         """Half of it is over: other faults, and a scheduled sync amid them."""
@@ -256,11 +252,12 @@ class Storm:
         side.advance(LATER)
         return True
 
-    def _strike(self, blow: Blow) -> None:
+    def strike(self, blow: Blow) -> None:
+        """Let that happen."""
         system = self.system
         self.found.faults[blow.what] += 1
         match blow.what:
-            case "worker" | "at a call":
+            case "worker" | "at a call" | "at a write":
                 system.kill(WORKER)
             case "web":
                 system.kill(WEB)
@@ -307,6 +304,42 @@ class Storm:
         for side in self.system.sides:
             for rule in side.control("state", None, "GET")["faults"]:
                 self.found.faults[str(rule["kind"])] += int(rule["struck"])
+
+
+@dataclass
+class Amid:
+    """Kills in the middle of work: the worker, after so many calls, and after so many writes that a CRM has seen."""
+
+    storm: Storm
+    pulse: compare.Pulse
+    calls: tuple[int, ...]
+    writes: tuple[int, ...]
+    looked: float = 0.0
+
+    def look(self) -> None:
+        """Kill when it is time."""
+        if self.writes and self.pulse.writes() >= self.writes[0]:
+            self.writes = tuple(each for each in self.writes if each > self.pulse.writes())
+            self.storm.strike(Blow(0.0, "at a write"))
+        if self.calls and time.monotonic() - self.looked > LOOK:
+            self.looked = time.monotonic()
+            sides = self.storm.system.sides
+            if sum(int(side.control("calls", None, "GET")["total"]) for side in sides) >= self.calls[0]:
+                self.calls = self.calls[1:]
+                self.storm.strike(Blow(0.0, "at a call"))
+
+    def over(self, began: float) -> bool:
+        """Whether all is done under faults, or enough was waited for that; senders try again meanwhile."""
+        if time.monotonic() - began > self.storm.length.longest:
+            return True
+        if time.monotonic() - self.looked <= LOOK:
+            return False
+        self.looked = time.monotonic()
+        self.storm.system.resume()
+        waiting = [side for side in self.storm.system.sides if side.waiting()]
+        for side in waiting:
+            side.advance(SOONER)
+        return not waiting and self.storm.system.quiet()
 
 
 def _key(event: dict[str, object]) -> str:
