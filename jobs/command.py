@@ -154,7 +154,8 @@ def start(
     from jobs import requests
 
     if kind not in requests.STARTED:
-        raise Misconfigured("pmom jobs start", "a drain begins when there are hints", "Start a sync instead.")
+        said = "a drain begins when there are hints" if kind is Kind.DRAIN else f"there is no work called {kind}"
+        raise Misconfigured("pmom jobs start", said, "Start a sync instead.")
     with _desk() as desk:
         names = [each.name for each in desk.deployment.connections]
         chosen = [desk.deployment.connection(connection).name] if connection else names

@@ -16,6 +16,10 @@ class Kind(StrEnum):
     AUDIT = "audit"
     PROBE = "probe"  # is a connection that was set aside back?
     RETENTION = "retention"
+    OTHER = "other"  # what this version does not know: only looked at, cancelled or set aside
+
+
+KNOWN = tuple(each for each in Kind if each is not Kind.OTHER)
 
 
 class By(StrEnum):
@@ -79,4 +83,4 @@ class Order:
 
 def known(said: dict[str, Any]) -> bool:
     """Whether this version of pmom knows the work: a newer one may have asked for it."""
-    return said.get("kind") in tuple(Kind) and said.get("by") in tuple(By)
+    return said.get("kind") in KNOWN and said.get("by") in tuple(By)

@@ -40,6 +40,7 @@ log = structlog.get_logger()
 
 LISTEN = 0.1  # seconds between two looks at the inbox
 GRACE = 7  # seconds that running jobs have to come to a step's end
+STRANDED = 4.0  # seconds between two looks at work that was taken and not begun; at the second it is put back
 TELL = 10.0  # seconds between two looks at how much waits
 LAST = 9.5  # seconds after which a stopping worker ends whatever runs; what runs is taken up by the next one
 SLOTS = 256
@@ -121,6 +122,8 @@ class _Process:
         self._due: dict[str, float] = {}
         self._missing: set[str] = set()
         self._told: dict[str, tuple[int, int]] = {}
+        self._not_begun: dict[str, datetime | None] = {}
+        self._put: set[str] = set()
 
     def live(self, *, once: bool) -> bool:
         """From launch to landing."""
@@ -155,6 +158,7 @@ class _Process:
         rounds: tuple[tuple[str, float, Callable[[], object]], ...] = (
             ("beat", self.stale.total_seconds() / 5, self._beat),
             ("take over", self.stale.total_seconds() / 2, self._take_over),
+            ("put back", STRANDED, self._put_back),
             ("tell", TELL, self._tell),
         )
         while not self.worker.stopping.wait(LISTEN):
@@ -205,6 +209,24 @@ class _Process:
             self.queue.take_over(job.id for job in lost)
             for job in lost:
                 log.warning("work taken over", job=job.id, silent=job.worker)
+
+    def _put_back(self) -> None:
+        """Put back what this worker took and did not begin, or it blocks its connection; set aside the unknown."""
+        taken = [job for job in self.queue.jobs(states=["running"]) if job.worker == self.worker.name]
+        idle = {job.id: job for job in taken if job.id not in self.worker.running}
+        before, self._not_begun = self._not_begun, {job.id: job.began_at for job in idle.values()}
+        for job in idle.values():
+            if job.id not in before or before[job.id] != job.began_at:
+                continue
+            log.warning("work was taken and not begun", job=job.id, name=job.name)
+            if job.name in durable.NAMES:
+                self.queue.take_over([job.id])
+            elif job.id in self._put:  # not even its name helps
+                self.queue.cancel(job.id)
+            else:
+                self._put.add(job.id)
+                durable.set_aside(job.name)
+                self.queue.take_over([job.id])
 
     def _ask_once(self) -> None:
         for each in self.deployment.connections:

@@ -11,6 +11,7 @@ import logging
 import re
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,9 +21,10 @@ import structlog
 from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer
 
 from connector.errors import Misconfigured
-from jobs.orders import Kind, Order, known
+from jobs.orders import KNOWN, By, Kind, Order, known
 
 QUEUE = WORK = "work"  # one name for all kinds: a kind that a worker does not know then fails with that reason
+NAMES = (WORK, *(kind.value for kind in KNOWN))  # an earlier version named work by its kind
 APPLICATION = "pmom"
 VERSION = "1"  # of what waits in the queue: raised only when old orders can no longer be read
 LONGEST = 500  # characters of what DBOS says at once
@@ -38,6 +40,7 @@ class Job:
     """One piece of work and where it stands: waiting, delayed, running, done, dead or cancelled."""
 
     id: str
+    name: str  # one of NAMES, or of another program or version
     order: Order
     state: str
     asked_at: datetime
@@ -128,7 +131,8 @@ class Queue:
             limit=limit,
             sort_desc=True,
         )
-        return tuple(_job(row) for row in rows if row.input is not None and known(row.input["args"][0]))
+        found = (_job(row) for row in rows)
+        return tuple(job for job in found if kind is None or job.order.kind is kind)
 
     def active(self, kind: Kind, connection: str) -> tuple[Job, ...]:
         """Work of that kind that waits or runs."""
@@ -152,7 +156,7 @@ class Queue:
         self._client.cancel_workflow(job_id)
 
     def take_over(self, job_ids: Iterable[str]) -> None:
-        """Put running work back into the queue, because its worker is gone."""
+        """Put running work back into the queue, because its worker is gone or never began it."""
         for job_id in job_ids:
             self._client.resume_workflow(job_id, queue_name=QUEUE)
 
@@ -211,7 +215,8 @@ def launch(url: str, worker: str, perform: Perform, *, at_once: int) -> None:
             }
         )
         _quiet()
-        _registered(perform)
+        for name in NAMES:
+            _registered(perform, name)
         DBOS.launch()
         DBOS.register_queue(
             QUEUE,
@@ -224,15 +229,29 @@ def launch(url: str, worker: str, perform: Perform, *, at_once: int) -> None:
         raise unopened(url, error) from error
 
 
-def _registered(perform: Perform) -> None:
+def _registered(perform: Perform, name: str) -> None:
     def work(order: dict[str, Any]) -> dict[str, Any]:
-        name = DBOS.workflow_id or ""
-        answer: dict[str, Any] = DBOS.run_step({"name": WORK}, perform, name, order)
+        job = DBOS.workflow_id or ""
+        answer: dict[str, Any] = DBOS.run_step({"name": name}, perform, job, order)
         if answer.get("state") == "dead":
             raise Dead(answer.get("reason", ""))
         return answer
 
-    DBOS.workflow(name=WORK, max_recovery_attempts=None)(work)
+    DBOS.workflow(name=name, max_recovery_attempts=None)(work)
+
+
+def set_aside(name: str) -> None:
+    """Let all work of that name end as dead from now on; without a name here it would block its connection."""
+
+    def unknown(*said: Any, **more: Any) -> None:
+        raise Dead(f"this version of pmom knows no work called {name!r}")
+
+    if name not in _set_aside:
+        _set_aside.add(name)
+        DBOS.workflow(name=name, max_recovery_attempts=None)(unknown)
+
+
+_set_aside: set[str] = set()
 
 
 def land(seconds: int) -> None:
@@ -252,11 +271,11 @@ def unopened(url: str, error: Exception) -> Exception:
 
 def _job(row: Any) -> Job:
     facts = row.attributes or {}
-    args: tuple[Any, ...] = tuple(row.input["args"])
     answer = row.output if isinstance(row.output, dict) else {}
     return Job(
         id=row.workflow_id,
-        order=Order.from_json(args[0]),
+        name=row.name,
+        order=_order(row),
         state=_STATES.get(row.status, row.status.lower()),
         asked_at=_moment(row.created_at),
         began_at=_moment(row.dequeued_at) if row.dequeued_at else None,
@@ -268,6 +287,16 @@ def _job(row: Any) -> Job:
         reason=str(row.error) if row.error else "",
         retried=bool(facts.get("retried")),
     )
+
+
+def _order(row: Any) -> Order:
+    """What was asked for; of work that this version does not know, only that it is there and holds up whom."""
+    args = row.input.get("args") if isinstance(row.input, dict) else None
+    said = args[0] if args else None
+    if row.name in NAMES and isinstance(said, dict) and known(said):
+        with suppress(TypeError):
+            return Order.from_json(said)
+    return Order(Kind.OTHER, row.queue_partition_key or "", By.SCHEDULE, row.workflow_id)
 
 
 def _moment(milliseconds: int) -> datetime:

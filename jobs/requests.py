@@ -34,6 +34,9 @@ def retry(queue: Queue, job_id: str) -> Job:
     if job.state not in ("dead", "cancelled") or job.retried:
         said = "it was retried already" if job.retried else f"it is {job.state}"
         raise Misconfigured(job_id, said, "Only dead and cancelled work is retried; `pmom jobs list --state dead`.")
+    if job.order.kind is Kind.OTHER:
+        said = f"this version of pmom knows no work called {job.name!r}"
+        raise Misconfigured(job_id, said, "Start a sync instead.")
     base = job.order.id.partition("~")[0]
     attempts = [each.order.attempt for each in queue.jobs(prefix=base) if each.order.key == job.order.key]
     order = job.order.renewed(max(attempts))

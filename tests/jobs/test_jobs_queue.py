@@ -12,8 +12,11 @@ import pytest
 import structlog
 
 from connector.config.settings import Log
+from connector.errors import Misconfigured
 from connector.web import log as logs
-from jobs.queue import _quiet
+from jobs import requests
+from jobs.orders import By, Kind, Order
+from jobs.queue import QUEUE, VERSION, _quiet
 
 
 @pytest.fixture
@@ -80,3 +83,44 @@ def test_a_long_line_keeps_its_beginning_and_end_and_no_secret(said: io.StringIO
     assert line["event"].startswith("begin [")
     assert line["event"].endswith("characters left out] end [e-mail]")
     assert "opensesame" not in line["event"]
+
+
+def foreign(yard: Any, name: str, order: Order, *said: Any) -> str:
+    """Put work under another name, as another version or program does."""
+    options = {
+        "workflow_name": name,
+        "queue_name": QUEUE,
+        "workflow_id": order.id,
+        "queue_partition_key": order.connection,
+        "priority": 1,
+        "app_version": VERSION,
+    }
+    yard.queue._client.enqueue(options, *said)
+    return order.id
+
+
+STRANGE = Order(Kind.OTHER, "east", By.SCHEDULE, "1")
+
+
+@pytest.mark.slow
+def test_work_of_another_name_ends_as_dead_and_holds_up_nobody(yard: Any) -> None:
+    former = Order(Kind.SYNC, "west", By.SCHEDULE, "former")
+    ids = [foreign(yard, "dance", STRANGE, 1, "two"), foreign(yard, "sync", former, former.as_json())]
+    later = [yard.queue.put(Order(Kind.SYNC, name, By.SCHEDULE, "1")) for name in ("east", "west")]
+    yard.start()
+    yard.until(lambda: yard.ended([*later, former.id]))
+    strange, known = (yard.queue.find(each) for each in ids)
+    assert (strange.state, strange.reason) == ("dead", "this version of pmom knows no work called 'dance'")
+    assert known.answer["state"] == "done"
+
+
+def test_work_that_nobody_knows_is_seen_and_can_be_cancelled_and_not_retried(yard: Any) -> None:
+    newer = Order(Kind.SYNC, "east", By.SCHEDULE, "2")
+    ids = [foreign(yard, "dance", STRANGE), foreign(yard, "work", newer, {"kind": "dance", "by": "person"})]
+    assert {(job.id, job.order.kind, job.order.connection) for job in yard.queue.jobs()} == {
+        (each, Kind.OTHER, "east") for each in ids
+    }
+    assert yard.queue.active(Kind.SYNC, "east") == ()
+    assert requests.cancel(yard.queue, yard.fleet, STRANGE.id).state == "cancelled"
+    with pytest.raises(Misconfigured, match="knows no work called 'dance'"):
+        requests.retry(yard.queue, STRANGE.id)
