@@ -25,7 +25,9 @@ _NAMES = re.compile(
 _EMAIL = re.compile(r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 _BEARER = re.compile(r"\b(Bearer|Basic|OAuth)\s+[A-Za-z0-9._~+/!=-]{8,}", re.IGNORECASE)
 _HOOK = re.compile(r"(/hooks/salesforce/[^/\s\"']+/)[^\s\"'?]+")
-_GIVEN = re.compile(r"\b((?:[a-z_]*(?:secret|password|token))[\"']?\s*[=:]\s*[\"']?)[^\s\"',&}]{4,}", re.IGNORECASE)
+_NAMED = r"\b((?:[a-z_]*(?:secret|password|token))[\"']?"
+_GIVEN = re.compile(_NAMED + r"(?:\s*=\s*[\"']?|:\s*[\"']|:))[^\s\"',&}]{4,}", re.IGNORECASE)
+_TOLD = re.compile(_NAMED + r":\s+)(?=\S*\d)[^\s\"',&}]{8,}", re.IGNORECASE)  # words after a colon have no digits
 _IN_URL = re.compile(r"(://[^/\s:@]+:)[^/\s@]+@")
 _QUIET = ("waitress.queue",)  # tells of every post that waits for a thread
 _DEEPEST = 6
@@ -65,6 +67,7 @@ class Redactor:
         text = _HOOK.sub(rf"\1{HIDDEN}", text)
         text = _BEARER.sub(rf"\1 {HIDDEN}", text)
         text = _GIVEN.sub(rf"\1{HIDDEN}", text)
+        text = _TOLD.sub(rf"\1{HIDDEN}", text)
         return _EMAIL.sub("[e-mail]", text)
 
 

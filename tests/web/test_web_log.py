@@ -92,6 +92,9 @@ def test_text_is_for_people(stream: io.StringIO) -> None:
         ("access_token=00Dabc!def&x=1", "access_token=[secret]&x=1"),
         ('{"refresh_token": "abcdef"}', '{"refresh_token": "[secret]"}'),
         ("ann.o'neil+x@mail.acme.invalid wrote", "ann.o'[e-mail] wrote"),
+        ("the token: 00Dabc4def", "the token: [secret]"),
+        ("hubspot.access_token: HubSpot does not take it", "hubspot.access_token: HubSpot does not take it"),
+        ("/oauth2/token: invalid_client: invalid client", "/oauth2/token: invalid_client: invalid client"),
         ("nothing to hide: 12 of 30", "nothing to hide: 12 of 30"),
     ],
 )
