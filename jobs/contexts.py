@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from connector.config.deployment import Deployment
+from connector.errors import Busy
 
 if TYPE_CHECKING:
     from connector.crm.base import Progress
@@ -30,6 +31,9 @@ class Warm(Protocol):
 Warmed = Callable[[Path], Warm]
 
 
+PATIENCE = 1.0  # seconds that a job waits for one that was cancelled and has not ended yet
+
+
 class Contexts:
     """The warm connections of one worker; a connection is used by one job at a time."""
 
@@ -37,10 +41,26 @@ class Contexts:
         self._deployment, self._warmed = deployment, warmed
         self._kept: dict[str, Warm] = {}
         self._lock = threading.Lock()
+        self._used: dict[str, threading.Lock] = {}
 
     @contextmanager
     def of(self, connection: str, progress: Progress) -> Iterator[Context]:
-        """What a job on that connection works with. After any error it begins anew, so that corrected files count."""
+        """What a job on that connection works with. After any error it begins anew, so that corrected files count.
+
+        Busy while another job of this worker has it: a cancelled one works on until its step ends.
+        """
+        with self._lock:
+            used = self._used.setdefault(connection, threading.Lock())
+        if not used.acquire(timeout=PATIENCE):
+            raise Busy(f"{connection}: the job before has not ended yet")
+        try:
+            with self._one(connection, progress) as ctx:
+                yield ctx
+        finally:
+            used.release()
+
+    @contextmanager
+    def _one(self, connection: str, progress: Progress) -> Iterator[Context]:
         with self._lock:
             warm = self._kept.pop(connection, None)
         warm = warm or self._warmed(self._deployment.connection(connection).path)

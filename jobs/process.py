@@ -139,7 +139,7 @@ class _Process:
         else:
             scheduler = clock.begin()
         log.info("worker began", connections=[each.name for each in self.deployment.connections])
-        self._loop(lambda: once and self._idle())
+        self._loop(lambda: once and self._idle(), clock)
         if scheduler is not None:
             scheduler.shutdown(wait=False)
         well = not once or self._went_well(began)
@@ -154,10 +154,11 @@ class _Process:
             signal.signal(signal.SIGTERM, stop)
             signal.signal(signal.SIGINT, stop)
 
-    def _loop(self, over: Callable[[], bool]) -> None:
+    def _loop(self, over: Callable[[], bool], clock: Clock) -> None:
         rounds: tuple[tuple[str, float, Callable[[], object]], ...] = (
             ("beat", self.stale.total_seconds() / 5, self._beat),
             ("take over", self.stale.total_seconds() / 2, self._take_over),
+            ("schedule", TELL, clock.set_right),
             ("put back", STRANDED, self._put_back),
             ("tell", TELL, self._tell),
         )

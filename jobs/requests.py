@@ -46,25 +46,31 @@ def retry(queue: Queue, job_id: str) -> Job:
 
 
 def cancel(queue: Queue, fleet: Fleet, job_id: str) -> Job:
-    """Take work out of the queue; what runs ends between two steps. Hints of a drain are left to the next sync."""
+    """Take work out of the queue; what runs ends between two steps. Hints of a drain are left to a sync."""
     job = known(queue, job_id)
     if job.state not in ACTIVE:
         raise Misconfigured(job_id, f"it is {job.state}", "Only work that waits or runs can be cancelled.")
     queue.cancel(job_id)
     if job.order.kind is Kind.DRAIN:
-        let_go(fleet, job.order.connection)
+        let_go(queue, fleet, job.order, sync=True)
     return known(queue, job_id)
 
 
-def let_go(fleet: Fleet, connection: str) -> int:
-    """Mark what waits unread as dropped: a sync finds the same changes without it. How many hints."""
-    inbox, gone = fleet.inbox(), 0
-    for each in inbox.waiting():
-        if each.connection == connection:
-            held = inbox.take(connection, each.highest, each.count)
-            inbox.done([one.id for one in held], now(), how="dropped")
-            gone += len(held)
-    return gone
+def let_go(queue: Queue, fleet: Fleet, drain: Order, *, sync: bool = False) -> int:
+    """Leave to a sync what waits unread: it finds the same changes without hints. How many hints.
+
+    The sync is asked for before they are dropped; hints that come meanwhile wait for the next drain. `sync`: also
+    when none waits.
+    """
+    inbox, connection = fleet.inbox(), drain.connection
+    waiting = next((each for each in inbox.waiting() if each.connection == connection), None)
+    if waiting is None and not sync:
+        return 0
+    if not any(job.state != "running" for job in queue.active(Kind.SYNC, connection)):
+        queue.put(Order(Kind.SYNC, connection, By.HINTS, f"after-{drain.id}"))
+    held = inbox.take(connection, waiting.highest, waiting.count) if waiting else ()
+    inbox.done([one.id for one in held], now(), how="dropped")
+    return len(held)
 
 
 def pause(fleet: Fleet, connection: str, reason: str) -> None:

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Any
 
 import structlog
@@ -29,6 +30,9 @@ from jobs.queue import Queue
 log = structlog.get_logger()
 
 KINDS = (Kind.SYNC, Kind.AUDIT, Kind.RETENTION, Kind.PROBE)
+SET = timedelta(seconds=5)
+AHEAD = timedelta(minutes=5)
+"""So far clocks of two machines may differ. A slot that lies further ahead was taken by a clock that was wrong."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BACK = (timedelta(hours=1), timedelta(days=1), timedelta(days=8), timedelta(days=32), timedelta(days=370))
 
@@ -67,6 +71,9 @@ class Clock:
     fleet: Fleet
     queue: Queue
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    passed: Callable[[], float] = monotonic  # seconds by a clock that nobody sets
+    _made: Any = None
+    _began: tuple[datetime, float] | None = None
 
     def begin(self) -> Any:
         """Make up for what was missed, and fire from now on; the scheduler, to be shut down."""
@@ -86,7 +93,23 @@ class Clock:
                     misfire_grace_time=None,
                 )
         made.start()
+        self._made, self._began = made, (self.now(), self.passed())
         return made
+
+    def set_right(self) -> bool:
+        """Where the machine's clock was set meanwhile, begin to wait anew by what it says now; whether it was."""
+        if self._made is None or self._began is None:
+            return False
+        at, passed = self.now(), self.passed()
+        set_by = at - self._began[0] - timedelta(seconds=passed - self._began[1])
+        self._began = at, passed
+        if abs(set_by) < SET:
+            return False
+        log.warning("the clock was set", seconds=round(set_by.total_seconds()))
+        for job in self._made.get_jobs():
+            job.reschedule(job.trigger)
+            self.fire(Kind(job.id))
+        return True
 
     def fire(self, kind: Kind) -> None:
         """Ask for work of that kind on every connection whose latest slot nobody took."""
@@ -102,6 +125,10 @@ class Clock:
 
     def _ask(self, kind: Kind, connection: str, slot: datetime, at: datetime) -> None:
         last = self.fleet.last_slot(connection, kind.value)
+        if last is not None and last > at + AHEAD:
+            log.warning("a clock was ahead", kind=kind.value, connection=connection, slot=last.isoformat())
+            self.fleet.forget_slots_after(connection, kind.value, at)
+            last = self.fleet.last_slot(connection, kind.value)
         if last is not None and last >= slot:
             return
         state = self.fleet.state(connection)

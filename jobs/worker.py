@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -22,7 +23,7 @@ from connector.store.fleet import Fleet
 from jobs.contexts import Contexts
 from jobs.desk import Desk, Work
 from jobs.orders import By, Kind, Order, known
-from jobs.queue import ACTIVE, Queue
+from jobs.queue import Queue
 from jobs.requests import let_go
 from jobs.verdicts import Fate, Verdict, backoff, rest, verdict
 
@@ -133,7 +134,7 @@ class Worker:
 
     def _done(self, job_id: str, order: Order) -> dict[str, Any]:
         began = monotonic()
-        desk = Desk(self.fleet, self.queue, self.deployment.jobs, self._settled)
+        desk = Desk(self.fleet, self.queue, self.deployment.jobs, partial(self._settled, job_id))
         try:
             with self.contexts.of(order.connection, self._progress(job_id, order)) as ctx:
                 came_to = self.work(ctx, order, desk)
@@ -177,7 +178,7 @@ class Worker:
             case Fate.DEAD:
                 return self._dead(order, found.reason)
         if order.kind is Kind.DRAIN:
-            self._without_hints(order, retried=f"after-{order.id}", sync=not self._read(order))
+            let_go(self.queue, self.fleet, order)
         return {"state": "refused", "reason": found.reason}
 
     def _again(self, order: Order, found: Verdict) -> dict[str, Any]:
@@ -198,32 +199,36 @@ class Worker:
     def _dead(self, order: Order, reason: str) -> dict[str, Any]:
         log.error("job dead", kind=order.kind.value, reason=reason)
         if order.kind is Kind.DRAIN:
-            self._without_hints(order, retried=f"after-{order.id}", sync=True)
+            let_go(self.queue, self.fleet, order, sync=True)
         return {"state": "dead", "reason": reason}
 
-    def _read(self, order: Order) -> bool:
-        """Whether the hints of a drain were read though something came in the way afterwards."""
-        return all(each.connection != order.connection for each in self.fleet.inbox().waiting())
+    def _settled(self, job_id: str, connection: str) -> None:
+        """Wait until a burst of hints is over: quiet for a while, or long enough since its first.
 
-    def _without_hints(self, order: Order, *, retried: str, sync: bool) -> None:
-        """Hints that cannot be followed are let go: a sync finds the same changes without them."""
-        let_go(self.fleet, order.connection)
-        if sync and not self.queue.jobs(states=ACTIVE, kind=Kind.SYNC, connection=order.connection):
-            self.queue.put(Order(Kind.SYNC, order.connection, By.HINTS, retried))
-
-    def _settled(self, connection: str) -> None:
-        """Wait until a burst of hints is over: quiet for a while, or long enough since its first."""
+        Never longer than `most_ms` from now, whatever the clock was set to since a hint came.
+        """
         jobs, inbox = self.deployment.jobs, self.fleet.inbox()
         quiet, most = timedelta(milliseconds=jobs.quiet_ms), timedelta(milliseconds=jobs.most_ms)
+        until, looked = monotonic() + most.total_seconds(), monotonic()
         while not self.stopping.is_set():
             found = next((each for each in inbox.waiting() if each.connection == connection), None)
             if found is None:
                 return
-            left = min(found.newest + quiet, found.oldest + most) - now()
-            if left <= timedelta(0):
+            by_clock = (min(found.newest + quiet, found.oldest + most) - now()).total_seconds()
+            left = min(by_clock, until - monotonic())
+            if left <= 0:
                 return
-            self.stopping.wait(min(left.total_seconds(), 0.05))
+            if monotonic() - looked >= TOLD:
+                looked = monotonic()
+                self._go_on(job_id)
+            self.stopping.wait(min(left, 0.05))
         raise Stopped(HANDED_BACK)
+
+    def _go_on(self, job_id: str) -> None:
+        """Raises Stopped when a person cancelled the job."""
+        job = self.queue.find(job_id)
+        if job is not None and job.state == "cancelled":
+            raise Stopped(CANCELLED)
 
     def _progress(self, job_id: str, order: Order) -> Callable[[str, int, int | None], None]:
         """Notes how far a job is, at most once a second, and ends it when that is wanted."""
@@ -236,9 +241,7 @@ class Worker:
             if monotonic() - last[0] < TOLD:
                 return
             last[0] = monotonic()
-            job = self.queue.find(job_id)
-            if job is not None and job.state == "cancelled":
-                raise Stopped(CANCELLED)
+            self._go_on(job_id)
             facts = {"job": job_id, "kind": order.kind.value, "what": what, "done": done, "total": total}
             self.fleet.note(order.connection, {"running": {**facts, "worker": self.name, "began": began}}, now())
 

@@ -155,6 +155,13 @@ class Fleet:
             found: datetime | None = held.scalar(query)
         return found
 
+    def forget_slots_after(self, connection: str, kind: str, moment: datetime) -> int:
+        """Take away slots after that moment, which a clock that was ahead took; how many."""
+        s = t.slots.c
+        later = t.slots.delete().where(s.connection == connection, s.kind == kind, s.slot > moment)
+        with db.writing(self._engine) as held:
+            return held.execute(later).rowcount
+
     def forget_slots(self, before: datetime) -> int:
         """Take away slots before that moment, but never the latest of a kind; how many."""
         s, later = t.slots, t.slots.alias()

@@ -102,6 +102,44 @@ def test_what_was_missed_is_made_up_for_once(yard: Any) -> None:
     assert dial.fire() == []
 
 
+def test_a_clock_that_was_ahead_once_silences_nothing(yard: Any) -> None:
+    dial = Dial(yard)
+    assert dial.fire() == ["2026-03-31T12:00Z"]
+    dial.at += timedelta(days=400)
+    assert len(dial.fire()) == 1
+    dial.at = NOON
+    assert dial.fire() == []
+    dial.at += timedelta(minutes=15)
+    assert dial.fire() == ["2026-03-31T12:15Z"]
+
+
+@pytest.mark.parametrize(("ahead", "fired"), [(5, []), (6, ["2026-03-31T12:00Z"])])
+def test_clocks_of_two_machines_may_differ_by_five_minutes(yard: Any, ahead: int, fired: list[str]) -> None:
+    dial = Dial(yard)
+    yard.fleet.slot("east", "sync", NOON + timedelta(minutes=ahead))
+    assert dial.fire() == fired
+
+
+def test_a_clock_that_is_set_back_is_waited_by_from_then_on(yard: Any) -> None:
+    at, seconds = [NOON], [0.0]
+    deployment = replace(yard.deployment, schedule=Schedule(sync=15, audit=0, retention=0, probe=0))
+    clock = Clock(deployment, yard.fleet, yard.queue, lambda: at[0], lambda: seconds[0])
+    assert not clock.set_right()
+    made = clock.begin()
+    try:
+        at[0], seconds[0] = NOON + timedelta(minutes=1), 60.0
+        assert not clock.set_right()
+        at[0], seconds[0] = NOON - timedelta(days=1), 70.0
+        assert clock.set_right()
+        assert not clock.set_right()
+        [job] = made.get_jobs()
+        assert job.next_run_time > datetime.now(UTC)
+    finally:
+        made.shutdown(wait=False)
+    keys = {job.order.key for job in yard.queue.jobs(connection="east")}
+    assert "2026-03-31T12:00Z" in keys
+
+
 def test_a_slot_is_left_out_while_the_work_of_an_earlier_one_waits(yard: Any) -> None:
     dial = Dial(yard)
     yard.queue.put(Order(Kind.SYNC, "east", By.SCHEDULE, "waits"))

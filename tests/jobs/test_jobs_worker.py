@@ -6,8 +6,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from time import monotonic
 from types import SimpleNamespace
 from typing import Any
 
@@ -223,6 +224,104 @@ def test_a_cancelled_job_ends_between_two_steps(desk: Desk, monkeypatch: pytest.
     desk.does = cancelled_meanwhile
     assert desk.perform() == {"state": "cancelled"}
     assert desk.closed == 1
+
+
+def test_the_next_job_of_a_connection_waits_for_one_that_was_cancelled_and_works_on(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs.contexts.PATIENCE", 0.01)
+    second = Order(Kind.SYNC, "east", By.SCHEDULE, "2")
+
+    def meanwhile(ctx: Any, order: Order, with_: Any) -> dict[str, Any]:
+        if order.key == "1":
+            requests.cancel(desk.yard.queue, desk.yard.fleet, order.id)
+            answers.append(desk.perform(second))
+            answers.append(desk.perform(Order(Kind.SYNC, "west", By.SCHEDULE, "1x")))
+        return {}
+
+    answers: list[dict[str, Any]] = []
+    desk.does = meanwhile
+    desk.perform()
+    assert [each["state"] for each in answers] == ["again", "done"]
+    assert answers[0]["reason"] == "east: the job before has not ended yet"
+    assert desk.yard.queue.find(answers[0]["next"]).order.failures == 0
+    assert desk.perform(second.again(failed=False))["state"] == "done"
+
+
+def put_hint(desk: Desk, key: str, at: datetime) -> None:
+    desk.yard.fleet.inbox().record([("east", Hint(Sender.EVENTS, "deals", key, Happened.CHANGED, key))], at)
+
+
+def unread(desk: Desk) -> int:
+    return sum(each.count for each in desk.yard.fleet.inbox().waiting())
+
+
+def syncs(desk: Desk) -> list[str]:
+    return [job.order.key for job in desk.yard.queue.jobs(states=["waiting"], kind=Kind.SYNC)]
+
+
+@pytest.mark.parametrize("hours", [1, 24 * 400])
+def test_hints_that_came_by_a_clock_that_was_ahead_are_not_waited_for(desk: Desk, hours: int) -> None:
+    put_hint(desk, "1", now() + timedelta(hours=hours))
+    desk.does = lambda ctx, order, with_: with_.settled("east") or {"hints": unread(desk)}
+    began = monotonic()
+    assert desk.perform(DRAIN)["hints"] == 1
+    assert monotonic() - began < 30
+
+
+def test_a_drain_that_waits_for_a_burst_to_end_can_be_cancelled(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jobs.worker.TOLD", 0.0)
+    put_hint(desk, "1", now() + timedelta(hours=1))
+
+    def settles(ctx: Any, order: Order, with_: Any) -> dict[str, Any]:
+        desk.yard.queue.cancel(order.id)
+        with_.settled("east")
+        raise AssertionError("it went on")
+
+    desk.does = settles
+    assert desk.perform(DRAIN) == {"state": "cancelled"}
+
+
+def test_hints_of_a_cancelled_drain_are_left_to_a_sync(desk: Desk) -> None:
+    put_hint(desk, "1", now())
+    requests.cancel(desk.yard.queue, desk.yard.fleet, desk.yard.queue.put(DRAIN))
+    assert (unread(desk), syncs(desk)) == (0, ["after-drain:east:1"])
+
+
+@pytest.mark.parametrize(("read", "left"), [(True, []), (False, ["after-drain:east:1"])])
+def test_a_refused_drain_asks_for_a_sync_only_when_hints_are_unread(desk: Desk, read: bool, left: list[str]) -> None:
+    put_hint(desk, "1", now())
+
+    def refused(ctx: Any, order: Order, with_: Any) -> dict[str, Any]:
+        if read:
+            desk.yard.fleet.inbox().done([1], now())
+        raise Refused("too many")
+
+    desk.does = refused
+    assert desk.perform(DRAIN)["state"] == "refused"
+    assert (unread(desk), syncs(desk)) == (0, left)
+
+
+def test_a_hint_that_comes_while_others_are_let_go_is_not_dropped(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_hint(desk, "1", now())
+    put = desk.yard.queue.put
+
+    def late(order: Order, **more: Any) -> Any:
+        put_hint(desk, "2", now())
+        return put(order, **more)
+
+    monkeypatch.setattr(desk.yard.queue, "put", late)
+    assert requests.let_go(desk.yard.queue, desk.yard.fleet, DRAIN) == 1
+    assert (unread(desk), syncs(desk)) == (1, ["after-drain:east:1"])
+
+
+def test_a_sync_that_waits_already_is_enough_for_what_is_let_go(desk: Desk) -> None:
+    put_hint(desk, "1", now())
+    desk.yard.queue.put(SYNC)
+    assert requests.let_go(desk.yard.queue, desk.yard.fleet, DRAIN) == 1
+    assert (unread(desk), syncs(desk)) == (0, ["1"])
 
 
 def test_progress_is_noted_and_taken_away_when_the_job_ends(desk: Desk) -> None:
