@@ -6,8 +6,8 @@ subscription, event, object, property and moment are the same. `propertyValue` i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from connector.hooks.hint import Happened, Hint, Sender
@@ -94,25 +94,22 @@ def told(body: bytes, portals: tuple[Portal, ...]) -> dict[str, Told] | Refusal:
     if not isinstance(events, list) or len(events) > MOST or not all(isinstance(each, dict) for each in events):
         return Refusal.MALFORMED
     by_id = {portal.portal_id: portal for portal in portals}
-    found = {portal.connection: Told() for portal in portals}
+    found: dict[str, list[Told]] = {portal.connection: [] for portal in portals}
     for event in events:
         portal = by_id.get(number_text(event.get("portalId")))
         name = (portal or portals[0]).connection
-        found[name] = _sum(found[name], _one(event, portal.wanted) if portal else Told(unmapped=1))
-    return {name: replace(each, hints=_each_once(each.hints)) for name, each in found.items()}
+        found[name].append(_one(event, portal.wanted) if portal else Told(unmapped=1))
+    return {name: _sum(parts) for name, parts in found.items()}
 
 
-def _sum(one: Told, other: Told) -> Told:
+def _sum(parts: Sequence[Told]) -> Told:
+    """All of them as one; each hint once."""
     return Told(
-        (*one.hints, *other.hints),
-        one.echoes + other.echoes,
-        one.unmapped + other.unmapped,
-        one.strange + other.strange,
+        tuple({hint.key: hint for each in parts for hint in each.hints}.values()),
+        sum(each.echoes for each in parts),
+        sum(each.unmapped for each in parts),
+        sum(each.strange for each in parts),
     )
-
-
-def _each_once(hints: tuple[Hint, ...]) -> tuple[Hint, ...]:
-    return tuple({hint.key: hint for hint in hints}.values())
 
 
 def _one(event: Mapping[str, Any], wanted: Wanted) -> Told:

@@ -51,7 +51,7 @@ def served(deployment: Deployment, *, clock: Callable[[], datetime] = now) -> Se
     inbox, shown = fleet.inbox(), figures.Figures()
     desk = hooks.Desk(
         {each.name: each for each in known},
-        InboxWriter(inbox.record, clock),
+        InboxWriter(inbox.record, clock, places=deployment.web.threads - 1),
         Tally(lambda connection, name, by: fleet.count(connection, name, by)),
         shown,
         clock,
@@ -61,8 +61,9 @@ def served(deployment: Deployment, *, clock: Callable[[], datetime] = now) -> Se
     stale_after = timedelta(seconds=deployment.jobs.stale_after)
     shown.watch(figures.FleetFigures(fleet, inbox, names, clock, stale_after))
     app = Flask("pmom", static_folder=None)
+    app.url_map.merge_slashes = False  # no answer is made of a stranger's Host header
     app.register_blueprint(hooks.blueprint(desk))
-    app.register_blueprint(health.blueprint(lambda: Deployment.load(deployment.path), fleet, clock=clock))
+    app.register_blueprint(health.blueprint(lambda: deployment, fleet, clock=clock))
     app.register_blueprint(_pages(shown, deployment.web.public_url))
     _everywhere(app)
     made = Served(app, desk, fleet)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from time import monotonic
 
 from connector.errors import PmomError, Unkept
 from connector.hooks.hint import Hint
@@ -21,6 +22,7 @@ Record = Callable[[Sequence[Addressed], datetime], int]
 PATIENCE = 4.0  # seconds; HubSpot gives a post up after five
 MOST = 50_000  # hints that may wait: more are refused before memory is
 ONE_TRANSACTION = 5_000  # hints
+STUCK = 1.0  # seconds of one transaction after which new posts are refused at once: threads stay free for others
 
 
 class _Post:
@@ -39,9 +41,24 @@ class InboxWriter:
     """The one writer of a process; its thread begins with the first post and ends with `stop`."""
 
     def __init__(
-        self, record: Record, clock: Callable[[], datetime], *, patience: float = PATIENCE, most: int = MOST
+        self,
+        record: Record,
+        clock: Callable[[], datetime],
+        *,
+        patience: float = PATIENCE,
+        most: int = MOST,
+        stuck: float = STUCK,
+        places: int | None = None,
     ) -> None:
-        self._record, self._clock, self._patience, self._most = record, clock, patience, most
+        """`places`: so many posts may wait for `patience` seconds; those beyond them only until the writer is stuck.
+
+        With one place fewer than there are threads, a thread is free again for other requests after that time.
+        """
+        self._record, self._clock = record, clock
+        self._patience, self._most, self._stuck = patience, most, stuck
+        self._places = most if places is None else places
+        self._posted = 0  # posts whose senders wait
+        self._begun: float | None = None  # when the transaction under way began, by the monotonic clock
         self._news = threading.Condition()
         self._posts: list[_Post] = []
         self._waiting = 0
@@ -50,13 +67,21 @@ class InboxWriter:
 
     def keep(self, items: Sequence[Addressed]) -> None:
         """Return when the hints are durable; Unkept (or Busy) when they are not, and the sender must try again."""
-        if not items:
-            return
+        until = monotonic() + self._patience
+        for start in range(0, len(items), ONE_TRANSACTION):  # so that others get their turn between
+            self._keep(items[start : start + ONE_TRANSACTION], until)
+
+    def _keep(self, items: Sequence[Addressed], until: float) -> None:
         post = _Post(items)
-        self._add(post)
-        if not post.done.wait(self._patience):
+        patience = max(0.0, until - monotonic())
+        if self._add(post) > self._places:
+            patience = min(patience, self._stuck)
+        kept = post.done.wait(patience)
+        with self._news:
+            self._posted -= 1
+        if not kept:
             post.given_up = True
-            raise Unkept(f"the inbox was not written within {self._patience:g} seconds")
+            raise Unkept(f"the inbox was not written within {patience:g} seconds")
         if post.error is not None:
             raise post.error if isinstance(post.error, PmomError) else Unkept("the inbox cannot be written")
 
@@ -74,16 +99,21 @@ class InboxWriter:
         if thread is not None:
             thread.join(timeout=10)
 
-    def _add(self, post: _Post) -> None:
+    def _add(self, post: _Post) -> int:
+        """Let it wait for its transaction; how many posts wait now."""
         with self._news:
             if self._stopped or self._waiting + len(post.items) > self._most:
                 raise Unkept("the process ends" if self._stopped else "too much waits for the inbox")
+            if self._begun is not None and monotonic() - self._begun > self._stuck:
+                raise Unkept(f"the inbox has not been written for {self._stuck:g} seconds")
             self._posts.append(post)
             self._waiting += len(post.items)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, daemon=True, name="inbox")
                 self._thread.start()
+            self._posted += 1
             self._news.notify()
+            return self._posted
 
     def _run(self) -> None:
         while True:
@@ -119,9 +149,12 @@ class InboxWriter:
     def _tried(self, items: Sequence[Addressed]) -> Exception | None:
         try:
             if items:
+                self._begun = monotonic()
                 self._record(items, self._clock())
         except Exception as error:  # whatever it is, the sender must learn that nothing was kept
             return error
+        finally:
+            self._begun = None
         return None
 
     @staticmethod

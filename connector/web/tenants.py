@@ -54,7 +54,21 @@ class Tenant:
 
 def of(deployment: Deployment) -> tuple[Tenant, ...]:
     """The tenants of that deployment; Misconfigured when a connection's [webhooks] are wrong."""
-    return tuple(_tenant(each, deployment.web.public_url) for each in deployment.connections)
+    found = tuple(_tenant(each, deployment.web.public_url) for each in deployment.connections)
+    _refuse_shared(found, deployment.connections)
+    return found
+
+
+def _refuse_shared(tenants: tuple[Tenant, ...], named: tuple[Named, ...]) -> None:
+    """The signature does not cover the connection: what is meant for one must not be believed by another."""
+    owners: dict[str, str] = {}
+    for tenant, each in zip(tenants, named, strict=True):
+        for secret in tenant.events.secrets if tenant.events else ():
+            owner = owners.setdefault(secret, tenant.name)
+            if owner != tenant.name:
+                found = f"webhooks.events_secret of {tenant.name} is also that of {owner}"
+                fix = "Give each connection its own, in a file that events_secret_file names: not in the environment."
+                raise Misconfigured(each.settings.where("webhooks", "events_secret_file"), found, fix)
 
 
 def _tenant(named: Named, public_url: str | None) -> Tenant:

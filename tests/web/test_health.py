@@ -11,6 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 
 import webhook_app
+from connector.config.deployment import Deployment
 from connector.hooks.hint import Happened, Hint, Sender
 from connector.store.store import Store
 
@@ -68,12 +69,26 @@ def test_a_good_run_of_last_week_is_not_enough(client: FlaskClient, tmp_path: Pa
     assert client.get("/readyz").status_code == 503
 
 
-def test_broken_settings_are_not_shown_to_strangers(client: FlaskClient, tmp_path: Path) -> None:
-    (tmp_path / "config.toml").write_text("[salesforce]\nclient_secret = 'hush'\n", encoding="utf-8")
+def test_what_is_broken_is_not_shown_to_strangers(client: FlaskClient, tmp_path: Path) -> None:
+    store = tmp_path / "workspace" / "store.sqlite"
+    store.parent.mkdir(exist_ok=True)
+    store.write_bytes(b"broken" * 5_000)
     answer = client.get("/readyz")
     assert answer.status_code == 503
     assert answer.get_json()["trouble"] == "Misconfigured"
-    assert "hush" not in answer.text
+    assert "store.sqlite" not in answer.text
+
+
+def test_asking_for_readiness_reads_no_settings_again(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(Deployment, "load", lambda *_: pytest.fail("read again"))
+    assert client.get("/readyz").status_code == 503
+
+
+def test_doubled_slashes_are_no_address_and_the_host_is_never_repeated(client: FlaskClient) -> None:
+    answer = client.post("/hooks//events/emea", headers={"Host": "evil.invalid"})
+    assert (answer.status_code, "Location" in answer.headers, "evil" in answer.text) == (404, False, False)
 
 
 @pytest.fixture

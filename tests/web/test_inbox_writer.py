@@ -12,7 +12,7 @@ import pytest
 
 from connector.errors import Busy, Unkept
 from connector.hooks.hint import Happened, Hint, Sender
-from connector.web.inbox_writer import Addressed, InboxWriter
+from connector.web.inbox_writer import ONE_TRANSACTION, Addressed, InboxWriter
 from connector.web.tally import Tally
 
 NOW = datetime(2026, 3, 31, 9, tzinfo=UTC)
@@ -140,6 +140,44 @@ def test_patience_ends_and_what_nobody_waits_for_is_not_written() -> None:
         held.join(10)
         disk.free.set()
     assert disk.transactions == [["0"]]
+
+
+def test_while_a_transaction_does_not_end_new_posts_are_refused_at_once_and_then_taken_again() -> None:
+    disk = Disk(hold=True)
+    with writing(disk, patience=10, stuck=0.05) as writer:
+        thread, came = posted(writer, 0)
+        assert disk.begun.wait(10)
+        time.sleep(0.1)
+        began = time.monotonic()
+        with pytest.raises(Unkept, match="not been written for"):
+            writer.keep(hints(1))
+        assert time.monotonic() - began < 5
+        disk.free.set()
+        thread.join(10)
+        assert came == ["kept"]
+        writer.keep(hints(2))
+    assert disk.transactions == [["0"], ["2"]]
+
+
+def test_the_last_thread_does_not_wait_as_long_as_the_others() -> None:
+    disk = Disk(hold=True)
+    with writing(disk, patience=10, stuck=0.05, places=1) as writer:
+        thread, came = posted(writer, 0)
+        assert disk.begun.wait(10)
+        began = time.monotonic()
+        with pytest.raises(Unkept):
+            writer.keep(hints(1))
+        assert time.monotonic() - began < 5
+        disk.free.set()
+        thread.join(10)
+        assert came == ["kept"]
+
+
+def test_a_post_of_more_hints_than_a_transaction_takes_is_written_in_several() -> None:
+    disk = Disk()
+    with writing(disk) as writer:
+        writer.keep(hints(*range(ONE_TRANSACTION * 2 + 1)))
+    assert [len(each) for each in disk.transactions] == [ONE_TRANSACTION, ONE_TRANSACTION, 1]
 
 
 def test_only_so_much_may_wait() -> None:
