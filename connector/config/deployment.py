@@ -139,7 +139,8 @@ def _twice(named: tuple[Named, ...], settings: Settings) -> Iterator[Problem]:
     for key, value, fix in rules:
         seen: dict[object, Named] = {}
         for number, each in enumerate(named):
-            first = seen.setdefault(value(each), each)
+            said = value(each)
+            first = seen.setdefault(said.resolve() if isinstance(said, Path) else said, each)
             if first is not each:
-                found = f'"{value(each)}" is also that of {first.path.name}'
+                found = f'"{said}" is also that of {first.path.name}'
                 yield Problem(settings.where("connections", number), f"{each.path.name}: {key}", found, fix)

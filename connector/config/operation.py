@@ -31,6 +31,13 @@ class Web(Part):
         default=1024, description="Longest body that is taken, in kilobytes; longer is refused", ge=1, le=65536
     )
 
+    @field_validator("public_url")
+    @classmethod
+    def _alone(cls, url: str | None) -> str | None:
+        if url is not None and (set("?#") & set(url) or any(ch.isspace() for ch in url)):
+            raise ValueError('must be an address alone. "https://pmom.acme.invalid" is one: no ?, # or blank.')
+        return url
+
 
 class Jobs(Part):
     """Where the work that waits is kept, and how `pmom work` does it."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, SecretStr, field_validator
 
 from connector.config.connections import Part, Url
+from connector.config.secret_files import strange_in
 from connector.errors import Misconfigured
 
 if TYPE_CHECKING:
@@ -118,7 +119,8 @@ def checked(settings: Settings) -> Webhooks:
         for secret in found.held(name):
             odd = _weak(name, secret)
             if odd:
-                fix = f'Make one with `python -c "import secrets; print(secrets.token_urlsafe({SHORTEST}))"`.'
+                ours = f'Make one with `python -c "import secrets; print(secrets.token_urlsafe({SHORTEST}))"`.'
+                fix = _COPY if name.startswith("hubspot_") else ours
                 raise Misconfigured(settings.where("webhooks", f"{name}_file"), f"webhooks.{name} {odd}", fix)
     if found.held("outbound_secret") and not found.outbound_organization:
         fix = "Setup, Company Information shows it: 00D..."
@@ -126,9 +128,12 @@ def checked(settings: Settings) -> Webhooks:
     return found
 
 
+_COPY = "Copy it from the app's page anew, alone, without a blank or a line end. It is not shown here."
+
+
 def _weak(name: str, secret: str) -> str:
     if name.startswith("hubspot_"):
-        return "" if secret.strip() else "is empty"
+        return strange_in(secret) if secret.strip() else "is empty"
     if len(secret) < SHORTEST:
         return f"is shorter than {SHORTEST} characters"
     if not _SAFE.fullmatch(secret):

@@ -1,4 +1,4 @@
-"""One file is one deployment: an ordinary settings file, or the names of several; all that is wrong is named at once."""
+"""One file is one deployment: ordinary settings, or the names of several; all that is wrong is named at once."""
 
 from __future__ import annotations
 
@@ -67,6 +67,12 @@ def test_connections_of_one_name_or_folder_are_refused_together(tmp_path: Path) 
     told = refused(write(tmp_path, deployment='connections = [\n"a.toml",\n"b.toml"]\n', a=ORG, b=ORG))
     assert 'deployment.toml:3: b.toml: name: "salesforce" is also that of a.toml' in told
     assert 'deployment.toml:3: b.toml: workspace.dir: ".pmom" is also that of a.toml' in told
+
+
+def test_one_folder_by_two_names_is_one_folder(tmp_path: Path) -> None:
+    a, b = (f'name = "{n}"\n[workspace]\ndir = "{d}"\n{ORG}' for n, d in (("a", "ws"), ("b", "x/../ws")))
+    told = refused(write(tmp_path, deployment='connections = [\n"a.toml",\n"b.toml"]\n', a=a, b=b))
+    assert 'b.toml: workspace.dir: "x/../ws" is also that of a.toml' in told
 
 
 def test_every_wrong_connection_is_named_at_once(tmp_path: Path) -> None:

@@ -70,8 +70,37 @@ def test_a_weak_secret_of_our_own_making_is_refused(
 
 
 def test_hubspots_own_secret_may_be_as_hubspot_makes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PMOM_WEBHOOKS__HUBSPOT_CLIENT_SECRET", "a/short one")
+    monkeypatch.setenv("PMOM_WEBHOOKS__HUBSPOT_CLIENT_SECRET", "a/short-one")
     webhooks.checked(load(tmp_path, PORTAL))
+
+
+@pytest.mark.parametrize("end", ["\n", " ", "\r\n"])
+def test_hubspots_secret_with_a_line_end_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    monkeypatch.setenv("PMOM_WEBHOOKS__HUBSPOT_CLIENT_SECRET", "a/short-one" + end)
+    with pytest.raises(Misconfigured, match="holds a blank or a line end") as refused:
+        webhooks.checked(load(tmp_path, PORTAL))
+    assert "short-one" not in str(refused.value)
+
+
+@pytest.mark.parametrize("end", ["?x=1", "/#a", "/a b"])
+def test_a_public_url_is_an_address_alone(tmp_path: Path, end: str) -> None:
+    with pytest.raises(Misconfigured, match="must be an address alone"):
+        load(tmp_path, f'{PORTAL}[web]\npublic_url = "https://pmom.acme.invalid{end}"\n')
+
+
+def test_two_connections_with_the_same_secret_of_events_are_refused(tmp_path: Path) -> None:
+    for name, secret in (("a", LONG), ("b", "j" * 32)):
+        (tmp_path / name).write_text(secret, encoding="utf-8")
+        text = f'name = "{name}"\n[workspace]\ndir = "w{name}"\n{ORG}[webhooks]\nevents_secret_file = "{name}"\n'
+        (tmp_path / f"{name}.toml").write_text(text, encoding="utf-8")
+    (tmp_path / "config.toml").write_text('connections = ["a.toml", "b.toml"]\n', encoding="utf-8")
+    assert len(tenants.of(Deployment.load(tmp_path / "config.toml"))) == 2
+    (tmp_path / "b").write_text(LONG, encoding="utf-8")
+    with pytest.raises(Misconfigured, match=r"webhooks\.events_secret of b is also that of a") as refused:
+        tenants.of(Deployment.load(tmp_path / "config.toml"))
+    assert LONG not in str(refused.value)
 
 
 def test_outbound_messages_need_their_org(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
