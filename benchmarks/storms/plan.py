@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 SHARE = 0.04  # of the calls that each fault strikes
-OF_CALLS = ("423", "429", "500", "502", "503", "504", "html_error", "drop", "drop_after", "truncate", "expire_token")
+OF_CALLS = ("429", "500", "502", "503", "504", "html_error", "drop", "drop_after", "truncate", "expire_token")
 OF_RECORDS = ("lock_row", "partial_failure")
+OWN = {"salesforce": (), "hubspot": ("423",)}
+"""What only one of them answers; an unknown status is taken as a refusal for good."""
 CODES = {"salesforce": "UNKNOWN_EXCEPTION", "hubspot": "INTERNAL_ERROR"}
 ALL = ("worker", "web", "both", "again and again", "disk", "read-only", "skew", "tokens")
 
@@ -63,7 +65,7 @@ def deadly_writes(seed: int) -> tuple[int, ...]:
 def rules(seed: int, crm: str, part: int) -> list[dict[str, Any]]:
     """What goes wrong with calls and records of that CRM, in one part of the storm."""
     chance = random.Random(f"rules/{seed}/{crm}/{part}")
-    kinds = chance.sample(OF_CALLS, 6)
+    kinds = chance.sample((*OF_CALLS, *OWN[crm]), 6)
     made: list[dict[str, Any]] = [
         {"kind": kind, "probability": SHARE, "seed": chance.randrange(1 << 30), "path": _PATH[crm]} for kind in kinds
     ]
