@@ -37,6 +37,7 @@ HEADER_BYTES = 16 * 1024
 PARTING = 8.0  # seconds that requests under way have once the process is told to end
 _CONNECTIONS = 1000
 _IDLE = 30  # seconds until a silent connection is closed
+_WHOLE = 20.0  # seconds in which headers and body must have come, however little is sent at a time
 _TURN = 0.001  # seconds a thread runs before another's turn: a post waits for several turns, a long batch for none
 _REASONS = {413: Refusal.TOO_LARGE, 431: Refusal.TOO_LARGE, 500: Refusal.FAULT}
 Heard = Callable[[str], object]
@@ -161,5 +162,16 @@ def _channel(figures: Figures, what: Served) -> type[HTTPChannel]:
 
     class Channel(HTTPChannel):  # type: ignore[misc]
         error_task_class = Refused
+        begun = 0.0  # when the request that is not whole yet began
+
+        def received(self, data: bytes) -> bool:
+            before, now = self.request, time.monotonic()
+            if before is not None and now - self.begun > _WHOLE:
+                self.will_close = True
+                return False
+            went = bool(super().received(data))
+            if self.request is not before:
+                self.begun = now
+            return went
 
     return Channel

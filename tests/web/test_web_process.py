@@ -19,6 +19,7 @@ import requests
 from connector.config.deployment import Deployment
 from connector.errors import Misconfigured
 from connector.hooks import events
+from connector.web import serve as serving
 from connector.web.application import served
 from connector.web.serve import Running
 
@@ -186,3 +187,32 @@ def test_a_port_that_is_taken_is_told(settings_file: Callable[..., Path]) -> Non
         )
         with pytest.raises(Misconfigured, match="cannot be listened on"):
             Running(served(deployment), deployment)
+
+
+def test_a_request_that_comes_byte_by_byte_is_given_up(
+    settings_file: Callable[..., Path], free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "_WHOLE", 0.3)
+    deployment = Deployment.load(settings_file(web=f'public_url = "https://x.invalid"\nport = {free_port()}'))
+    running = Running(served(deployment), deployment)
+    thread = threading.Thread(target=running.run)
+    thread.start()
+    try:
+        parts = urlsplit(running.url)
+        with socket.create_connection((parts.hostname, parts.port), timeout=0.05) as line:
+            line.sendall(b"GET /healthz HTTP/1.1\r\nX: ")
+            until, closed = time.monotonic() + 20, False
+            while not closed and time.monotonic() < until:
+                try:
+                    line.sendall(b"x")
+                    closed = line.recv(10) == b""
+                except TimeoutError:
+                    pass
+                except OSError:
+                    closed = True
+        assert closed
+        assert requests.get(f"{running.url}/healthz", timeout=10).status_code == 200
+    finally:
+        running.end()
+        thread.join(20)
+        running.close()
