@@ -58,7 +58,7 @@ def came_to(kind: str, summary: Mapping[str, Any]) -> list[str]:
         done = dict(parts)
         shown = [(step, part) for step, part in parts if part and not (step == "plan" and done["apply"])]
         return [words for step, part in shown for words in came_to(step, part)]
-    told = {"pull": _pulled, "decide": _decided, "plan": _planned, "apply": _applied}.get(kind)
+    told = {"pull": _pulled, "decide": _decided, "plan": _planned, "apply": _applied, "hints": _hinted}.get(kind)
     return list(told(summary)) if told else []
 
 
@@ -66,6 +66,19 @@ def _pulled(summary: Mapping[str, Any]) -> Iterable[str]:
     rejected = summary.get("rejected") or 0
     words = counted(summary.get("changed") or 0, "changed row")
     yield f"{words}, {rejected:,} rejected" if rejected else words
+
+
+def _hinted(summary: Mapping[str, Any]) -> Iterable[str]:
+    yield counted(summary.get("hints") or 0, "hint")
+    if summary.get("waits"):
+        yield f"not read: {summary['waits']}"
+        return
+    yield f"{counted(summary.get('fetched') or 0, 'record')} read, {summary.get('different') or 0:,} with news"
+    if summary.get("partners"):
+        yield f"{counted(summary['partners'], 'partner')} decided"
+    yield from _applied(summary) if summary.get("outcomes") else ()
+    if summary.get("refused"):
+        yield str(summary["refused"])
 
 
 def _decided(summary: Mapping[str, Any]) -> Iterable[str]:

@@ -218,7 +218,8 @@ def _sentences(found: Sequence[Standing]) -> Iterator[str]:
         if each.trouble:
             yield f"{each.name}: {each.trouble}"
         if each.last_run and each.last_run["state"] == "failed":
-            yield f"{each.name}: the last run failed: {each.last_run['came_to']}"
+            if each.last_run["came_to"] not in (each.reason or ""):
+                yield f"{each.name}: the last run failed: {each.last_run['came_to']}"
         if each.running:
             yield f"{each.name}: {each.running.get('kind', 'a job')} is running ({each.running.get('what', '')})"
         if each.failures:
@@ -231,9 +232,11 @@ def _sentences(found: Sequence[Standing]) -> Iterator[str]:
 
 def _who(workers: Sequence[Worker]) -> Iterator[str]:
     silent = [each.name for each in workers if not each.alive]
-    yield f"{counted(len(workers) - len(silent), 'worker')} alive. Times are UTC."
+    alive = len(workers) - len(silent)
+    yield f"{counted(alive, 'worker')} alive. Times are UTC."
     if silent:
-        yield f"Silent: {', '.join(silent)}. Others take up their work."
+        what = "The others take up their work." if alive else "Nothing is being done: start `pmom work`."
+        yield f"Silent: {', '.join(silent)}. {what}"
 
 
 def age(seconds: float) -> str:
