@@ -217,9 +217,9 @@ def _sentences(found: Sequence[Standing]) -> Iterator[str]:
             yield f"{each.name} rests{since}, {again}: {each.reason}"
         if each.trouble:
             yield f"{each.name}: {each.trouble}"
-        if each.last_run and each.last_run["state"] == "failed":
-            if each.last_run["came_to"] not in (each.reason or ""):
-                yield f"{each.name}: the last run failed: {each.last_run['came_to']}"
+        failed = each.last_run if each.last_run and each.last_run["state"] == "failed" else None
+        if failed and failed["came_to"] not in each.reason:
+            yield f"{each.name}: the last run failed: {failed['came_to']}"
         if each.running:
             yield f"{each.name}: {each.running.get('kind', 'a job')} is running ({each.running.get('what', '')})"
         if each.failures:
