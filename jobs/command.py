@@ -80,7 +80,8 @@ def serve() -> None:
 @cli.app.command()
 def work(
     workers: Annotated[
-        int | None, typer.Option("--workers", "-w", min=1, max=64, help="Processes; [jobs] workers without it.")
+        int | None,
+        typer.Option("--workers", "-w", min=1, max=64, help="Processes; without it what the settings say."),
     ] = None,
     once: Annotated[
         bool, typer.Option("--once", help="Sync every connection, do what waits, then end; 6 when not all went well.")
@@ -150,7 +151,7 @@ def start(
     full: Annotated[bool, typer.Option("--full", help="Sync: read everything anew.")] = False,
 ) -> None:
     """Ask for work now, before all that is due by itself. Asked twice while it waits, it is done once."""
-    from connector.errors import Misconfigured
+    from connector.errors import Misconfigured, Refused
     from jobs import requests
 
     if kind not in requests.STARTED:
@@ -159,10 +160,18 @@ def start(
     with _desk() as desk:
         names = [each.name for each in desk.deployment.connections]
         chosen = [desk.deployment.connection(connection).name] if connection else names
+        states = {name: state for name in chosen if (state := desk.fleet.state(name)).paused}
+        for name, state in states.items():
+            if state.retry_at is None and kind is not Kind.PROBE:
+                raise Refused(
+                    f"{name} rests until a person resumes it: {state.reason}. Say `pmom jobs resume {name}`."
+                )
         jobs = [requests.start(desk.queue, kind, name, partner=partner, full=full) for name in chosen]
     cli.state.voice.answer(started=[job.id for job in jobs])
     for job in jobs:
         cli.state.voice.show(f"Asked for: {plain(job.id)}")
+    for name, state in states.items():
+        cli.state.voice.show(plain(f"{name} rests, and is tried at once: {state.reason}"))
 
 
 @asked.command()
@@ -212,7 +221,7 @@ def resume(connection: Named) -> None:
         job = requests.resume(desk.queue, desk.fleet, name)
         state = desk.fleet.state(name)
     cli.state.voice.answer(connection=listing.connection_json(name, state), job=job.id)
-    cli.state.voice.show(f"{plain(name)} works again; asked for: {plain(job.id)}")
+    cli.state.voice.show(f"{plain(name)} is tried again; asked for: {plain(job.id)}")
 
 
 cli.app.add_typer(asked)

@@ -121,7 +121,8 @@ class Worker:
         if order.connection not in {each.name for each in self.deployment.connections}:
             return self._dead(order, f"this deployment has no connection {order.connection}")
         state = self.fleet.state(order.connection)
-        if state.paused and order.by is not By.PERSON and order.kind is not Kind.PROBE:
+        asked = order.by is By.PERSON and state.retry_at is not None  # a person's pause is ended by a person first
+        if state.paused and not asked and order.kind is not Kind.PROBE:
             log.info("job left out", kind=order.kind.value, reason=state.reason)
             return {"state": "left out", "reason": f"the connection rests: {state.reason}"}
         with self.room.taken(alone=starts > 0, stopping=self.stopping) as got:

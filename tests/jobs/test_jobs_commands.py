@@ -94,3 +94,12 @@ def test_what_is_not_there_is_named_with_what_to_do(typed: Typed, words: tuple[s
 def test_usage_errors_are_two(typed: Typed) -> None:
     assert typed("jobs", "start", "dance")[0] == 2
     assert typed("work", "--workers", "0")[0] == 2
+
+
+def test_a_connection_that_a_person_paused_is_not_worked_on_before_it_is_resumed(yard: Any, typed: Typed) -> None:
+    typed("jobs", "pause", "east", "--reason", "moving house")
+    code, _, err = typed("jobs", "start", "sync", "east")
+    assert code == 5
+    assert "east rests until a person resumes it: moving house" in err
+    typed("jobs", "resume", "east")
+    assert typed("jobs", "start", "sync", "east")[0] == 0
