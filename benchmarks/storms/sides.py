@@ -57,6 +57,11 @@ cohort_personas = []
 """
 
 
+def signing_secret(name: str) -> str:
+    """What signs posts to the events address of that connection."""
+    return f"{SECRET}-{name}"
+
+
 def free_port() -> int:
     """A port that nobody has just now."""
     with socket.socket() as found:
@@ -260,6 +265,6 @@ def _settings(side: Side, made: Prepared) -> None:
     else:
         (side.folder / "outbound").write_text(SECRET, encoding="utf-8")
         hooks = f'outbound_secret_file = "outbound"\noutbound_organization = "{said["org_id"]}"\n'
-    (side.folder / "events").write_text(SECRET, encoding="utf-8")
+    (side.folder / "events").write_text(signing_secret(side.name), encoding="utf-8")
     hooks = f'\n[webhooks]\n{hooks}events_secret_file = "events"\n'
     path.write_text(path.read_text(encoding="utf-8") + hooks, encoding="utf-8")

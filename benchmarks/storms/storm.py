@@ -133,7 +133,7 @@ def surroundings(nursery: Nursery, made: Prepared, folder: Path) -> Iterator[Sys
         for side in sides:
             compare.watch(side)
             side.listen(system.url)
-        system.tend()
+        system.until(system.serves, "pmom serve does not begin")
         yield system
 
 

@@ -15,13 +15,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import requests
 from sqlalchemy.exc import SQLAlchemyError
 
 from benchmarks.storms.nursery import Born, Nursery
 from benchmarks.storms.sides import Side, free_port, told
 from connector.config.deployment import Deployment
 from connector.store.fleet import Fleet
-from jobs import requests
+from jobs import requests as asked_for
 from jobs.orders import By, Kind, Order
 from jobs.queue import ACTIVE, Queue
 
@@ -190,8 +191,15 @@ class System:
         """What a person does who knows that a CRM is back which asked for a long rest."""
         for name, state in self.fleet.states().items():
             if state.paused and (state.retry_at is None or state.retry_at > now() + LONG):
-                requests.resume(self.queue, self.fleet, name)
+                asked_for.resume(self.queue, self.fleet, name)
                 self.resumed += 1
+
+    def serves(self) -> bool:
+        """Whether `pmom serve` answers."""
+        try:
+            return requests.get(f"{self.url}/healthz", timeout=5).status_code == 200
+        except requests.RequestException:
+            return False
 
     def quiet(self) -> bool:
         """Whether nothing waits, nothing runs and no connection rests."""
