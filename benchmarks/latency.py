@@ -1,9 +1,9 @@
 """How long is it from a deal changed in a CRM until its partner's fields say so, with both CRMs connected?
 
 Everything runs as its users run it: both emulators with their webhooks, `pmom serve`, `pmom work`, the shipped
-mappings, TLS. Somebody else changes won deals at a steady rate, each of another partner, by turns in the org and in
-the portal; a look every 100 ms at the records, as an administrator sees them, tells when our field has another moment
-in it. The first use of a folder generates the world and mirrors it: a quarter of an hour with 20,000 partners.
+mappings, TLS. Somebody else closes deals that were won as lost, at a steady rate, each of another partner, by turns in
+the org and in the portal; a look every 100 ms at the records, as an administrator sees them, tells when our field has
+another moment in it. The first use of a folder generates the world and mirrors it: a quarter of an hour with 20,000 partners.
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ _WON = """
 WITH named AS (
     SELECT o.id AS opportunity_id, min(l.partner_id) AS partner_id
     FROM opportunities o JOIN partner_links l ON l.opportunity_id = o.id JOIN partners p ON p.id = l.partner_id
-    WHERE o.is_won AND o.close_date >= ? GROUP BY ALL HAVING count(DISTINCT l.partner_id) = 1)
+    JOIN (SELECT opportunity_id, min(issued_at) AS issued_at FROM quotes GROUP BY ALL) q ON q.opportunity_id = o.id
+    WHERE o.is_won AND o.close_date >= ? AND q.issued_at < now() - INTERVAL 100 DAY
+    GROUP BY ALL HAVING count(DISTINCT l.partner_id) = 1)
 SELECT partner_id, min(opportunity_id) AS opportunity_id FROM named GROUP BY ALL ORDER BY 1
 """
 
@@ -61,10 +63,10 @@ class Side:
         """Of the CRM and of the connection."""
         return self.crm.vendor.name
 
-    def change(self, deal: str, amount: int) -> None:
-        """Somebody else writes another amount."""
-        name = "Amount" if self.name == "salesforce" else "amount"
-        self.crm.edit(_KINDS[self.name], deal, **{name: amount})
+    def change(self, deal: str) -> None:
+        """Somebody else says that the deal was lost after all."""
+        lost = {"StageName": "Closed Lost"} if self.name == "salesforce" else {"dealstage": "closedlost"}
+        self.crm.edit(_KINDS[self.name], deal, **lost)
 
     def scored(self, partners: list[str]) -> dict[str, str | None]:
         """When our fields of these partners were last written, as the CRM shows it to its administrator."""
@@ -191,7 +193,7 @@ def _subscribe(side: Side, url: str) -> None:
             side.crm.control("subscribe", {"type": "deal.propertyChange", "property": name})
     else:
         endpoint = f"{url}/hooks/salesforce/salesforce/{SECRET}"
-        side.crm.control("outbound_messages", {"object": "Opportunity", "fields": ["Amount"], "endpoint": endpoint})
+        side.crm.control("outbound_messages", {"object": "Opportunity", "fields": ["StageName"], "endpoint": endpoint})
 
 
 @contextmanager
@@ -218,7 +220,7 @@ def _wait_for(url: str) -> None:
 
 
 def chosen(folder: Path, side: Side, count: int) -> list[tuple[str, str]]:
-    """Won deals of the last 300 days with the partner credited, each of another partner."""
+    """Won deals of the last 300 days whose quotes count by now, each of another partner."""
     since = (datetime.now(UTC) - timedelta(days=300)).date()
     with wiring.opened(folder / side.name / "config.toml") as ctx:
         rows = ctx.mirror.query(_WON, [since]).to_pylist()
@@ -251,7 +253,7 @@ def _changed(
         while len(made) < len(turns) and now >= begun + every * len(made):
             side, deal, partner = turns[len(made)]
             made.append(Change(side, partner, before[side.name].get(partner), time.monotonic()))
-            side.change(deal, random.randrange(1_000, 90_000))
+            side.change(deal)
             until = time.monotonic() + PATIENCE
         for side in {each.side.name: each.side for each in made}.values():
             waiting = [each for each in made if each.side is side and each.took is None]
