@@ -45,7 +45,7 @@ app = typer.Typer(
     "writing, 6 done but some changes did not get through, 7 the workspace is in use, 8 a database is out of reach.",
 )
 
-PATIENCE = 6.0
+PATIENCE = 15.0
 """Seconds that a command waits for a mirror which `pmom work` is about to give back."""
 INCOMPLETE = 6
 

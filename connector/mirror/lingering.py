@@ -12,7 +12,7 @@ from connector.mirror.mirror import Mirror
 IDLE = 2.0
 """Seconds without a job after which it is given back."""
 
-MOST = 4.0
+MOST = 12.0
 """Seconds after which it is given back at the end of a job even when others follow: people's commands wait for it."""
 
 
