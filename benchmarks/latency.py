@@ -1,9 +1,10 @@
 """How long is it from a deal changed in a CRM until its partner's fields say so, with both CRMs connected?
 
 Everything runs as its users run it: both emulators with their webhooks, `pmom serve`, `pmom work`, the shipped
-mappings, TLS. Somebody else closes deals that were won as lost, at a steady rate, each of another partner, by turns in
-the org and in the portal; a look every 100 ms at the records, as an administrator sees them, tells when our field has
-another moment in it. The first use of a folder generates the world and mirrors it: a quarter of an hour with 20,000 partners.
+mappings, TLS. Somebody else closes deals that were won as lost, at a steady rate, each of another partner, by turns
+in the org and in the portal; a look every 100 ms at the records, as an administrator sees them, tells when our field
+has another moment in it. The first use of a folder generates the world and mirrors it: a quarter of an hour with
+20,000 partners.
 """
 
 from __future__ import annotations
@@ -193,7 +194,9 @@ def _subscribe(side: Side, url: str) -> None:
             side.crm.control("subscribe", {"type": "deal.propertyChange", "property": name})
     else:
         endpoint = f"{url}/hooks/salesforce/salesforce/{SECRET}"
-        side.crm.control("outbound_messages", {"object": "Opportunity", "fields": ["StageName"], "endpoint": endpoint})
+        side.crm.control(
+            "outbound_messages", {"object": "Opportunity", "fields": ["StageName"], "endpoint": endpoint}
+        )
 
 
 @contextmanager
