@@ -116,8 +116,8 @@ def test_a_refused_record_is_told_with_the_orgs_words_and_the_rest_goes_through(
     try:
         report = tiny.pmom("sync", *DAY)
         assert report.code == 6
-        # the other partner, and the fund requests of both, which are held now
-        assert report.said["applied"]["outcomes"] == {"applied": 4, "refused": 1}
+        # the other partner, the three fund requests of both, which are held now, and their six campaigns
+        assert report.said["applied"]["outcomes"] == {"applied": 10, "refused": 1}
     finally:
         tiny.control("rules", None, method="DELETE")
     mended = tiny.pmom("sync", *DAY)
