@@ -216,7 +216,7 @@ def test_planning_without_our_fields_says_to_install(office: Office) -> None:
     account = office.crm.schemas["Account"]
     kept = tuple(field for field in account.fields if not field.name.startswith("PMOM_"))
     office.crm.schemas["Account"] = replace(account, fields=kept)
-    with pytest.raises(Misconfigured, match="pmom install memory"):
+    with pytest.raises(Misconfigured, match="Run `pmom install`"):
         office.plan()
 
 
@@ -263,7 +263,6 @@ def test_a_formula_that_changes_without_a_stamp_is_seen_by_a_refresh(office: Off
     partner = office.quoting("Partner", won=2, of=10)
     office.sync()
     office.crm.records["Account"][partner].values["Industry"] = "Retail"  # no SystemModstamp moves
-    assert office.pull().changed == 0
     office.pull(full=True)
     found = office.ctx.mirror.query("SELECT industry FROM partners").to_pylist()
     assert found == [{"industry": "Retail"}]
