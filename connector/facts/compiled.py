@@ -93,6 +93,7 @@ def compiled_credits(wanted: CreditShape) -> CreditStatements:
         "standing": sourcing.standing(),
         "dealt": sourcing.dealt(rules.prior_activity),
         "subjects": sourcing.subjects(),
+        "traced": sourcing.traced(rules.prior_activity),
         "candidates": sourcing.candidates(
             grace_days=rules.grace_days,
             lock_days=rules.sourced_lock_days,

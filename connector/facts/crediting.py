@@ -46,7 +46,7 @@ def credit(
     *,
     kept: pa.Table | None = None,
     locks: pa.Table | None = None,
-    piece: int = 2_000_000,
+    piece: int = 1_000_000,
 ) -> None:
     """Fill the temporary tables up to `credits` for all opportunities, or for the named ones.
 
@@ -73,7 +73,8 @@ def credit(
     for name, sql in gathering:
         tables.run(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")
     parting = tuple(each for each in questions.stages if each[0] in _PIECEMEAL)
-    _part(tables, parting, 1 + tables.query("SELECT count(*) AS n FROM scope").column("n")[0].as_py() // piece)
+    asked = tables.query("SELECT count(*) AS n FROM scope").column("n")[0].as_py()
+    _part(tables, parting, max(1, -(-asked // piece)))
 
 
 _PIECEMEAL = ("found", "settled", "credits")

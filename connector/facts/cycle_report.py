@@ -132,8 +132,7 @@ def cycle_report(tables: Tables, policy: Policy, as_of: datetime, partner_id: st
 
 def _once(cycles: pa.Table) -> pa.Table:
     """Every opportunity once, however many partners stand on it."""
-    codes = cycles.column("opportunity_id").combine_chunks().dictionary_encode().indices.to_numpy()
-    _, first = np.unique(codes, return_index=True)
+    _, first = np.unique(cycles.column("mark").to_numpy(), return_index=True)
     return cycles.take(np.sort(first))
 
 

@@ -22,20 +22,25 @@ from connector.measure.survival import LOST, OPEN, WON
 _COLUMNS = ("days", "status", "age", "size", "segment", "product", "code")
 
 
+@ibis.udf.scalar.builtin(name="hash", signature=(("string",), "uint64"))
+def _mark(text):  # type: ignore[no-untyped-def]
+    """A number for an id: an order that is the same in every run, and sorts in half the time."""
+
+
 def direct_cycles(*, start: str, qualified_stage: str, business: str, corporate: str) -> ir.Table:
-    """The opportunities on which no partner stands and with which none is credited, in the order of their ids."""
+    """The opportunities on which no partner stands and with which none is credited, in the order of their marks."""
     alone = without_partner(rows("opportunities")).anti_join(rows("credited"), [("id", "opportunity_id")])
     timed = _timed(alone, start, qualified_stage, business, corporate)
-    return timed.order_by("opportunity_id").select(*_COLUMNS)
+    return timed.select(*_COLUMNS, mark=_mark(timed.opportunity_id)).order_by("mark").drop("mark")
 
 
 def partner_cycles(*, side: str, start: str, qualified_stage: str, business: str, corporate: str) -> ir.Table:
-    """The wanted partners' opportunities with `partner_id`, in the order of both ids."""
+    """The wanted partners' opportunities with `partner_id`, in the order of the opportunities' `mark`."""
     stands = _standing(side)
     ours = rows("opportunities").semi_join(stands, [("id", "opportunity_id")])
     timed = _timed(ours, start, qualified_stage, business, corporate)
     joined = stands.join(timed, "opportunity_id")
-    return joined.order_by("partner_id", "opportunity_id").select("partner_id", "opportunity_id", *_COLUMNS)
+    return joined.select("partner_id", *_COLUMNS, mark=_mark(joined.opportunity_id)).order_by("mark")
 
 
 def _standing(side: str) -> ir.Table:

@@ -101,6 +101,7 @@ STAGES: dict[str, dict[str, str]] = {
     "scope": {"opportunity_id": "string"},
     "partner_people": {"contact_id": "string", "partner_id": "string"},
     "subjects": {"account_id": "string", "subject": "string"},
+    "traced": {"occurred_at": "timestamp('UTC')", "at": "string", "actor": "string"},
     "credited_deals": {
         "opportunity_id": "string",
         "account_id": "string",

@@ -156,10 +156,17 @@ def _undealt() -> ir.Table:
     return every.anti_join(before, [every.claim == before.claim, every.opportunity_id == before["on"]])
 
 
+def traced(whose: str) -> ir.Table:
+    """What was done at the customers of those claims: laid aside, or its joins take the memory of the next."""
+    known = traces(rows("subjects"))
+    if whose == "none":
+        known = known.filter(ibis.literal(False))
+    return known.select("occurred_at", at=known.account_id, actor=known.partner_id)
+
+
 def _prior_traces(whose: str, lookback_days: int) -> ir.Table:
     """Claims before which somebody else was active at the customer: `claim`, `on`."""
-    every, known = _undealt(), traces(rows("subjects"))
-    seen = known.select("occurred_at", at=known.account_id, actor=known.partner_id)
+    every, seen = _undealt(), rows("traced")
     met = every.join(seen, [every.customer == seen["at"], seen.occurred_at < every.submitted_at])
     theirs = met.actor.notnull() & (met.actor != met.partner_id)
     counted = theirs if whose == "partners" else met.actor.isnull() | theirs
