@@ -13,5 +13,5 @@ from connector.web import application
 
 def create_app() -> Flask:
     """The application for the settings file named by PMOM_CONFIG (config.toml without it)."""
-    deployment = Deployment.load(Path(os.environ.get("PMOM_CONFIG", "config.toml")))
+    deployment = Deployment.load(Path(os.environ.get("PMOM_CONFIG", "config.toml")), spare=True)
     return application.served(deployment).app

@@ -56,7 +56,7 @@ class Desk(NamedTuple):
 def _deployment() -> Deployment:
     from connector.config.deployment import Deployment
 
-    return Deployment.load(cli.state.config)
+    return Deployment.load(cli.state.config, spare=True)
 
 
 @contextmanager
@@ -67,6 +67,12 @@ def _desk() -> Iterator[Desk]:
     deployment = _deployment()
     with closing(wiring.fleet(deployment)) as fleet, closing(Queue.open(deployment.durable)) as queue:
         yield Desk(deployment, fleet, queue)
+
+
+def _known(desk: Desk, connection: str) -> str:
+    """That name, when a connection has it; Misconfigured otherwise."""
+    desk.deployment.path_of(connection)
+    return connection
 
 
 @cli.app.command()
@@ -112,15 +118,17 @@ def list_jobs(
     """List jobs, connections that rest, and workers."""
     from datetime import timedelta
 
+    from connector.store.fleet import ACTIVE
     from jobs import listing
     from jobs.requests import now
 
     with _desk() as desk:
         chosen = (state.value,) if state else ()
         jobs = desk.queue.jobs(states=chosen, kind=kind, connection=connection, limit=limit)
-        progress, states = listing.progress_of(desk.fleet.notes()), desk.fleet.states()
+        progress = listing.progress_of(desk.fleet.notes())
+        states = listing.resting(desk.deployment.resting) | desk.fleet.states()
         workers = desk.fleet.workers(now(), timedelta(seconds=desk.deployment.jobs.stale_after))
-        named = {each.name: desk.fleet.state(each.name) for each in desk.deployment.connections}
+        named = {name: states.get(name, ACTIVE) for name in desk.deployment.names}
     cli.state.voice.answer(
         jobs=[listing.job_json(job, progress.get(job.id)) for job in jobs],
         connections=[listing.connection_json(name, found) for name, found in named.items()],
@@ -158,8 +166,7 @@ def start(
         said = "a drain begins when there are hints" if kind is Kind.DRAIN else f"there is no work called {kind}"
         raise Misconfigured("pmom jobs start", said, "Start a sync instead.")
     with _desk() as desk:
-        names = [each.name for each in desk.deployment.connections]
-        chosen = [desk.deployment.connection(connection).name] if connection else names
+        chosen = [_known(desk, connection)] if connection else list(desk.deployment.names)
         states = {name: state for name in chosen if (state := desk.fleet.state(name)).paused}
         for name, state in states.items():
             if state.retry_at is None and kind is not Kind.PROBE:
@@ -204,7 +211,7 @@ def pause(
     from jobs import listing, requests
 
     with _desk() as desk:
-        name = desk.deployment.connection(connection).name
+        name = _known(desk, connection)
         requests.pause(desk.fleet, name, reason)
         state = desk.fleet.state(name)
     cli.state.voice.answer(connection=listing.connection_json(name, state))
@@ -217,7 +224,7 @@ def resume(connection: Named) -> None:
     from jobs import listing, requests
 
     with _desk() as desk:
-        name = desk.deployment.connection(connection).name
+        name = _known(desk, connection)
         job = requests.resume(desk.queue, desk.fleet, name)
         state = desk.fleet.state(name)
     cli.state.voice.answer(connection=listing.connection_json(name, state), job=job.id)

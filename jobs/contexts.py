@@ -63,7 +63,7 @@ class Contexts:
     def _one(self, connection: str, progress: Progress) -> Iterator[Context]:
         with self._lock:
             warm = self._kept.pop(connection, None)
-        warm = warm or self._warmed(self._deployment.connection(connection).path)
+        warm = warm or self._warmed(self._deployment.path_of(connection))
         try:
             with warm.context(progress=progress) as ctx:
                 yield ctx

@@ -12,6 +12,7 @@ from rich.console import Group, RenderableType
 from connector.cli.console import plain
 from connector.cli.runs_view import came_to
 from connector.cli.tables import Column, Fitted, counted
+from connector.config.deployment import Resting
 from connector.store.fleet import ConnectionState, Note, Worker
 from jobs.orders import Kind
 from jobs.queue import Job
@@ -122,6 +123,11 @@ def connection_json(name: str, state: ConnectionState) -> dict[str, Any]:
     }
 
 
+def resting(found: Sequence[Resting]) -> dict[str, ConnectionState]:
+    """The state of connections whose settings cannot be read, before a worker has noted it."""
+    return {each.name: ConnectionState("paused", str(each.why)) for each in found}
+
+
 def connections_table(states: Mapping[str, ConnectionState], at: datetime) -> RenderableType | None:
     """The connections that rest; None when all work."""
     paused = {name: state for name, state in states.items() if state.paused}
@@ -145,7 +151,7 @@ def _minute(moment: datetime | None) -> str:
 
 def _next(state: ConnectionState, at: datetime) -> str:
     if state.retry_at is None:
-        return "by hand"
+        return "by hand" if state.since else ""
     return "now" if state.retry_at <= at else f"{state.retry_at:%H:%M}"
 
 

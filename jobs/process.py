@@ -16,7 +16,6 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 from time import monotonic
 from types import FrameType
@@ -33,6 +32,7 @@ from jobs.desk import Work
 from jobs.orders import By, Kind, Order
 from jobs.queue import Queue
 from jobs.scheduler import Clock
+from jobs.verdicts import rest, told
 from jobs.watch import Watch
 from jobs.worker import Worker, now
 
@@ -93,6 +93,9 @@ def run(
 
 
 def _warmed(deployment: Deployment, fleet: Fleet) -> Warmed:
+    from connector.config.secret_files import secrets_in
+    from connector.config.settings import Settings
+    from connector.web import log as logs
     from connector.wiring import Connected  # it and the work take seconds to import
 
     def alone() -> bool:
@@ -100,7 +103,11 @@ def _warmed(deployment: Deployment, fleet: Fleet) -> Warmed:
         every = fleet.workers(now(), timedelta(seconds=deployment.jobs.stale_after))
         return sum(each.alive for each in every) <= 1
 
-    return partial(Connected, alone=alone)
+    def warmed(path: Path) -> Connected:
+        logs.hide(secrets_in(Settings.load(path)))  # they may have come since this process began
+        return Connected(path, alone=alone)
+
+    return warmed
 
 
 def _work() -> Work:
@@ -116,7 +123,7 @@ class _Process:
         self.worker, self.parent = worker, parent
         self.deployment, self.fleet, self.queue = worker.deployment, worker.fleet, worker.queue
         self.stale = timedelta(seconds=self.deployment.jobs.stale_after)
-        names = frozenset(each.name for each in self.deployment.connections)
+        names = frozenset(self.deployment.names)
         where = self.deployment.fleet
         self.watch = Watch(self.fleet, self.queue, names, where if isinstance(where, Path) else None)
         self._due: dict[str, float] = {}
@@ -137,8 +144,9 @@ class _Process:
             self._ask_once()
             scheduler = None
         else:
+            self._tolerant("rest", lambda: let_rest(self.deployment, self.fleet))
             scheduler = clock.begin()
-        log.info("worker began", connections=[each.name for each in self.deployment.connections])
+        log.info("worker began", connections=list(self.deployment.names))
         self._loop(lambda: once and self._idle(), clock)
         if scheduler is not None:
             scheduler.shutdown(wait=False)
@@ -193,13 +201,13 @@ class _Process:
     def _tell(self) -> None:
         """Note how much waits and how much is dead, where that is another figure than last time."""
         counts = self.queue.counts()
-        for each in self.deployment.connections:
-            mine = {key: count for key, count in counts.items() if key[0] == each.name}
+        for name in self.deployment.names:
+            mine = {key: count for key, count in counts.items() if key[0] == name}
             waiting = sum(count for (_, _, state), count in mine.items() if state in ("waiting", "delayed"))
             dead = sum(count for (_, _, state), count in mine.items() if state == "dead")
-            if self._told.get(each.name) != (waiting, dead):
-                self._told[each.name] = (waiting, dead)
-                self.fleet.note(each.name, {"jobs_waiting": waiting, "jobs_dead": dead}, now())
+            if self._told.get(name) != (waiting, dead):
+                self._told[name] = (waiting, dead)
+                self.fleet.note(name, {"jobs_waiting": waiting, "jobs_dead": dead}, now())
 
     def _take_over(self) -> None:
         """Put back what workers were doing that gave no sign of life for too long."""
@@ -230,8 +238,8 @@ class _Process:
                 self.queue.take_over([job.id])
 
     def _ask_once(self) -> None:
-        for each in self.deployment.connections:
-            self.queue.put(Order(Kind.SYNC, each.name, By.SCHEDULE, f"once-{now():%Y%m%dT%H%M%S%f}"))
+        for name in self.deployment.names:
+            self.queue.put(Order(Kind.SYNC, name, By.SCHEDULE, f"once-{now():%Y%m%dT%H%M%S%f}"))
 
     def _idle(self) -> bool:
         return not self.worker.running and not self.queue.jobs(states=["waiting", "running"])
@@ -256,6 +264,16 @@ class _Process:
         last.cancel()
         if self.worker.running:
             os._exit(0)
+
+
+def let_rest(deployment: Deployment, fleet: Fleet) -> None:
+    """Connections that cannot be loaded rest until a probe finds that they can; a person's pause stays."""
+    for each in deployment.resting:
+        state, reason = fleet.state(each.name), told(each.why)
+        log.error("connection cannot be loaded", connection=each.name, reason=reason)
+        if not state.paused:
+            at = now()
+            fleet.pause(each.name, reason, at, at + timedelta(seconds=rest(0)))
 
 
 def _turn(at: datetime, stale: timedelta) -> datetime:

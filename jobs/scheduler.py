@@ -117,11 +117,11 @@ class Clock:
         slot = latest(when, at) if when is not None else None
         if slot is None:
             return
-        for each in self.deployment.connections:
+        for name in self.deployment.names:
             try:
-                self._ask(kind, each.name, slot, at)
+                self._ask(kind, name, slot, at)
             except PmomError as error:
-                log.error("slot not asked for", kind=kind.value, connection=each.name, reason=str(error))
+                log.error("slot not asked for", kind=kind.value, connection=name, reason=str(error))
 
     def _ask(self, kind: Kind, connection: str, slot: datetime, at: datetime) -> None:
         last = self.fleet.last_slot(connection, kind.value)

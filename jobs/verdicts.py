@@ -38,7 +38,7 @@ class Verdict:
 
 def verdict(error: Exception, order: Order, tries: int) -> Verdict:
     """What becomes of work that ended with that error. `tries`: failures in a row that are suffered."""
-    reason = _told(error)
+    reason = told(error)
     failures = order.failures + 1
     match error:
         case Busy():
@@ -69,7 +69,7 @@ def rest(pauses: int) -> float:
     return float(min(REST * 2.0**pauses, LONGEST_REST))
 
 
-def _told(error: Exception) -> str:
+def told(error: Exception) -> str:
     """What is kept of an error: our own say where, what and what to do; of others also the class is said."""
     first = (str(error).strip().splitlines() or [""])[0][:500]
     if isinstance(error, PmomError):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from connector.errors import Refused
+from connector.errors import Misconfigured, Refused
 from connector.hooks.hint import Hint
 from connector.store.fleet import Fleet
 from connector.store.inbox import ids_of
@@ -27,6 +27,9 @@ MOST_HINTS = 100_000  # hints of one drain: about 50 MB
 
 def worked(ctx: Context, order: Order, desk: Desk) -> dict[str, Any]:
     """Do that work; the figures it came to. Raises what went wrong (connector/errors.py)."""
+    if ctx.connection != order.connection:  # its file was not there when this process began, or was renamed since
+        found = f'its settings now call it "{ctx.connection}"'
+        raise Misconfigured(order.connection, found, "Start `pmom work` and `pmom serve` again.")
     return _KINDS[order.kind](ctx, order, desk)
 
 

@@ -118,7 +118,7 @@ class Worker:
         starts = job.starts if job else 0
         if starts >= self.deployment.jobs.tries:
             return self._dead(order, f"its worker ended {starts} times while it was being done")
-        if order.connection not in {each.name for each in self.deployment.connections}:
+        if order.connection not in self.deployment.names:
             return self._dead(order, f"this deployment has no connection {order.connection}")
         state = self.fleet.state(order.connection)
         asked = order.by is By.PERSON and state.retry_at is not None  # a person's pause is ended by a person first

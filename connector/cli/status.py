@@ -22,7 +22,7 @@ from connector.cli.tables import Column, Fitted, counted
 from connector.errors import PmomError
 
 if TYPE_CHECKING:
-    from connector.config.deployment import Deployment, Named
+    from connector.config.deployment import Deployment, Named, Resting
     from connector.store.fleet import ConnectionState, Fleet, Worker
     from connector.store.inbox import Waiting
     from connector.store.store import RunRow
@@ -38,7 +38,7 @@ class Standing:
 
     name: str
     crm: str
-    state: str  # active, paused
+    state: str  # active, paused (it rests, also because its settings cannot be read)
     reason: str = ""
     since: datetime | None = None
     retry_at: datetime | None = None
@@ -75,7 +75,7 @@ def register(app: typer.Typer, state: Speaking) -> None:
         from connector.config.deployment import Deployment
         from connector.sync.context import wall_clock
 
-        found, workers = standings(Deployment.load(state.config), wall_clock())
+        found, workers = standings(Deployment.load(state.config, spare=True), wall_clock())
         state.voice.answer(connections=[_json(each) for each in found], workers=[asdict(each) for each in workers])
         state.voice.show(status_tables(found, workers))
 
@@ -87,16 +87,18 @@ def standings(deployment: Deployment, now: datetime) -> tuple[tuple[Standing, ..
 
     place = local_file(deployment.fleet)
     if place is not None and not place.is_file():
-        return tuple(_standing(each, _Known(), now) for each in deployment.connections), ()
+        return _every(deployment, {}, now), ()
     with closing(wiring.fleet(deployment)) as fleet:
         states, notes = fleet.states(), _notes(fleet)
         waiting = {each.connection: each for each in fleet.inbox().waiting()}
         workers = fleet.workers(now, timedelta(seconds=deployment.jobs.stale_after))
-    known = {
-        each.name: _Known(states.get(each.name), waiting.get(each.name), notes.get(each.name, {}))
-        for each in deployment.connections
-    }
-    return tuple(_standing(each, known[each.name], now) for each in deployment.connections), workers
+    known = {name: _Known(states.get(name), waiting.get(name), notes.get(name, {})) for name in deployment.names}
+    return _every(deployment, known, now), workers
+
+
+def _every(deployment: Deployment, known: Mapping[str, _Known], now: datetime) -> tuple[Standing, ...]:
+    able = (_standing(each, known.get(each.name, _Known()), now) for each in deployment.connections)
+    return *able, *(_resting(each, known.get(each.name, _Known()), now) for each in deployment.resting)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,23 @@ def _standing(named: Named, known: _Known, now: datetime) -> Standing:
         jobs_dead=_number(notes.get("jobs_dead")),
         running=notes.get("running"),
         trouble=trouble,
+    )
+
+
+def _resting(resting: Resting, known: _Known, now: datetime) -> Standing:
+    """As much as is known of a connection whose settings cannot be read."""
+    state = known.state if known.state and known.state.paused else None
+    return Standing(
+        name=resting.name,
+        crm="",
+        state="paused",
+        reason=str(resting.why),
+        since=state.since if state else None,
+        retry_at=state.retry_at if state else None,
+        waiting=known.waiting.count if known.waiting else 0,
+        lag=max(0.0, (now - known.waiting.oldest).total_seconds()) if known.waiting else 0.0,
+        jobs_waiting=_number(known.notes.get("jobs_waiting")),
+        jobs_dead=_number(known.notes.get("jobs_dead")),
     )
 
 
@@ -212,7 +231,8 @@ def _last(standing: Standing) -> str:
 def _sentences(found: Sequence[Standing]) -> Iterator[str]:
     for each in found:
         if each.state == "paused":
-            again = f"tried again at {each.retry_at:%Y-%m-%d %H:%M}" if each.retry_at else "until it is resumed"
+            by_hand = "until it is resumed" if each.since else "until its settings can be read"
+            again = f"tried again at {each.retry_at:%Y-%m-%d %H:%M}" if each.retry_at else by_hand
             since = f" since {each.since:%Y-%m-%d %H:%M}" if each.since else ""
             yield f"{each.name} rests{since}, {again}: {each.reason}"
         if each.trouble:

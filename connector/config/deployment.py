@@ -6,6 +6,7 @@ the paths of ordinary settings files, each with a [workspace] of its own. Both m
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,15 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True)
+class Resting:
+    """A connection that cannot be loaded, and why. `name` is what its file says, as far as that can be read."""
+
+    name: str
+    path: Path
+    why: Misconfigured
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     """One file's connections and how the always-on half runs; paths are absolute."""
 
@@ -38,15 +48,39 @@ class Deployment:
     jobs: Jobs
     schedule: Schedule
     settings: Settings  # of the file itself: its log, and where each key stands in it
+    resting: tuple[Resting, ...] = ()
 
     @classmethod
-    def load(cls, path: Path | str) -> Deployment:
-        """Raises Misconfigured that names every wrong value of every file, with file:line."""
+    def load(cls, path: Path | str, *, spare: bool = False) -> Deployment:
+        """Raises Misconfigured that names every wrong value of every file, with file:line.
+
+        `spare`: connections that cannot be loaded are `resting`, as long as one can; what is wrong with the file
+        itself, and what connections may not have in common, is raised all the same.
+        """
         path = Path(path)
         settings = Settings.load(path)
-        named = tuple(_named(settings, path))
+        named, broken = _sorted_out(settings, path)
+        if broken and not (spare and named):
+            raise _wrong([error for _, error in broken], path)
         _check(named, settings)
-        return cls(path, named, settings.web, settings.jobs, settings.schedule, settings)
+        resting = tuple(_resting(broken, {each.name for each in named}))
+        return cls(path, named, settings.web, settings.jobs, settings.schedule, settings, resting)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the connections are called, also those that rest because they cannot be loaded."""
+        return tuple(each.name for each in self._every())
+
+    def path_of(self, name: str) -> Path:
+        """The settings file of that connection; Misconfigured when there is none."""
+        for each in self._every():
+            if each.name == name:
+                return each.path
+        known = ", ".join(self.names)
+        raise Misconfigured(str(self.path), f"there is no connection {name!r}", f"There are: {known}.")
+
+    def _every(self) -> tuple[Named | Resting, ...]:
+        return self.connections + self.resting
 
     @property
     def folder(self) -> Path:
@@ -73,12 +107,12 @@ class Deployment:
         return tuple(secret for settings in every for secret in secrets_in(settings))
 
     def connection(self, name: str) -> Named:
-        """The connection of that name; Misconfigured when there is none."""
-        for each in self.connections:
+        """The connection of that name; Misconfigured when there is none, or it cannot be loaded."""
+        for each in self.resting:
             if each.name == name:
-                return each
-        known = ", ".join(each.name for each in self.connections)
-        raise Misconfigured(str(self.path), f"there is no connection {name!r}", f"There are: {known}.")
+                raise each.why
+        self.path_of(name)
+        return next(each for each in self.connections if each.name == name)
 
 
 def with_password(url: str, password: Any) -> str:
@@ -92,21 +126,46 @@ def with_password(url: str, password: Any) -> str:
     return f"{scheme}://{user}:{quote(password.get_secret_value(), safe='')}{mark or '@'}{place}"
 
 
-def _named(settings: Settings, path: Path) -> Iterator[Named]:
+def _sorted_out(settings: Settings, path: Path) -> tuple[tuple[Named, ...], list[tuple[Path, Misconfigured]]]:
+    """The connections that can be loaded, and the files of the others with what is wrong."""
     if not settings.connections:
-        yield Named(settings.connection_name(), path, settings)
-        return
-    wrong: list[Misconfigured] = []
+        return (Named(settings.connection_name(), path, settings),), []
+    named, broken = [], []
     for number, each in enumerate(settings.connections):
         try:
-            yield _member(settings, number, settings.base / each)
+            named.append(_member(settings, number, settings.base / each))
         except Misconfigured as error:
-            wrong.append(error)
+            broken.append((settings.base / each, error))
+    return tuple(named), broken
+
+
+def _wrong(wrong: list[Misconfigured], path: Path) -> Misconfigured:
     if len(wrong) == 1:
-        raise wrong[0]
-    if wrong:
-        lines = "\n".join(("Correct each of them:", *(f"  {error}" for error in wrong)))
-        raise Misconfigured(str(path), f"{len(wrong)} connections are wrong", lines)
+        return wrong[0]
+    lines = "\n".join(("Correct each of them:", *(f"  {error}" for error in wrong)))
+    return Misconfigured(str(path), f"{len(wrong)} connections are wrong", lines)
+
+
+_NAME = re.compile(r"""^name\s*=\s*["']([a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?)["']""", re.MULTILINE)
+_TABLE = re.compile(rf"^\s*\[\s*({'|'.join(CONNECTIONS)})\s*]", re.MULTILINE)
+
+
+def _resting(broken: Iterable[tuple[Path, Misconfigured]], taken: set[str]) -> Iterator[Resting]:
+    for path, why in broken:
+        said = _said_name(path)
+        name = next(each for n in range(1, 1000) if (each := said if n == 1 else f"{said}-{n}") not in taken)
+        taken.add(name)
+        yield Resting(name, path, why)
+
+
+def _said_name(path: Path) -> str:
+    """What a file that cannot be loaded calls its connection: its name, its CRM's, or that of the file."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        text = ""
+    found = _NAME.search(text) or _TABLE.search(text)
+    return found[1] if found else re.sub(r"[^a-z0-9]+", "-", path.stem.lower()).strip("-")[:28] or "connection"
 
 
 def _member(settings: Settings, number: int, path: Path) -> Named:

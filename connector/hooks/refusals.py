@@ -21,6 +21,7 @@ class Refusal(StrEnum):
     MEDIA_TYPE = "media_type"
     METHOD = "method"
     UNKEPT = "unkept"  # the inbox cannot be written now: the sender must try again
+    RESTING = "resting"  # the connection's settings cannot be read now: the sender must try again
     FAULT = "fault"  # ours
 
 

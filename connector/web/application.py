@@ -46,24 +46,24 @@ class Served:
 
 def served(deployment: Deployment, *, clock: Callable[[], datetime] = now) -> Served:
     """The application of that deployment; Misconfigured when its settings or its databases cannot be used."""
-    known = tenants.of(deployment)
+    known = tenants.Tenants(deployment)
     fleet = wiring.fleet(deployment)
     inbox, shown = fleet.inbox(), figures.Figures()
     desk = hooks.Desk(
-        {each.name: each for each in known},
+        known,
         InboxWriter(inbox.record, clock, places=deployment.web.threads - 1),
         Tally(lambda connection, name, by: fleet.count(connection, name, by)),
         shown,
         clock,
         deployment.web.body_kb * 1024,
+        known.rests,
     )
-    names = tuple(each.name for each in deployment.connections)
     stale_after = timedelta(seconds=deployment.jobs.stale_after)
-    shown.watch(figures.FleetFigures(fleet, inbox, names, clock, stale_after))
+    shown.watch(figures.FleetFigures(fleet, inbox, deployment.names, clock, stale_after))
     app = Flask("pmom", static_folder=None)
     app.url_map.merge_slashes = False  # no answer is made of a stranger's Host header
     app.register_blueprint(hooks.blueprint(desk))
-    app.register_blueprint(health.blueprint(lambda: deployment, fleet, clock=clock))
+    app.register_blueprint(health.blueprint(known.deployment, fleet, clock=clock))
     app.register_blueprint(_pages(shown, deployment.web.public_url))
     _everywhere(app)
     made = Served(app, desk, fleet)

@@ -17,6 +17,7 @@ from connector.web.answers import ConnectionHealth, Ready
 
 RUNS = 5
 NO_WORKER = "hints wait and no worker is alive"
+UNREAD = "its settings cannot be read"  # which file and why is told by `pmom status`
 SILENT = "a worker fell silent"
 
 
@@ -56,13 +57,17 @@ def _ready(deployment: Deployment, fleet: Fleet, now: datetime, stale_after: tim
         _connection(each, states.get(each.name, ACTIVE), waiting.get(each.name, 0), now - stale_after)
         for each in deployment.connections
     ]
+    useless = all(each.state == "in trouble" for each in found)
+    found += [
+        ConnectionHealth(name=each.name, state="paused", trouble=UNREAD, waiting=waiting.get(each.name, 0), runs=[])
+        for each in deployment.resting
+    ]
     alive = sum(each.alive for each in workers)
     trouble = next((each.trouble for each in found if each.trouble), None)
     if trouble is None and len(workers) > alive:
         trouble = SILENT
     if trouble is None and waiting and not alive:
         trouble = NO_WORKER
-    useless = all(each.state == "in trouble" for each in found)
     return Ready(
         status="not ready" if useless else "degraded" if trouble else "ready",
         trouble=trouble,

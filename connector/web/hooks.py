@@ -41,6 +41,7 @@ STATUS = {
     Refusal.MEDIA_TYPE: 415,
     Refusal.FAULT: 500,
     Refusal.UNKEPT: 503,
+    Refusal.RESTING: 503,
 }
 _ALIKE = {Refusal.FOREIGN: Refusal.UNKNOWN}  # what a stranger may not tell apart
 _RETRY_AFTER = "5"  # seconds
@@ -51,14 +52,15 @@ Said = dict[str, Told]
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What posts are taken with. `body_bytes`: the longest body."""
+    """What posts are taken with. `rests`: whether a connection is there and cannot be loaded now."""
 
     tenants: Mapping[str, Tenant]
     writer: InboxWriter
     tally: Tally
     figures: Figures
     clock: Callable[[], datetime]
-    body_bytes: int = 1024 * 1024
+    body_bytes: int = 1024 * 1024  # the longest body
+    rests: Callable[[str], bool] = lambda name: False
 
 
 def blueprint(desk: Desk) -> Blueprint:
@@ -99,9 +101,10 @@ def _taken(
     connection: str,
     read: Callable[[Desk, Tenant | None], Said | Refusal],
 ) -> Response:
-    begun, tenant = time.perf_counter(), desk.tenants.get(connection)
+    begun, rests = time.perf_counter(), desk.rests(connection)
+    tenant = desk.tenants.get(connection)
     name = tenant.name if tenant else NOBODY  # never what a stranger wrote: it would be a label for ever
-    said = _kept(desk, read(desk, tenant), sender)
+    said = Refusal.RESTING if rests else _kept(desk, read(desk, tenant), sender)
     if isinstance(said, Refusal):
         desk.tally.add(name, f"refused_{said}")
         desk.figures.post(name, sender, said, time.perf_counter() - begun)

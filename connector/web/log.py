@@ -38,7 +38,13 @@ class Redactor:
     """Takes out of every line what nobody who reads logs may know: secrets by name, by form and by value."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self._known = tuple(sorted({each for each in secrets if len(each) >= 8}, key=len, reverse=True))
+        self._known: tuple[str, ...] = ()
+        self.add(secrets)
+
+    def add(self, secrets: Iterable[str]) -> None:
+        """Hide these too from now on."""
+        every = {*self._known, *(each for each in secrets if len(each) >= 8)}
+        self._known = tuple(sorted(every, key=len, reverse=True))
 
     def __call__(self, logger: Any, method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         """As a processor of structlog."""
@@ -83,12 +89,13 @@ def _short(text: str) -> str:
 def configure(said: Log, *, secrets: Iterable[str] = (), stream: IO[str] | None = None) -> None:
     """Write lines to `stream` (standard error) from `[log] level` up, in the form of `[log] format`."""
     level = getattr(logging, said.level.upper())
+    _redactor[:] = [Redactor(secrets)]
     before: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
-        Redactor(secrets),
+        *_redactor,
     ]
     printed: Processor = structlog.processors.JSONRenderer(ensure_ascii=False)
     if said.format == "text":
@@ -110,6 +117,15 @@ def configure(said: Log, *, secrets: Iterable[str] = (), stream: IO[str] | None 
         wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=False,
     )
+
+
+_redactor: list[Redactor] = []  # that of the process
+
+
+def hide(secrets: Iterable[str]) -> None:
+    """No line of this process holds these from now on: secrets of settings that are read while it runs."""
+    for each in _redactor:
+        each.add(secrets)
 
 
 class Sparing:

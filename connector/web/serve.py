@@ -53,7 +53,7 @@ def serve(deployment: Deployment, *, heard: Heard = lambda url: None) -> None:
         try:
             for each in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(each, running.told_to_end)
-            log.info("serving", url=running.url, connections=[each.name for each in deployment.connections])
+            log.info("serving", url=running.url, connections=list(deployment.names))
             heard(running.url)
             running.run()
         finally:

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from threading import Lock
+from time import monotonic
+
+import structlog
 
 from connector.config import mapping_file, webhooks
-from connector.config.deployment import Deployment, Named
+from connector.config.deployment import Deployment, Named, Resting
 from connector.config.fieldmap import FieldMap
+from connector.config.secret_files import secrets_in
+from connector.config.settings import Settings
 from connector.config.webhooks import Webhooks
 from connector.errors import Misconfigured
 from connector.hooks.hubspot_signatures import Version
 from connector.hooks.outbound import Allowed
 from connector.hooks.wanted import Wanted, wanted
+from connector.web.log import hide
+
+log = structlog.get_logger("pmom.web")
+
+AGAIN = 10.0  # seconds between two tries to load connections that rest
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -50,6 +61,87 @@ class Tenant:
     hubspot: HubSpotDoor | None = None
     outbound: OutboundDoor | None = None
     events: EventsDoor | None = None
+
+
+class Tenants(Mapping[str, Tenant]):
+    """The tenants by name. Those that cannot be loaded rest, and are tried again whenever somebody asks for one.
+
+    Threads may share it. `passed` is a clock that nobody sets, in seconds.
+    """
+
+    def __init__(self, deployment: Deployment, passed: Callable[[], float] = monotonic) -> None:
+        found, resting = sorted_out(deployment)
+        for each in resting:
+            log.error("connection cannot be loaded", connection=each.name, reason=str(each.why))
+        self._known = {each.name: each for each in found}
+        self._left = {each.name: each for each in resting}
+        able = tuple(each for each in deployment.connections if each.name in self._known)
+        self._deployment = replace(deployment, connections=able, resting=tuple(resting))
+        self._passed, self._tried, self._lock = passed, passed(), Lock()
+
+    def deployment(self) -> Deployment:
+        """As much of it as can be loaded now."""
+        self._look_again()
+        return self._deployment
+
+    def rests(self, name: str) -> bool:
+        """Whether that connection rests because it cannot be loaded."""
+        if name not in self._left:
+            return False
+        self._look_again()
+        return name in self._left
+
+    def __getitem__(self, name: str) -> Tenant:
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(tuple(self._known))
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def _look_again(self) -> None:
+        """At most once in `AGAIN` seconds: strangers may ask, too."""
+        with self._lock:
+            if not self._left or self._passed() - self._tried < AGAIN:
+                return
+            self._tried = self._passed()
+            for each in tuple(self._left.values()):
+                self._look_at(each)
+
+    def _look_at(self, resting: Resting) -> None:
+        try:
+            settings = Settings.load(resting.path)
+            named = Named(settings.connection_name(), resting.path, settings)
+            if named.name != resting.name:
+                return  # workers know it by another name: both are to be started again
+            tenant = _tenant(named, self._deployment.web.public_url)
+            every = (*self._deployment.connections, named)
+            _refuse_shared((*self._known.values(), tenant), every)
+        except Misconfigured:
+            return
+        hide(secrets_in(settings))
+        self._known = self._known | {tenant.name: tenant}
+        self._left = {name: each for name, each in self._left.items() if name != tenant.name}
+        self._deployment = replace(self._deployment, connections=every, resting=tuple(self._left.values()))
+        log.info("connection can be loaded again", connection=tenant.name)
+
+
+def sorted_out(deployment: Deployment) -> tuple[tuple[Tenant, ...], tuple[Resting, ...]]:
+    """The tenants of that deployment, and the connections that cannot be taken posts for.
+
+    Misconfigured when no connection's [webhooks] and mapping are right, or two of them share a secret.
+    """
+    found, resting = [], list(deployment.resting)
+    for each in deployment.connections:
+        try:
+            found.append((each, _tenant(each, deployment.web.public_url)))
+        except Misconfigured as error:
+            resting.append(Resting(each.name, each.path, error))
+    if not found:
+        raise resting[-1].why
+    _refuse_shared(tuple(tenant for _, tenant in found), tuple(each for each, _ in found))
+    return tuple(tenant for _, tenant in found), tuple(resting)
 
 
 def of(deployment: Deployment) -> tuple[Tenant, ...]:

@@ -110,6 +110,19 @@ def test_a_store_that_cannot_be_read_is_told_beside_the_others(config: Path) -> 
     assert (emea.last_run, emea.waiting, portal.trouble) == (None, 1, "")
 
 
+def test_a_connection_whose_settings_cannot_be_read_rests_beside_the_others(
+    config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    worked(config)
+    (config.parent / "emea.toml").unlink()
+    (portal, emea), _ = standings(Deployment.load(config, spare=True), NOON)
+    assert (portal.name, emea.name, emea.state, emea.waiting) == ("hubspot", "emea", "paused", 1)
+    code, text = run(config, monkeypatch, capsys, "status")
+    assert code == 0
+    assert "emea rests, until its settings can be read" in " ".join(text.split())
+    assert run(config, monkeypatch, capsys, "backup", str(config.parent / "kept.zip"))[0] == 3
+
+
 def run(
     config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: str
 ) -> tuple[int, str]:

@@ -137,3 +137,47 @@ def test_the_password_of_the_database_stands_elsewhere(tmp_path: Path, monkeypat
     assert "may not hold a password" in told
     assert "hush" not in told
     assert "must begin with" in refused(write(tmp_path, deployment=f'{ORG}[jobs]\ndatabase = "mysql://db"\n'))
+
+
+@pytest.mark.parametrize(
+    ("emea", "name", "why"),
+    [
+        (f'name = "emea"\n{ORG}client_secret_file = "gone"\n', "emea", "there is no file"),
+        (f'name = "emea"\n{ORG}surprise = 1\n', "emea", "surprise"),
+        (f'{ORG}client_secret_file = "gone"\n', "salesforce", "there is no file"),
+        ("name = [", "b-2-b", "b 2 b.toml"),
+        (None, "b-2-b", "there is no file"),
+    ],
+)
+def test_a_connection_that_cannot_be_loaded_rests_beside_the_others(
+    tmp_path: Path, emea: str | None, name: str, why: str
+) -> None:
+    top = 'connections = ["b 2 b.toml", "portal.toml"]\n'
+    path = write(tmp_path, deployment=top, portal=PORTAL, **({"b 2 b": emea} if emea is not None else {}))
+    found = Deployment.load(path, spare=True)
+    assert ([each.name for each in found.connections], found.names) == (["hubspot"], ("hubspot", name))
+    assert why in str(found.resting[0].why)
+    assert found.path_of(name) == tmp_path / "b 2 b.toml"
+    with pytest.raises(Misconfigured, match=re.escape(why)):
+        found.connection(name)
+    assert why in refused(path)
+
+
+def test_a_connection_that_rests_takes_no_name_that_another_has(tmp_path: Path) -> None:
+    top = 'connections = ["a.toml", "b.toml", "c.toml"]\n'
+    broken = f"{PORTAL}surprise = 1\n"
+    found = Deployment.load(write(tmp_path, deployment=top, a=broken, b=PORTAL, c=broken), spare=True)
+    assert found.names == ("hubspot", "hubspot-2", "hubspot-3")
+
+
+def test_what_is_wrong_with_the_deployment_itself_is_refused_also_where_connections_may_rest(tmp_path: Path) -> None:
+    def told(text: str, **more: str) -> str:
+        with pytest.raises(Misconfigured) as caught:
+            Deployment.load(write(tmp_path, deployment=text, **more), spare=True)
+        return str(caught.value)
+
+    assert "2 connections are wrong" in told('connections = ["x.toml", "y.toml"]\n')
+    assert "there is no file" in told('connections = ["x.toml"]\n')
+    assert "is also that of" in told('connections = ["a.toml", "b.toml", "x.toml"]\n', a=ORG, b=ORG)
+    assert "web.port" in told('connections = ["a.toml", "x.toml"]\n[web]\nport = 0\n')
+    assert "there is no file" in told(f'{ORG}client_secret_file = "gone"\n')
