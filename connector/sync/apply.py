@@ -244,14 +244,15 @@ def _note_written(ctx: Context, outcomes: list[Outcome]) -> None:
 def _leave_marks(ctx: Context, result: Applied, planned: Planned) -> None:
     """What got through need not be planned again; marks that came since the plan was made stay.
 
-    So does what the plan left aside: tasks of some partners say nothing about an earlier plan's tasks of others.
+    So does what the plan left aside: tasks of some partners say nothing about an earlier plan's tasks of others. What
+    did not get through is marked, also when its process was killed between keeping the plan and marking it.
     """
     marks = to_plan(ctx.mirror)
     left = marks.read()
     if left is not None:
         done = {mark_of(each.change) for each in result.outcomes}
         open_ = {mark_of(each.change) for each in result.outcomes if each.status not in ("applied", "unchanged")}
-        marks.replace(left - (done - open_ - planned.left))
+        marks.replace((left - (done - planned.left)) | open_)
 
 
 def _row(outcome: Outcome, at: datetime) -> OutcomeRow:

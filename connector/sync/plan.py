@@ -6,6 +6,7 @@ its fingerprint; nothing is written here.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
@@ -35,6 +36,7 @@ from connector.sync.streams import TASKS, to_plan
 from connector.sync.tenant import claim
 
 TASK_STATE = "tasks"
+_LEFT = "plan_left"  # which marks the plan of which run left aside
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ def _plan(ctx: Context, run_id: int, *, everybody: bool, tasks: bool) -> Planned
     partners = ctx.mirror.count("partners")
     there = _existing(ctx, chosen, requests.marks | campaigns.marks)
     made = diff(there, desired, create=work.create, close=work.close, partners=partners)
+    ctx.store.set_state(_LEFT, json.dumps({"run": run_id, "left": sorted(left)}))  # before the plan can be found
     kept = ctx.store.save_plan(run_id, made.fingerprint, to_json(made), ctx.clock())
     ctx.store.set_state(TASK_STATE, work.state.to_json())
     to_plan(ctx.mirror).replace({mark_of(change) for change in made.changes} | left)
@@ -129,7 +132,13 @@ def waiting(ctx: Context) -> Planned:
     if row.run_id < int(ctx.store.state(DECIDED_BY) or 0):
         raise Stale(f"plan {row.fingerprint} is older than the latest decisions: run `pmom plan` again")
     made = from_json(Plan, row.body)
-    return Planned(row.id, made, refusal(made, ctx.policy.limits))
+    return Planned(row.id, made, refusal(made, ctx.policy.limits), left=_left(ctx, row.run_id))
+
+
+def _left(ctx: Context, run_id: int) -> frozenset[str]:
+    """What the plan of that run left aside; where it is not known, tasks that others may wait for."""
+    kept = json.loads(ctx.store.state(_LEFT) or "{}")
+    return frozenset(kept["left"] if kept.get("run") == run_id else (TASKS,))
 
 
 def _desired(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ import pytest
 from connector.core.codec import to_json
 from connector.core.plan import diff
 from connector.core.tasks import DesiredTask
+from connector.crm.base import WriteResult, WriteStatus
+from connector.sync import plan as planning
 from connector.sync.plan import Planned
 from connector.sync.streams import TASKS, to_plan
 
@@ -89,3 +92,70 @@ def test_a_task_of_some_partners_does_not_end_the_wait_of_others_tasks(office: O
     applied = office.apply(Planned(kept, made, None, everybody=not left, left=left))
     assert applied.counts == {"applied": 1}
     assert to_plan(office.ctx.mirror).read() == set(left)
+
+
+def planned_with_a_task(
+    office: Office, monkeypatch: pytest.MonkeyPatch, partner: str, *, everybody: bool, key: str = "memory:1:T11"
+) -> None:
+    """A plan of the office that makes one task; its process is killed before anything is written."""
+    words = ("subject", "body", NOON.date(), "reason")
+    task = DesiredTask(key, "T11", partner, (partner,), "usr-pam", *words)
+    with monkeypatch.context() as patch:
+        real = planning.plan_tasks
+        patch.setattr(planning, "plan_tasks", lambda *a, **k: replace(real(*a, **k), create=(task,)))
+        planning.plan(office.ctx, office.next_run(), everybody=everybody, tasks=everybody)
+
+
+def test_applying_a_killed_plan_of_some_by_hand_leaves_the_tasks_of_an_earlier_plan_marked(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sync's worker was killed before it made its task, then that of a hint's plan; then a person applies."""
+    one, two = office.partner("One"), office.partner("Two")
+    office.sync()
+    planned_with_a_task(office, monkeypatch, one, everybody=True, key="memory:1:T11")
+    to_plan(office.ctx.mirror).add({two})
+    planned_with_a_task(office, monkeypatch, two, everybody=False, key="memory:2:T11")
+    for _ in range(2):
+        assert office.apply(planning.waiting(office.ctx)).complete
+        assert to_plan(office.ctx.mirror).read() == {TASKS}
+    assert [task["PMOM_Task_Key__c"] for task in office.tasks()] == ["memory:2:T11"]
+
+
+def test_applying_a_plan_of_everybody_by_hand_ends_the_wait_of_its_tasks(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    partner = office.partner("One")
+    office.sync()
+    planned_with_a_task(office, monkeypatch, partner, everybody=True)
+    assert office.apply(planning.waiting(office.ctx)).complete
+    assert to_plan(office.ctx.mirror).read() == set()
+
+
+def test_a_plan_whose_process_was_killed_before_its_marks_were_kept_loses_no_refused_task(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    partner = office.partner("One")
+    office.sync()
+    planned_with_a_task(office, monkeypatch, partner, everybody=True)
+    to_plan(office.ctx.mirror).replace({partner})  # as they were before that plan
+    with monkeypatch.context() as patch:
+        refused = WriteStatus.REFUSED
+        patch.setattr(
+            type(office.crm),
+            "write",
+            lambda crm, writes, progress=None: [WriteResult(each.ref, refused, None, "NO", "no") for each in writes],
+        )
+        assert office.apply(planning.waiting(office.ctx)).counts == {"refused": 1}
+    assert to_plan(office.ctx.mirror).read() == {partner, TASKS}
+
+
+def test_tasks_stay_marked_where_nobody_knows_what_the_plan_left_aside(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The plan was kept by an earlier version."""
+    partner = office.partner("One")
+    office.sync()
+    planned_with_a_task(office, monkeypatch, partner, everybody=True)
+    office.ctx.store.set_state("plan_left", "{}")
+    assert office.apply(planning.waiting(office.ctx)).complete
+    assert to_plan(office.ctx.mirror).read() == {TASKS}
