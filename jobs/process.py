@@ -27,6 +27,8 @@ from connector.config.deployment import Deployment
 from connector.errors import Busy, PmomError
 from connector.store.fleet import Fleet
 from jobs import queue as durable
+from jobs import rests
+from jobs.alive import Heard
 from jobs.contexts import Contexts, Warmed
 from jobs.desk import Work
 from jobs.orders import By, Kind, Order
@@ -123,6 +125,7 @@ class _Process:
         self.worker, self.parent = worker, parent
         self.deployment, self.fleet, self.queue = worker.deployment, worker.fleet, worker.queue
         self.stale = timedelta(seconds=self.deployment.jobs.stale_after)
+        self.heard = Heard(self.fleet, self.stale)
         names = frozenset(self.deployment.names)
         where = self.deployment.fleet
         self.watch = Watch(self.fleet, self.queue, names, where if isinstance(where, Path) else None)
@@ -144,7 +147,7 @@ class _Process:
             self._ask_once()
             scheduler = None
         else:
-            self._tolerant("rest", lambda: let_rest(self.deployment, self.fleet))
+            self._tolerant("rest", lambda: rest_unread(self.deployment, self.fleet))
             scheduler = clock.begin()
         log.info("worker began", connections=list(self.deployment.names))
         self._loop(lambda: once and self._idle(), clock)
@@ -212,7 +215,7 @@ class _Process:
     def _take_over(self) -> None:
         """Put back what workers were doing that gave no sign of life for too long."""
         at = now()
-        alive = {each.name for each in self.fleet.workers(at, self.stale) if each.alive} | {self.worker.name}
+        alive = self.heard.alive(at) | {self.worker.name}
         lost = [job for job in self.queue.jobs(states=["running"]) if job.worker not in alive]
         if lost and self.fleet.slot("fleet", "take over", _turn(at, self.stale)):
             self.queue.take_over(job.id for job in lost)
@@ -266,14 +269,13 @@ class _Process:
             os._exit(0)
 
 
-def let_rest(deployment: Deployment, fleet: Fleet) -> None:
+def rest_unread(deployment: Deployment, fleet: Fleet) -> None:
     """Connections that cannot be loaded rest until a probe finds that they can; a person's pause stays."""
     for each in deployment.resting:
         state, reason = fleet.state(each.name), told(each.why)
         log.error("connection cannot be loaded", connection=each.name, reason=reason)
         if not state.paused:
-            at = now()
-            fleet.pause(each.name, reason, at, at + timedelta(seconds=rest(0)))
+            rests.let_rest(fleet, each.name, reason, now(), rest(0))
 
 
 def _turn(at: datetime, stale: timedelta) -> datetime:

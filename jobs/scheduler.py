@@ -23,16 +23,15 @@ from apscheduler.triggers.interval import IntervalTrigger
 from connector.config.deployment import Deployment
 from connector.config.operation import NEVER, Schedule
 from connector.errors import Misconfigured, PmomError
-from connector.store.fleet import Fleet
+from connector.store.fleet import AHEAD, Fleet
 from jobs.orders import By, Kind, Order
 from jobs.queue import Queue
+from jobs.rests import due
 
 log = structlog.get_logger()
 
 KINDS = (Kind.SYNC, Kind.AUDIT, Kind.RETENTION, Kind.PROBE)
 SET = timedelta(seconds=5)
-AHEAD = timedelta(minutes=5)
-"""So far clocks of two machines may differ. A slot that lies further ahead was taken by a clock that was wrong."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BACK = (timedelta(hours=1), timedelta(days=1), timedelta(days=8), timedelta(days=32), timedelta(days=370))
 
@@ -131,11 +130,10 @@ class Clock:
             last = self.fleet.last_slot(connection, kind.value)
         if last is not None and last >= slot:
             return
-        state = self.fleet.state(connection)
         if kind is Kind.PROBE:
-            if not state.paused or state.retry_at is None or state.retry_at > at:
+            if not due(self.fleet, connection, at):
                 return
-        elif state.paused:
+        elif self.fleet.state(connection).paused:
             return  # the slot stays untaken; a connection that works again reads what it missed
         if not any(job.state != "running" for job in self.queue.active(kind, connection)):
             self.queue.put(Order(kind, connection, By.SCHEDULE, f"{slot:%Y-%m-%dT%H:%MZ}"))

@@ -25,6 +25,7 @@ from jobs.desk import Desk, Work
 from jobs.orders import By, Kind, Order, known
 from jobs.queue import Queue
 from jobs.requests import let_go
+from jobs.rests import let_rest
 from jobs.verdicts import Fate, Verdict, backoff, rest, verdict
 
 log = structlog.get_logger()
@@ -191,8 +192,8 @@ class Worker:
         """The connection rests until a probe finds that it works; what waited is found by the sync after that."""
         notes = {note.name: note.value for note in self.fleet.notes() if note.connection == order.connection}
         pauses = int(notes.get("pauses") or 0)
-        retry_at = now() + timedelta(seconds=max(found.after, rest(pauses)))
-        self.fleet.pause(order.connection, found.reason, now(), retry_at)
+        seconds = max(found.after, rest(pauses))
+        retry_at = let_rest(self.fleet, order.connection, found.reason, now(), seconds)
         if order.by is not By.PERSON:  # a person who tries again and again does not make it rest longer
             self.fleet.note(order.connection, {"pauses": pauses + 1}, now())
         return {"state": "paused", "reason": found.reason, "retry_at": retry_at.isoformat()}

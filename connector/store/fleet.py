@@ -20,6 +20,9 @@ from connector.store.inbox import Inbox
 from connector.store.upserts import added, insert_new, replaced
 from connector.store.versions import FLEET, prepared
 
+AHEAD = timedelta(minutes=5)
+"""So far clocks of two machines may differ; what lies further ahead was written by a clock that was wrong."""
+
 
 @dataclass(frozen=True, slots=True)
 class Worker:
@@ -102,10 +105,10 @@ class Fleet:
             held.execute(t.workers.delete().where(t.workers.c.worker == worker))
 
     def workers(self, now: datetime, stale_after: timedelta) -> tuple[Worker, ...]:
-        """Every worker that did not leave, by name; silent ones are not alive."""
+        """Every worker that did not leave, by name; silent ones, and beats of a clock far ahead, are not alive."""
         with db.reading(self._engine) as held:
             return tuple(
-                Worker(r.worker, r.at, json.loads(r.facts), now - r.at <= stale_after)
+                Worker(r.worker, r.at, json.loads(r.facts), -AHEAD <= now - r.at <= stale_after)
                 for r in held.execute(sa.select(t.workers).order_by(t.workers.c.worker))
             )
 

@@ -19,7 +19,7 @@ from connector.store.fleet import Fleet
 from jobs import requests
 from jobs.contexts import Contexts
 from jobs.orders import By, Kind, Order
-from jobs.process import let_rest
+from jobs.process import rest_unread
 from jobs.work import worked
 from jobs.worker import Worker, now
 
@@ -60,7 +60,7 @@ def worker(tmp_path: Path, deploy: Callable[..., Path], yard_at: Callable[[Path]
     yard = yard_at(config)
     (tmp_path / "token").unlink()
     deployment = Deployment.load(config, spare=True)
-    let_rest(deployment, yard.fleet)
+    rest_unread(deployment, yard.fleet)
     contexts = Contexts(deployment, Warm)
     return Worker("here", deployment, yard.fleet, yard.queue, contexts, lambda ctx, order, desk: {})
 
@@ -94,7 +94,7 @@ def test_a_person_resumes_it_once_its_file_is_there(worker: Worker, tmp_path: Pa
 
 def test_a_persons_pause_stays_theirs(worker: Worker, tmp_path: Path) -> None:
     requests.pause(worker.fleet, "east", "we move house")
-    let_rest(worker.deployment, worker.fleet)
+    rest_unread(worker.deployment, worker.fleet)
     assert (worker.fleet.state("east").reason, worker.fleet.state("east").retry_at) == ("we move house", None)
 
 
@@ -106,6 +106,6 @@ def test_work_is_not_done_under_another_name_than_its_settings_say() -> None:
 
 def test_its_rest_is_not_noted_where_nothing_rests(tmp_path: Path, deploy: Callable[..., Path]) -> None:
     fleet = Fleet.open(tmp_path / "fleet.sqlite")
-    let_rest(Deployment.load(deploy(tmp_path), spare=True), fleet)
+    rest_unread(Deployment.load(deploy(tmp_path), spare=True), fleet)
     assert (fleet.states(), fleet.workers(now(), timedelta(seconds=1))) == ({}, ())
     fleet.close()

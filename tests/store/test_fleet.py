@@ -34,6 +34,12 @@ def test_a_worker_is_alive_until_it_was_silent_for_too_long(fleet: Fleet) -> Non
     assert [each.alive for each in fleet.workers(NOON + MINUTE + timedelta(seconds=1), MINUTE)] == [False, False]
 
 
+@pytest.mark.parametrize(("minutes", "alive"), [(5, True), (6, False)])
+def test_a_heartbeat_from_far_ahead_is_no_sign_of_life(fleet: Fleet, minutes: int, alive: bool) -> None:
+    fleet.beat("w1", NOON + minutes * MINUTE)
+    assert [each.alive for each in fleet.workers(NOON, MINUTE)] == [alive]
+
+
 def test_a_worker_that_left_is_missed_by_nobody(fleet: Fleet) -> None:
     fleet.beat("w1", NOON)
     fleet.beat("w2", NOON - MINUTE)
