@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -22,6 +23,7 @@ from connector.sync.streams import to_decide
 from jobs.desk import Desk
 from jobs.orders import Kind, Order
 
+_PROBED = "probed"
 MOST_HINTS = 100_000  # hints of one drain: about 50 MB
 
 
@@ -96,7 +98,11 @@ def _audit(ctx: Context, order: Order, desk: Desk) -> dict[str, Any]:
 
 
 def _probe(ctx: Context, order: Order, desk: Desk) -> dict[str, Any]:
-    return {"identity": ctx.crm.identity()}
+    """Whether the CRM answers, and what it says can be kept: else the next drain would only let it rest again."""
+    found = {"identity": ctx.crm.identity()}
+    ctx.store.set_state(_PROBED, json.dumps({"at": ctx.clock().isoformat()}))
+    ctx.mirror.look_kept(ctx.clock())
+    return found
 
 
 def _retention(ctx: Context, order: Order, desk: Desk) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from connector.core.records import Kind
+from connector.errors import Unkept
 from connector.facts.sources import SourceState
 from connector.mirror.affected import among
 from connector.mirror.layout import arrow_type, sql_type
@@ -21,6 +22,9 @@ from connector.mirror.layout import arrow_type, sql_type
 # Set once: a filter within a call would belong to all threads. A relation would save the copy that is warned of, but
 # plans every question twice, which costs more.
 warnings.filterwarnings("ignore", "Arrow output on a DB-API result", UserWarning)
+
+
+_LOOKED = "looked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,14 @@ class Notes:
                 yield
         finally:
             self._within = False
+
+    def look_kept(self, at: datetime) -> None:
+        """Write that it was looked at; Unkept when nothing can be written: a full disk, a read-only folder."""
+        try:
+            self.set_meta(_LOOKED, at.isoformat())
+        except duckdb.Error as error:
+            reason = str(error).strip().splitlines()[0]
+            raise Unkept(f"the mirror cannot be written ({reason}). Look at its disk and its permissions.") from error
 
     def set_source(self, table: str, available: bool, reason: str = "", read_until: datetime | None = None) -> None:
         """Remember whether a canonical table can be read, why not, and up to which moment it was (aware)."""
