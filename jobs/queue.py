@@ -83,7 +83,8 @@ class Queue:
 
     @classmethod
     def open(cls, url: str) -> Queue:
-        """Open the queue, made when absent. Misconfigured when its database cannot be opened."""
+        """Open the queue, made when absent. Misconfigured when its database cannot be opened, Unkept when its server
+        cannot be reached."""
         try:
             made(url)
             return cls(url)
@@ -263,10 +264,16 @@ def unopened(url: str, error: Exception) -> Exception:
     """What is said when the queue's database cannot be opened; a password is never shown."""
     import sqlalchemy as sa
 
-    place = sa.make_url(url).render_as_string(hide_password=True)
+    from connector.store import engine
+
     reason = str(getattr(error, "orig", None) or error).strip().splitlines()
-    fix = "Check [jobs] dir or database, its permissions, and that the server runs."
-    return Misconfigured(place, f"the queue cannot be opened ({reason[0] if reason else type(error).__name__})", fix)
+    place = sa.make_url(url)
+    told = engine.unopened(place, "queue", "[jobs] database", reason[0] if reason else type(error).__name__)
+    if not isinstance(told, Misconfigured):
+        return told
+    return Misconfigured(
+        told.where, told.found, "Check [jobs] dir or database, its permissions, and that the server runs."
+    )
 
 
 def _job(row: Any) -> Job:

@@ -8,6 +8,7 @@ are never prepared on the server, so that a pooler in between is harmless.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -119,25 +120,35 @@ _NOT_KEPT = "Nothing of this step was kept; it may be made again."
 
 
 @contextmanager
-def opening(engine: sa.Engine, what: str) -> Iterator[None]:
-    """While a database is opened: what is wrong with it is Misconfigured, and the engine is given back."""
+def opening(engine: sa.Engine, what: str, setting: str) -> Iterator[None]:
+    """While a database is opened: what is wrong with it is Misconfigured, and the engine is given back.
+
+    Unkept when its server cannot be reached; `setting` is what names that server.
+    """
     try:
         yield
-    except Unkept as error:
+    except (Unkept, DBAPIError) as error:
         engine.dispose()
-        reason = str(error.__cause__.orig if isinstance(error.__cause__, DBAPIError) else error).strip()
-        raise Misconfigured(
-            shown(engine.url), f"the {what} cannot be opened ({reason.splitlines()[0]})", _LOOK
-        ) from error
-    except DBAPIError as error:
-        engine.dispose()
-        reason = str(error.orig).strip().splitlines()[0]
-        raise Misconfigured(shown(engine.url), f"the {what} cannot be opened ({reason})", _LOOK) from error
+        cause = error.__cause__ if isinstance(error, Unkept) else error
+        reason = str(cause.orig if isinstance(cause, DBAPIError) else error).strip().splitlines()[0]
+        raise unopened(engine.url, what, setting, reason) from error
     except BaseException:
         engine.dispose()
         raise
 
 
+def unopened(url: sa.URL, what: str, setting: str, reason: str) -> PmomError:
+    """What is said of a database that cannot be opened for that reason; a password is never shown."""
+    if url.password:
+        reason = reason.replace(str(url.password), "***")
+    if url.get_backend_name() == "postgresql" and not _LET_IN.search(reason):
+        return Unkept(f"{setting}: {shown(url)} cannot be reached ({reason}). {_REACH}")
+    return Misconfigured(shown(url), f"the {what} cannot be opened ({reason})", _LOOK)
+
+
+_LET_IN = re.compile(r"FATAL: (?!.*(?:starting up|shutting down|too many|reserved|recovery))|permission denied", re.I)
+"""What a server that was reached says to somebody whom it does not want, for good."""
+_REACH = "Look whether the server runs and the address is right; then run it again."
 _LOOK = "Check the path and its permissions, or that the server runs and lets this user in."
 
 

@@ -89,7 +89,8 @@ class Store:
     def open(cls, where: str | Path, connection: str, password: str | None = None) -> Store:
         """Open a SQLite file (a path) or a database URL; made when absent, brought up to date when it is older.
 
-        Raises Misconfigured when it cannot be opened or was written by a newer version, Busy when it is locked.
+        Raises Misconfigured when it cannot be opened or was written by a newer version, Busy when it is locked,
+        Unkept when its server cannot be reached.
         """
         return cls(prepared(where, STORE, password), connection)
 

@@ -32,6 +32,7 @@ class Schema:
     metadata: sa.MetaData
     version: sa.Table
     newest: str
+    setting: str  # that names its server
 
     def number(self, revision: str) -> int | None:
         """The place of a revision in the line of them; None for what is none."""
@@ -39,21 +40,23 @@ class Schema:
         return int(digits) if digits != revision and digits.isdecimal() else None
 
 
-STORE = Schema("store", "store", tables.metadata, tables.version, tables.REVISION)
-FLEET = Schema("fleet", "fleet database", fleet_tables.metadata, fleet_tables.version, fleet_tables.REVISION)
+STORE = Schema("store", "store", tables.metadata, tables.version, tables.REVISION, "[workspace] database")
+FLEET = Schema(
+    "fleet", "fleet database", fleet_tables.metadata, fleet_tables.version, fleet_tables.REVISION, "[jobs] database"
+)
 
 
 def prepared(where: str | Path, schema: Schema, password: str | None = None) -> sa.Engine:
     """An engine on a database with the newest schema.
 
     Raises Misconfigured when it cannot be opened, a newer program wrote it or a restore was cut off, Busy when
-    another process holds it.
+    another process holds it, Unkept when its server cannot be reached.
     """
     file = db.local_file(where)
     if file is not None:
         refuse_cut_off(file)
     engine = db.opened(where, password)
-    with db.opening(engine, schema.what):
+    with db.opening(engine, schema.what, schema.setting):
         if _found(engine, schema) != schema.newest:
             _bring_up(engine, schema)
     return engine

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from connector.errors import Unkept
 from jobs import requests
 from jobs.command import main
 from jobs.orders import By, Kind, Order
+from jobs.queue import Queue
 from jobs.worker import now
 
 Typed = Callable[..., tuple[int, str, str]]
@@ -103,3 +105,24 @@ def test_a_connection_that_a_person_paused_is_not_worked_on_before_it_is_resumed
     assert "east rests until a person resumes it: moving house" in err
     typed("jobs", "resume", "east")
     assert typed("jobs", "start", "sync", "east")[0] == 0
+
+
+@pytest.mark.parametrize("words", [("jobs", "list"), ("status",), ("work", "--once"), ("serve",)])
+def test_a_server_that_is_away_ends_with_8_and_names_its_setting(
+    yard: Any, typed: Typed, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("PMOM_JOBS__DATABASE_PASSWORD", "hunter2")
+    with yard.config.open("a") as file:
+        file.write('database = "postgresql://pmom@127.0.0.1:1/pmom"\n')
+    code, out, err = typed(*words)
+    assert code == 8, err
+    assert "[jobs] database: postgresql+psycopg://pmom:***@127.0.0.1:1/pmom cannot be reached" in " ".join(
+        err.split()
+    )
+    assert "hunter2" not in out + err
+
+
+def test_a_queue_whose_server_is_away_is_told_alike() -> None:
+    with pytest.raises(Unkept, match=r"^\[jobs\] database: .* cannot be reached") as raised:
+        Queue.open("postgresql+psycopg://pmom:hunter2@127.0.0.1:1/pmom")
+    assert "hunter2" not in str(raised.value)

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
-from connector.errors import Misconfigured
+from connector.errors import Misconfigured, Unkept
 from connector.store.audits import AuditVersion, LineRow, SignOff
 from connector.store.credits import CreditRow, NewVersion
+from connector.store.engine import unopened
 from connector.store.store import DecisionRow, OutcomeRow, Store
 
 NOON = datetime(2026, 3, 31, 12, tzinfo=UTC)
@@ -163,9 +165,26 @@ def test_what_a_stranger_sent_spoils_no_write(store: Store) -> None:
 
 def test_a_server_that_does_not_answer_is_named_without_its_password(tmp_path: Path) -> None:
     nowhere = f"postgresql://pmom:hunter2@/pmom?host={tmp_path}"
-    with pytest.raises(Misconfigured, match="the store cannot be opened") as raised:
+    with pytest.raises(Unkept, match=r"^\[workspace\] database: postgresql.*cannot be reached") as raised:
         Store.open(nowhere, "acme")
     assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"),
+    [
+        ("connection refused", 8),
+        ("connection failed: FATAL:  the database system is starting up", 8),
+        ("connection failed: FATAL:  sorry, too many clients already", 8),
+        ('connection failed: FATAL:  password authentication failed for user "pmom" (hunter2)', 3),
+        ('connection failed: FATAL:  database "pmom" does not exist', 3),
+        ("permission denied for schema public", 3),
+    ],
+)
+def test_a_server_that_is_away_and_one_that_lets_nobody_in_are_told_apart(reason: str, code: int) -> None:
+    url = sa.make_url("postgresql+psycopg://pmom:hunter2@db/pmom")
+    told = unopened(url, "store", "[workspace] database", reason)
+    assert (told.exit_code, "hunter2" in str(told)) == (code, False)
 
 
 def test_a_database_of_another_kind_is_refused() -> None:
