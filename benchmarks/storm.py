@@ -9,10 +9,16 @@ there twice, and the trail must account for every write.
 from __future__ import annotations
 
 import argparse
+import atexit
+import os
 import tempfile
 import time
 from collections import Counter
-from contextlib import closing
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from functools import cache
+from itertools import islice
+from multiprocessing import get_context
 from pathlib import Path
 
 from rich.console import Console
@@ -29,46 +35,75 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks storm", description=__doc__)
     parser.add_argument("--seeds", type=int, default=100, help="how many storms")
     parser.add_argument("--start", type=int, default=0, help="the first seed")
+    parser.add_argument("--jobs", type=int, default=2, help="how many storms at once; one waits half of its time")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no storm after so many seconds")
     parser.add_argument("--folder", type=Path, help="where to work; what ended badly is kept there")
     given = parser.parse_args(argv)
     console, folder = Console(), given.folder or Path(tempfile.mkdtemp(prefix="storms-"))
-    found = run(range(given.start, given.start + given.seeds), folder.absolute(), given.seconds, console)
+    found = run(range(given.start, given.start + given.seeds), folder.absolute(), given.seconds, given.jobs, console)
     _report(found, console)
     return 0 if found and all(each.well for each in found) else 1
 
 
-def run(seeds: range, folder: Path, seconds: float, console: Console) -> list[Found]:
-    """One storm after the other; what went wrong is said at once."""
+def run(seeds: range, folder: Path, seconds: float, jobs: int, console: Console) -> list[Found]:
+    """So many storms at once, each process with CRMs of its own; what went wrong is said as soon as it is known."""
     until, found = time.monotonic() + seconds, list[Found]()
-    with closing(Nursery()) as nursery, Progress(console=console) as progress:
+    left = iter(seeds)
+    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool, Progress(console=console) as progress:
         bar = progress.add_task("storms", total=len(seeds))
-        made: Prepared | None = None
-        for seed in seeds:
-            if time.monotonic() > until:
-                break
-            if made is None or made.stale:
-                made = prepare(nursery, folder / f"prepared-{time.monotonic_ns()}")
-            try:
-                each = weather(nursery, made, seed, folder)
-            except AssertionError as error:
-                each = Found(seed, differences=[f"did not end: {error}"])
-            if made.stale:
-                continue  # midnight came in between: the calm day is another one
-            found.append(each)
-            if not console.is_terminal:
-                how = "well" if each.well else "badly"
-                parts = ", ".join(f"{name} {seconds:.0f}" for name, seconds in each.phases.items())
-                console.print(
-                    f"seed {seed}: {how}, {each.seconds:.0f} s ({parts}), {each.tasks} tasks, {each.amid} amid",
-                    highlight=False,
-                )
-            progress.update(bar, advance=1, description=f"storms, {sum(not f.well for f in found)} badly")
-            for line in [*each.differences, *each.doubled, *each.untold][:20]:
-                console.print(f"seed {seed}: {line}", markup=False, highlight=False)
-            if any(each.codes.values()):
-                console.print(f"seed {seed}: ended with {each.codes}", markup=False)
-    return found
+        begun = {pool.submit(_storm, seed, folder) for seed in islice(left, jobs)}
+        while begun:
+            ended, begun = wait(begun, return_when=FIRST_COMPLETED)
+            if time.monotonic() <= until:
+                begun |= {pool.submit(_storm, seed, folder) for seed in islice(left, len(ended))}
+            for each in (future.result() for future in ended):
+                progress.update(bar, advance=1)
+                if each is not None:
+                    found.append(each)
+                    _tell(each, console)
+                    progress.update(bar, description=f"storms, {sum(not f.well for f in found)} badly")
+    return sorted(found, key=lambda each: each.seed)
+
+
+@dataclass
+class _Place:
+    """What one process makes once: its nursery, and CRMs to begin from, made anew after midnight."""
+
+    nursery: Nursery
+    made: Prepared | None = None
+
+
+@cache
+def _place() -> _Place:
+    place = _Place(Nursery())
+    atexit.register(place.nursery.close)
+    return place
+
+
+def _storm(seed: int, folder: Path) -> Found | None:
+    """The storm of that seed; None when midnight came in between: the calm day is another one."""
+    place = _place()
+    if place.made is None or place.made.stale:
+        place.made = prepare(place.nursery, folder / f"prepared-{os.getpid()}-{time.monotonic_ns()}")
+    try:
+        found = weather(place.nursery, place.made, seed, folder)
+    except AssertionError as error:
+        found = Found(seed, differences=[f"did not end: {error}"])
+    return None if place.made.stale else found
+
+
+def _tell(each: Found, console: Console) -> None:
+    if not console.is_terminal:
+        how = "well" if each.well else "badly"
+        parts = ", ".join(f"{name} {seconds:.0f}" for name, seconds in each.phases.items())
+        console.print(
+            f"seed {each.seed}: {how}, {each.seconds:.0f} s ({parts}), {each.tasks} tasks, {each.amid} amid",
+            highlight=False,
+        )
+    for line in [*each.differences, *each.doubled, *each.untold][:20]:
+        console.print(f"seed {each.seed}: {line}", markup=False, highlight=False)
+    if any(each.codes.values()):
+        console.print(f"seed {each.seed}: ended with {each.codes}", markup=False)
 
 
 def _report(found: list[Found], console: Console) -> None:

@@ -2,8 +2,8 @@
 
 Run as a program it reads lines of JSON: which program to run with which words. Each becomes a process of its own,
 exactly as `pmom` and `python -m emulators` run, but for two things: nothing is imported anew, and the waits between
-two tries of work are shorter, so that a storm does not last an hour. Processes end with the nursery, and it with
-whoever started it.
+two tries, of work and of one call to a CRM, are shorter, so that a storm does not last an hour. Processes end with
+the nursery, and it with whoever started it.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ KILL_WITH_PARENT = 1  # prctl's PR_SET_PDEATHSIG
 MAY_WRITE_ANYWHERE = 1 << 1 | 1 << 2 | 1 << 3  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER
 SHORTER = {"SOON": 0.2, "FIRST": 0.3, "LONGEST": 2.0, "REST": 0.5, "LONGEST_REST": 2.0}
 """Waits of jobs/verdicts.py, in seconds."""
+HASTE, LONGEST_NAP = 0.2, 0.5
+"""Waits between two tries of one call to a CRM: the share that is slept, and the most seconds."""
 
 
 @dataclass(eq=False)
@@ -171,13 +173,23 @@ def _program(name: str) -> int:
         from emulators.__main__ import main as emulate
 
         return int(emulate(sys.argv[1:]) or 0)
+    from connector.crm.hubspot.adapter import HubSpotCRM
+    from connector.crm.salesforce.adapter import SalesforceCRM
     from jobs import verdicts
     from jobs.command import main as pmom
 
+    for crm in (HubSpotCRM, SalesforceCRM):
+        defaults: dict[str, Any] = crm.__init__.__kwdefaults__ or {}
+        assert "sleep" in defaults
+        defaults["sleep"] = _nap
     for wait, seconds in SHORTER.items():
         setattr(verdicts, wait, seconds)
     pmom()
     return 0
+
+
+def _nap(seconds: float) -> None:
+    time.sleep(min(seconds * HASTE, LONGEST_NAP))
 
 
 def _obey_permissions() -> None:

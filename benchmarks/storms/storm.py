@@ -22,6 +22,7 @@ from connector.errors import PmomError
 from jobs.orders import Kind
 
 ACTS = 30
+TEND = 0.05  # seconds between two looks at who is dead and what is due
 LOOK = 0.5  # seconds between two looks at how many calls were made, and whether all is done
 SKEW = 400.0  # seconds: more than the five minutes that are believed
 SOONER = 20.0  # emulated seconds that pass between two looks while it storms
@@ -30,11 +31,15 @@ LATER = 300.0  # emulated seconds after which a sender is looked at again
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """How many changes, over how many seconds, and after how many it is calm however little was worked."""
+    """How many changes, over how many seconds, and after how many it is calm however little was worked.
+
+    `after`: seconds of work under faults alone after the last kill in the middle of work, when all of them were made.
+    """
 
     acts: int = ACTS
     seconds: float = 6.0
-    longest: float = 25.0
+    longest: float = 18.0
+    after: float = 2.0
 
 
 LENGTH = Length()
@@ -170,6 +175,7 @@ class Storm:
     found: Found
     length: Length
     _later: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
+    _tended: float = 0.0
 
     def begin(self) -> None:
         """Let calls fail and messages stray."""
@@ -196,7 +202,9 @@ class Storm:
                     if len(turns) == half:
                         self._turn()
                 else:
-                    self._tend()
+                    if time.monotonic() - self._tended > TEND:
+                        self._tended = time.monotonic()
+                        self._tend()
                     time.sleep(0.005)
             self.found.amid = pulse.writes()
 
@@ -315,26 +323,34 @@ class Amid:
     calls: tuple[int, ...]
     writes: tuple[int, ...]
     looked: float = 0.0
+    asked: float = 0.0
+    struck: float = field(default_factory=time.monotonic)
 
     def look(self) -> None:
         """Kill when it is time."""
         if self.writes and self.pulse.writes() >= self.writes[0]:
             self.writes = tuple(each for each in self.writes if each > self.pulse.writes())
-            self.storm.strike(Blow(0.0, "at a write"))
+            self._strike("at a write")
         if self.calls and time.monotonic() - self.looked > LOOK:
             self.looked = time.monotonic()
             sides = self.storm.system.sides
             if sum(int(side.control("calls", None, "GET")["total"]) for side in sides) >= self.calls[0]:
                 self.calls = self.calls[1:]
-                self.storm.strike(Blow(0.0, "at a call"))
+                self._strike("at a call")
+
+    def _strike(self, when: str) -> None:
+        self.struck = time.monotonic()
+        self.storm.strike(Blow(0.0, when))
 
     def over(self, began: float) -> bool:
         """Whether all is done under faults, or enough was waited for that; senders try again meanwhile."""
-        if time.monotonic() - began > self.storm.length.longest:
+        length, now = self.storm.length, time.monotonic()
+        spent = not (self.calls or self.writes) and now - max(self.struck, began + length.seconds) > length.after
+        if spent or now - began > length.longest:
             return True
-        if time.monotonic() - self.looked <= LOOK:
+        if time.monotonic() - self.asked <= LOOK:
             return False
-        self.looked = time.monotonic()
+        self.asked = time.monotonic()
         self.storm.system.resume()
         waiting = [side for side in self.storm.system.sides if side.waiting()]
         for side in waiting:
