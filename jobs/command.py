@@ -110,8 +110,10 @@ def work(
 
 @asked.command("list")
 def list_jobs(
-    state: Annotated[State | None, typer.Option("--state", help="Only these.")] = None,
-    kind: Annotated[Kind | None, typer.Option("--kind", help="Only work of that kind.")] = None,
+    state: Annotated[State | None, typer.Option("--state", metavar="STATE", help="Only these.")] = None,
+    kind: Annotated[
+        Kind | None, typer.Option("--kind", metavar="KIND", help="Only work of that kind, such as sync or drain.")
+    ] = None,
     connection: Annotated[str | None, typer.Option("--connection", help="Only that connection's.")] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many, the newest first.")] = 20,
 ) -> None:
@@ -153,27 +155,30 @@ def show(job: JobId) -> None:
 
 @asked.command()
 def start(
-    kind: Annotated[Kind, typer.Argument(metavar="KIND", help="sync, recalculate, audit, retention or probe.")],
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="sync, recalculate, audit, retention or probe.")],
     connection: Maybe = None,
     partner: Annotated[str, typer.Option("--partner", help="Recalculate only that partner (its id).")] = "",
     full: Annotated[bool, typer.Option("--full", help="Sync: read everything anew.")] = False,
 ) -> None:
     """Ask for work now, before all that is due by itself. Asked twice while it waits, it is done once."""
-    from connector.errors import Misconfigured, Refused
+    from connector.errors import Misconfigured, Misused, Refused
     from jobs import requests
 
-    if kind not in requests.STARTED:
-        said = "a drain begins when there are hints" if kind is Kind.DRAIN else f"there is no work called {kind}"
-        raise Misconfigured("pmom jobs start", said, "Start a sync instead.")
+    if kind == Kind.DRAIN:
+        raise Misconfigured("pmom jobs start", "a drain begins when there are hints", "Start a sync instead.")
+    wanted = next((each for each in requests.STARTED if each == kind), None)
+    if wanted is None:
+        there = ", ".join(requests.STARTED)
+        raise Misused("pmom jobs start", f"there is no work called {kind!r}", f"There are: {there}.")
     with _desk() as desk:
         chosen = [_known(desk, connection)] if connection else list(desk.deployment.names)
         states = {name: state for name in chosen if (state := desk.fleet.state(name)).paused}
         for name, state in states.items():
-            if state.retry_at is None and kind is not Kind.PROBE:
+            if state.retry_at is None and wanted is not Kind.PROBE:
                 raise Refused(
                     f"{name} rests until a person resumes it: {state.reason}. Say `pmom jobs resume {name}`."
                 )
-        jobs = [requests.start(desk.queue, kind, name, partner=partner, full=full) for name in chosen]
+        jobs = [requests.start(desk.queue, wanted, name, partner=partner, full=full) for name in chosen]
     cli.state.voice.answer(started=[job.id for job in jobs])
     for job in jobs:
         cli.state.voice.show(f"Asked for: {plain(job.id)}")

@@ -18,7 +18,7 @@ from jobs.orders import Kind
 from jobs.queue import Job
 
 _JOBS = (
-    Column("job", least=20, most=48, wrap=True),
+    Column("job", whole=True),  # an id that is broken cannot be copied
     Column("state", least=7),
     Column("for", spare=3),
     Column("asked (UTC)", least=16, spare=2),

@@ -126,3 +126,25 @@ def test_a_queue_whose_server_is_away_is_told_alike() -> None:
     with pytest.raises(Unkept, match=r"^\[jobs\] database: .* cannot be reached") as raised:
         Queue.open("postgresql+psycopg://pmom:hunter2@127.0.0.1:1/pmom")
     assert "hunter2" not in str(raised.value)
+
+
+def test_an_id_is_never_broken_in_80_columns(yard: Any, typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    first = yard.queue.put(Order(Kind.SYNC, "east", By.HINTS, "after-recalculate:east:2026-11-23T22:27:01.123456Z~2"))
+    yard.queue.mark(first, starts=1)
+    out = typed("jobs", "list")[1]
+    assert first in out
+    assert "waiting" in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_the_help_of_start_names_each_kind_in_one_piece(typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    out = typed("jobs", "start", "--help")[1]
+    assert "sync, recalculate, audit, retention or probe." in out
+    assert "dit|" not in out
+
+
+def test_work_that_is_none_is_wrong_usage(typed: Typed) -> None:
+    code, _, err = typed("jobs", "start", "snc")
+    assert (code, "There are: sync, recalculate, audit, retention, probe." in " ".join(err.split())) == (2, True)
