@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from connector.store.store import RunRow
 
 _RUNS = 50  # so many of the latest runs are looked through for one that read the CRM
-_READ = ("sync", "pull")
+_READ = ("sync", "pull", "hints")
 _NEVER = "never"
 
 
@@ -119,7 +119,7 @@ def _notes(fleet: Fleet) -> dict[str, dict[str, Any]]:
 
 def _standing(named: Named, known: _Known, now: datetime) -> Standing:
     rows, trouble = _runs(named)
-    read = next((row.finished_at for row in rows if row.kind in _READ and row.state == "done"), None)
+    read = next((row.finished_at for row in rows if _read(row)), None)
     mirror = named.settings.workspace.mirror
     state, notes = known.state, known.notes
     used, limit = _number(notes.get("budget_used")), _number(notes.get("budget_limit"))
@@ -143,6 +143,11 @@ def _standing(named: Named, known: _Known, now: datetime) -> Standing:
         running=notes.get("running"),
         trouble=trouble,
     )
+
+
+def _read(row: RunRow) -> bool:
+    """Whether the run read the CRM; hints that waited for the first sync, or named nothing, did not."""
+    return row.kind in _READ and row.state == "done" and (row.kind != "hints" or bool(row.summary.get("fetched")))
 
 
 def _resting(resting: Resting, known: _Known, now: datetime) -> Standing:

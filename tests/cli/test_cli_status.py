@@ -110,6 +110,16 @@ def test_a_store_that_cannot_be_read_is_told_beside_the_others(config: Path) -> 
     assert (emea.last_run, emea.waiting, portal.trouble) == (None, 1, "")
 
 
+@pytest.mark.parametrize(("fetched", "age_"), [(3, 60.0), (0, 540.0)])
+def test_the_crm_was_read_by_whatever_read_it_last(config: Path, fetched: int, age_: float) -> None:
+    worked(config)
+    with closing(Store.open(config.parent / "emea" / "store.sqlite", "emea")) as store:
+        store.end_run(store.begin_run("hints", NOON - 2 * MINUTE), "done", {"fetched": fetched}, NOON - MINUTE)
+    with Mirror.open(config.parent / "emea" / "mirror.duckdb"):
+        pass
+    assert standings(Deployment.load(config), NOON)[0][0].mirror_age == age_
+
+
 def test_a_connection_whose_settings_cannot_be_read_rests_beside_the_others(
     config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
