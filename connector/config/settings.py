@@ -212,7 +212,8 @@ class Settings(BaseSettings):
     def crm(self) -> str:
         """The name of the one CRM that the file connects; `Misconfigured` when it is none or several."""
         if self.connections:
-            fix = "Choose one of its files with --config; only `pmom serve`, `work`, `jobs` and `status` take all."
+            all_ = "`pmom serve`, `work`, `jobs`, `status`, `backup` and `restore`"
+            fix = f"Choose one of its files with --config; only {all_} take all."
             raise Misconfigured(self.where("connections"), "this file names several connections", fix)
         named = [name for name in CONNECTIONS if getattr(self, name) is not None]
         if not named:
