@@ -109,6 +109,27 @@ def test_a_crm_that_says_when_is_asked_again_then_and_not_before() -> None:
     assert verdict(Retry("throttled", after=1.0), SYNC, 5).after == 5.0
 
 
+def test_a_portal_that_is_being_moved_rests_for_as_long_as_it_asks() -> None:
+    """HubSpot answers 477 while it moves an account, for up to a day: nobody waits for that in the queue."""
+    for attempt_failures in (0, 4):
+        order = Order(Kind.DRAIN, "east", By.HINTS, "1", failures=attempt_failures)
+        found = verdict(Retry("477 MIGRATION_IN_PROGRESS", after=86_400.0), order, 5)
+        assert (found.fate, found.after) == (Fate.PAUSED, 86_400.0)
+
+
+@pytest.mark.parametrize(("after", "fate"), [(600.0, Fate.AGAIN), (601.0, Fate.PAUSED)])
+def test_a_wait_that_is_longer_than_any_of_ours_is_a_rest(after: float, fate: Fate) -> None:
+    found = verdict(Retry("moving", after=after), SYNC, 5)
+    assert (found.fate, found.after) == (fate, after)
+
+
+def test_a_portal_that_is_being_moved_is_not_probed_before_it_said(desk: Desk) -> None:
+    desk.perform(DRAIN, Retry("moving", after=7_200.0))
+    state = desk.yard.fleet.state("east")
+    assert state.paused
+    assert round((state.retry_at - now()) / timedelta(minutes=1)) == 120
+
+
 words = st.text("abc-0", min_size=1, max_size=8)
 orders = st.builds(
     Order,
