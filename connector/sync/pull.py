@@ -101,19 +101,26 @@ def _full(ctx: Context, read: ObjectRead, stream: Stream, now: datetime, run: st
             kept = done.rows
             for table, source in read.feeds:
                 ctx.mirror.keep(table, source.name)
-    _finish(ctx, read, first=stream.full_at is None)
+    known = _finish(ctx, read, first=stream.full_at is None)
+    done.changed = done.changed if known is None else known
     began = stream.began or now
     stream.finished(cursor=began - ctx.pace.holdback, at=began).save(ctx.mirror, read.key)
 
 
-def _finish(ctx: Context, read: ObjectRead, *, first: bool) -> None:
-    """Put what was staged in place; only partners behind rows that differ are decided again."""
+def _finish(ctx: Context, read: ObjectRead, *, first: bool) -> int | None:
+    """Put what was staged in place; only partners behind rows that differ are decided again.
+
+    How many rows say something new or are gone; None where all are taken for new.
+    """
+    news: int | None = 0
     for table, source in read.feeds:
         differ = None if first else ctx.mirror.staged_changes(table, source.name, MOST_FOLLOWED)
         if differ is None:
             to_decide(ctx.mirror).add(None)
         with followed(ctx.mirror, table, differ or []):
             ctx.mirror.finish_full(table, source.name)
+        news = None if news is None or differ is None else news + len(differ)
+    return news
 
 
 def _resume_token(ctx: Context, read: ObjectRead) -> tuple[str | None, int]:

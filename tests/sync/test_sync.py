@@ -370,3 +370,13 @@ def test_what_pointed_to_a_merged_deal_is_read_again_though_it_was_not_modified(
     office.pull()
     found = office.ctx.mirror.query("SELECT DISTINCT opportunity_id FROM quotes").to_pylist()
     assert found == [{"opportunity_id": winner}]
+
+
+def test_rows_that_are_read_again_in_full_and_say_nothing_new_are_not_told_as_changed(office: Office) -> None:
+    partner = office.quoting("Partner", won=2, of=10)
+    office.pull()
+    again = office.pull(full=True)
+    assert again.changed == 0
+    assert sum(each.rows for each in again.objects) > 10
+    office.edit("Account", partner, Name="Another name")
+    assert office.pull(full=True).changed == 2  # the account, and the partner that it is
