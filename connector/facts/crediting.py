@@ -46,7 +46,7 @@ def credit(
     *,
     kept: pa.Table | None = None,
     locks: pa.Table | None = None,
-    piece: int = 1_000_000,
+    piece: int = 2_500_000,
 ) -> None:
     """Fill the temporary tables up to `credits` for all opportunities, or for the named ones.
 

@@ -110,22 +110,37 @@ def fitted(
 
     `personas`: a partner's id -> its first persona.
     """
-    rules = policy.cycle_time
+    return _fitted(direct, cycles, quotes, policy, personas)[0]
+
+
+def fitted_facts(
+    direct: pa.Table,
+    cycles: pa.Table,
+    quotes: pa.Table,
+    policy: Policy,
+    personas: Mapping[str, str],
+    spans: Windows,
+) -> tuple[DayFits, dict[str, CycleFact]]:
+    """`fitted`, and `cycle_facts` of the same opportunities, which are measured once for both."""
+    fits, told = _fitted(direct, cycles, quotes, policy, personas)
+    return fits, _facts(told, fits, policy.cycle_time, spans)
+
+
+def _fitted(
+    direct: pa.Table, cycles: pa.Table, quotes: pa.Table, policy: Policy, personas: Mapping[str, str]
+) -> tuple[DayFits, _Told]:
+    rules, gate = policy.cycle_time, policy.velocity
     timed = timed_rows(direct)
     factors = _factors(timed, rules)
     base = measure.baseline(arrays(timed, factors), maturity_share=float(rules.maturity))
-    ours = timed_rows(cycles)
-    names, who = grouped(ours)
-    told = measure.measured(base, arrays(ours, factors), who, len(names), (rules.definition,))
-    shifts = told.by_definition[rules.definition]
+    told = _told(cycles, factors, base, rules)
+    shifts = told.found.by_definition[rules.definition]
     firm = shifts.wins >= rules.min_wins
     prior = normal_prior(np.where(firm, shifts.log_ratio, np.nan), np.where(firm, shifts.se, np.nan))
     if prior is not None and prior.groups < rules.min_prior_partners:
         prior = None
-    gate = policy.velocity
-    return DayFits(
-        factors, base, prior, _quote_prior(quotes, gate.min_prior_partners), _by_persona(quotes, gate, personas)
-    )
+    of_all = _quote_prior(quotes, gate.min_prior_partners)
+    return DayFits(factors, base, prior, of_all, _by_persona(quotes, gate, personas)), told
 
 
 def _by_persona(
@@ -211,14 +226,29 @@ def arrays(timed: pa.Table, factors: Factors) -> measure.Rows:
 
 def cycle_facts(cycles: pa.Table, fits: DayFits, rules: CycleTimeRules, spans: Windows) -> dict[str, CycleFact]:
     """What is measured about each partner that stands on any opportunity of the window."""
+    return _facts(_told(cycles, fits.factors, fits.base, rules), fits, rules, spans)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What the opportunities say about the partners of these names; and why some have no duration."""
+
+    names: list[str]
+    found: measure.Measured
+    reasons: dict[int, dict[str, int]]
+
+
+def _told(cycles: pa.Table, factors: Factors, base: measure.Baseline, rules: CycleTimeRules) -> _Told:
     names, everyone = grouped(cycles)
-    reasons = _reasons(cycles, everyone)
     held = pc.equal(cycles.column("code"), "").to_numpy()
-    timed = timed_rows(cycles)
-    wanted = (rules.definition, measure.SIZE_ADJUSTED)
-    found = measure.measured(fits.base, arrays(timed, fits.factors), everyone[held], len(names), wanted)
-    maker = _Maker(found, fits, rules, spans, reasons)
-    return {name: maker.fact(n) for n, name in enumerate(names)}
+    rows = arrays(timed_rows(cycles), factors)
+    found = measure.measured(base, rows, everyone[held], len(names), (rules.definition, measure.SIZE_ADJUSTED))
+    return _Told(names, found, _reasons(cycles, everyone))
+
+
+def _facts(told: _Told, fits: DayFits, rules: CycleTimeRules, spans: Windows) -> dict[str, CycleFact]:
+    maker = _Maker(told.found, fits, rules, spans, told.reasons)
+    return {name: maker.fact(n) for n, name in enumerate(told.names)}
 
 
 def _reasons(cycles: pa.Table, who: np.ndarray[Any, Any]) -> dict[int, dict[str, int]]:

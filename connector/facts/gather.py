@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any
@@ -38,7 +38,16 @@ from connector.facts import taxonomy
 from connector.facts.asking import ask, asked, make_stages, set_moments, staged, timing
 from connector.facts.benchmark import Benchmark, Pool, matched_medians, pooled
 from connector.facts.credited import was_credited
-from connector.facts.cycle_fits import DayFits, cycle_facts, first_personas, fitted, keep_fits, kept_fits, no_cycles
+from connector.facts.cycle_fits import (
+    DayFits,
+    cycle_facts,
+    first_personas,
+    fitted,
+    fitted_facts,
+    keep_fits,
+    kept_fits,
+    no_cycles,
+)
 from connector.facts.desk import MOST_PARTNERS, Desk
 from connector.facts.kept import kept_statements
 from connector.facts.readiness import Readiness, readiness
@@ -90,8 +99,7 @@ def _everybody(
         answers = asked(tables, first)
         direct, known = tables.query(questions.direct_cycles), first_personas(tables)
         answering = beside.submit(_rest, tables, rest)
-        fits = fitted(direct, answers["cycles"], answers["quotes"], policy, known)
-        cycles = cycle_facts(answers["cycles"], fits, policy.cycle_time, spans)
+        fits, cycles = fitted_facts(direct, answers["cycles"], answers["quotes"], policy, known, spans)
         return answers | answering.result(), fits, cycles
 
 
@@ -166,6 +174,9 @@ def _cells(column: pa.ChunkedArray[Any]) -> list[Any]:
     if pa.types.is_string(column.type):
         cells: list[Any] = column.to_numpy().tolist()
         return cells
+    if pa.types.is_timestamp(column.type):  # one by one it takes ten times as long
+        naive: list[Any] = column.cast(pa.timestamp("us")).to_numpy().tolist()
+        return [None if at is None else at.replace(tzinfo=UTC) for at in naive]
     if pa.types.is_list(column.type) and pa.types.is_string(column.type.value_type):
         return [ids for chunk in column.chunks for ids in _lists(chunk)]
     return column.to_pylist()
