@@ -20,7 +20,7 @@ from typing import Any
 import structlog
 from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer
 
-from connector.errors import Misconfigured
+from connector.errors import Misconfigured, PmomError, refuse_cut_off
 from jobs.orders import KNOWN, By, Kind, Order, known
 
 QUEUE = WORK = "work"  # one name for all kinds: a kind that a worker does not know then fails with that reason
@@ -88,6 +88,8 @@ class Queue:
         try:
             made(url)
             return cls(url)
+        except PmomError:
+            raise
         except Exception as error:
             raise unopened(url, error) from error
 
@@ -187,6 +189,7 @@ def made(url: str) -> None:
     _quiet()
     if url.startswith("sqlite:///"):
         file = Path(url.removeprefix("sqlite:///"))
+        refuse_cut_off(file)
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with sqlite3.connect(file, timeout=30) as held:  # readers then never wait for a writer; the file remembers it
             held.execute("PRAGMA journal_mode=WAL")
@@ -226,6 +229,8 @@ def launch(url: str, worker: str, perform: Perform, *, at_once: int) -> None:
             polling_interval_sec=POLL,
             on_conflict="always_update",
         )
+    except PmomError:
+        raise
     except Exception as error:
         raise unopened(url, error) from error
 
