@@ -49,6 +49,10 @@ class CreditDesk:
 
     def credit(self, opportunity_ids: Sequence[str], kept: pa.Table, locks: pa.Table, spans: Windows) -> None:
         """Fill the temporary tables that `crediting.credit` fills, for these opportunities."""
+        with self._session.small():
+            self._credit(opportunity_ids, kept, locks, spans)
+
+    def _credit(self, opportunity_ids: Sequence[str], kept: pa.Table, locks: pa.Table, spans: Windows) -> None:
         self._turn_to(spans)
         for name in (*_COPIED, "scope", "kept", "locks", *self._stages):
             self._session.run(f"DELETE FROM {name}")

@@ -74,6 +74,10 @@ class Desk:
 
     def ask(self, partner_ids: Sequence[str], spans: Windows) -> dict[str, pa.Table]:
         """The relations' answers for the named partners, by the names of `Statements.answers`."""
+        with self._session.small():
+            return self._asked(partner_ids, spans)
+
+    def _asked(self, partner_ids: Sequence[str], spans: Windows) -> dict[str, pa.Table]:
         self._turn_to(spans)
         run = self._session.run
         run("BEGIN")

@@ -68,44 +68,42 @@ def partner_people() -> ir.Table:
     return staff.union(former, distinct=True)
 
 
-def _traces(places: ir.Table | None) -> ir.Table:
+def _traces(places: ir.Table | None, *, partners_only: bool) -> ir.Table:
     """Touches and held customer meetings: `id`, `related_id`, `partner_id` (empty: our own), `kind`, two instants.
 
     With `places` (`subject`, `account_id`) only those on a subject, each with its `account_id`: narrowed before
-    anybody's name is looked up, which is what takes the time.
+    anybody's name is looked up, which is what takes the time. With `partners_only` without our own, likewise.
     """
     people, there = rows("partner_people"), [] if places is None else ["account_id"]
+    shared = [*there, "id", "related_id"]
     touches = _placed(rows("touches"), places)
-    told = touches.left_join(people, "contact_id").select(
-        *there,
-        id=touches.id,
-        related_id=touches.related_id,
-        partner_id=ibis.coalesce(touches.partner_id.nullif(""), people.partner_id),
-        kind=ibis.coalesce(touches["type"], "").strip().lower(),
-        occurred_at=touches.occurred_at,
-        recorded_at=touches.recorded_at,
-    )
+    said = touches.mutate(
+        who=touches.partner_id.nullif(""), kind=ibis.coalesce(touches["type"], "").strip().lower()
+    ).drop("partner_id")
     events = _placed(rows("meetings"), places)
     held = events.filter(ibis.coalesce(events.outcome, "held").isin(["held", ""]), ~yes(events.internal))
-    met = held.left_join(people, "contact_id").select(
-        *there,
-        id=held.id,
-        related_id=held.related_id,
-        partner_id=people.partner_id,
-        kind=ibis.literal("meeting"),
-        occurred_at=held.starts_at,
-        recorded_at=held.created_at,
-    )
-    return survivor(told.union(met, distinct=False), "partner_id")
+    met = held.mutate(kind=ibis.literal("meeting"), occurred_at=held.starts_at, recorded_at=held.created_at)
+    columns = [*shared, "partner_id", "kind", "occurred_at", "recorded_at"]
+    if partners_only:
+        named = said.filter(said.who.notnull()).rename(partner_id="who")
+        unnamed = said.filter(said.who.isnull()).join(people, "contact_id")
+        parts = [named, unnamed, met.join(people, "contact_id")]
+    else:
+        told = said.left_join(people, "contact_id")
+        parts = [
+            told.mutate(partner_id=ibis.coalesce(told.who, told.partner_id)),
+            met.left_join(people, "contact_id"),
+        ]
+    return survivor(ibis.union(*(part.select(*columns) for part in parts), distinct=False), "partner_id")
 
 
 def _placed(table: ir.Table, places: ir.Table | None) -> ir.Table:
     return table if places is None else table.join(places, table.related_id == places.subject)
 
 
-def traces(places: ir.Table | None = None) -> ir.Table:
+def traces(places: ir.Table | None = None, *, partners_only: bool = False) -> ir.Table:
     """What was done and written down up to as_of, whoever did it; what has no instant proves nothing."""
-    every = _traces(places)
+    every = _traces(places, partners_only=partners_only)
     return every.filter(
         every.related_id.notnull(), every.occurred_at <= moment("as_of"), every.recorded_at <= moment("as_of")
     )
@@ -168,10 +166,8 @@ def evidence(*, strong: tuple[str, ...], weak: tuple[str, ...], late_stages: tup
     It lies between the opening of the opportunity and its close, was written down by then (and the days of the lock),
     and was done while the opportunity was not in a late stage.
     """
-    deals, known = rows("credited_deals"), traces()
-    there = known.filter(known.partner_id.notnull()).select(
-        "id", "partner_id", "kind", "occurred_at", "recorded_at", opportunity_id=known.related_id
-    )
+    deals, known = rows("credited_deals"), traces(partners_only=True)
+    there = known.select("id", "partner_id", "kind", "occurred_at", "recorded_at", opportunity_id=known.related_id)
     order = ("id", "opportunity_id", "partner_id", "kind", "occurred_at", "recorded_at")
     every = ibis.union(*(table.select(*order) for table in (there, _answers(), _links())), distinct=False)
     worth = every.filter(every.kind.isin((*strong, *weak)), every.partner_id.isin(rows("partners").id))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -43,6 +44,10 @@ class Session(Protocol):
 
     def query(self, sql: str) -> pa.Table:
         """The answer as one Arrow table; instants are UTC."""
+        ...
+
+    def small(self) -> AbstractContextManager[None]:
+        """While many questions are asked about few rows."""
         ...
 
 
