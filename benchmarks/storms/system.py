@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from benchmarks.storms.nursery import Born, Nursery
 from benchmarks.storms.sides import Side, free_port, told
 from connector.config.deployment import Deployment
+from connector.errors import PmomError
 from connector.store.fleet import Fleet
 from jobs import requests as asked_for
 from jobs.orders import By, Kind, Order
@@ -184,15 +185,16 @@ class System:
             due = state.paused and state.retry_at is not None and state.retry_at <= now()
             if due and not self.queue.active(Kind.PROBE, name):
                 self.probes += 1
-                with suppress(SQLAlchemyError):  # the disk may be full just now
+                with suppress(PmomError, SQLAlchemyError):  # the disk may be full just now
                     self.queue.put(Order(Kind.PROBE, name, By.SCHEDULE, f"{now():%Y-%m-%dT%H:%M:%S.%fZ}"))
 
     def resume(self) -> None:
         """What a person does who knows that a CRM is back which asked for a long rest."""
         for name, state in self.fleet.states().items():
             if state.paused and (state.retry_at is None or state.retry_at > now() + LONG):
-                asked_for.resume(self.queue, self.fleet, name)
-                self.resumed += 1
+                with suppress(PmomError, SQLAlchemyError):  # likewise; whoever wants it asks again
+                    asked_for.resume(self.queue, self.fleet, name)
+                    self.resumed += 1
 
     def serves(self) -> bool:
         """Whether `pmom serve` answers."""
