@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sys
 
@@ -22,11 +21,13 @@ def typed(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
 
 def interrupted(*_: object, **__: object) -> None:
     """As DuckDB does: the signal is taken, and an error of its own raised."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job would ignore it
     try:
-        os.kill(os.getpid(), signal.SIGINT)
-        signal.pause()
+        signal.raise_signal(signal.SIGINT)
     except KeyboardInterrupt:
         raise RuntimeError("Query interrupted") from None
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_query_that_was_interrupted_is_a_stop_and_no_defect(
