@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -21,15 +22,21 @@ def typed(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
 
 def interrupted(*_: object, **__: object) -> None:
     """As DuckDB does: the signal is taken, and an error of its own raised."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job would ignore it
     try:
         signal.raise_signal(signal.SIGINT)
     except KeyboardInterrupt:
         raise RuntimeError("Query interrupted") from None
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
+@pytest.fixture
+def in_front() -> Iterator[None]:
+    """As in a terminal: what runs in the background may ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("in_front")
 def test_a_query_that_was_interrupted_is_a_stop_and_no_defect(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
