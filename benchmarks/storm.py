@@ -88,7 +88,8 @@ def _storm(seed: int, folder: Path) -> Found | None:
     try:
         found = weather(place.nursery, place.made, seed, folder)
     except Exception as error:  # the other storms go on; this one counts as ended badly
-        found = Found(seed, differences=[f"did not end: {type(error).__name__}: {error}"])
+        place.made = None  # its CRMs may still run, and hold their ports
+        return Found(seed, differences=[f"did not end: {type(error).__name__}: {error}"])
     return None if place.made.stale else found
 
 

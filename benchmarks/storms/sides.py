@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import secrets
 import shutil
 import socket
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -21,6 +22,8 @@ from connector.errors import GiveUp
 
 SECRET = "o" * 40
 NAMES = ("salesforce", "hubspot")
+_PORTS = range(10_000, 32_000)
+"""Below those that systems give to clients: a killed server's port must be free when it is started again."""
 SUBSCRIBED = {
     "deal": ("amount", "dealstage", "closedate", "partner_company_id"),
     "company": (
@@ -63,10 +66,12 @@ def signing_secret(name: str) -> str:
 
 
 def free_port() -> int:
-    """A port that nobody has just now."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    """A port that nobody has just now, and no client is given by the system while its server is dead."""
+    while True:
+        port = secrets.choice(_PORTS)
+        with socket.socket() as found, suppress(OSError):
+            found.bind(("127.0.0.1", port))
+            return port
 
 
 def calm_zone(now: datetime) -> str:
