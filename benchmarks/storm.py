@@ -14,7 +14,9 @@ import os
 import tempfile
 import time
 from collections import Counter
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from collections.abc import Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
@@ -48,20 +50,28 @@ def main(argv: list[str]) -> int:
 def run(seeds: range, folder: Path, seconds: float, jobs: int, console: Console) -> list[Found]:
     """So many storms at once, each process with CRMs of its own; what went wrong is said as soon as it is known."""
     until, found = time.monotonic() + seconds, list[Found]()
-    left = iter(seeds)
+    left, asked = iter(seeds), dict[Future[Found | None], int]()
     with ProcessPoolExecutor(jobs, get_context("spawn")) as pool, Progress(console=console) as progress:
         bar = progress.add_task("storms", total=len(seeds))
-        begun = {pool.submit(_storm, seed, folder) for seed in islice(left, jobs)}
-        while begun:
-            ended, begun = wait(begun, return_when=FIRST_COMPLETED)
-            if time.monotonic() <= until:
-                begun |= {pool.submit(_storm, seed, folder) for seed in islice(left, len(ended))}
-            for each in (future.result() for future in ended):
-                progress.update(bar, advance=1)
-                if each is not None:
-                    found.append(each)
-                    _tell(each, console)
-                    progress.update(bar, description=f"storms, {sum(not f.well for f in found)} badly")
+
+        def begin(some: Iterable[int]) -> None:
+            asked.update({pool.submit(_storm, seed, folder): seed for seed in some})
+
+        begin(islice(left, jobs))
+        while asked:
+            ended, _ = wait(asked, return_when=FIRST_COMPLETED)
+            killed = [future for future in ended if future.exception() is not None]
+            for future in ended:
+                seed = asked.pop(future)
+                each = Found(seed, differences=[repr(future.exception())]) if future in killed else future.result()
+                if each is None:
+                    begin([seed])  # midnight came in between
+                    continue
+                found.append(each)
+                _tell(each, console)
+                progress.update(bar, advance=1, description=f"storms, {sum(not f.well for f in found)} badly")
+            if time.monotonic() <= until and not killed:
+                begin(islice(left, jobs - len(asked)))
     return sorted(found, key=lambda each: each.seed)
 
 

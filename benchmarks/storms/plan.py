@@ -53,7 +53,7 @@ def _blows(chance: random.Random, length: float) -> Iterator[Blow]:
 def deadly_calls(seed: int) -> tuple[int, ...]:
     """After how many calls of the product to both CRMs its worker is killed: in the middle of work."""
     chance = random.Random(f"calls/{seed}")
-    return tuple(sorted(chance.sample(range(20, 300), 2)))
+    return tuple(sorted(chance.sample(range(20, 440), 3)))
 
 
 def deadly_writes(seed: int) -> tuple[int, ...]:

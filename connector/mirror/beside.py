@@ -44,7 +44,7 @@ class Beside:
 
     @contextmanager
     def small(self) -> Iterator[None]:
-        """Many questions about few rows: sharing each out over threads would take a third of the time."""
+        """Many questions about few rows: sharing each one out over threads costs more than it saves."""
         before = self._con.execute("SELECT current_setting('threads')").fetchone()
         assert before is not None
         self._con.execute("SET threads = 1")
