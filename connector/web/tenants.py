@@ -144,13 +144,6 @@ def sorted_out(deployment: Deployment) -> tuple[tuple[Tenant, ...], tuple[Restin
     return tuple(tenant for _, tenant in found), tuple(resting)
 
 
-def of(deployment: Deployment) -> tuple[Tenant, ...]:
-    """The tenants of that deployment; Misconfigured when a connection's [webhooks] are wrong."""
-    found = tuple(_tenant(each, deployment.web.public_url) for each in deployment.connections)
-    _refuse_shared(found, deployment.connections)
-    return found
-
-
 def _refuse_shared(tenants: tuple[Tenant, ...], named: tuple[Named, ...]) -> None:
     """The signature does not cover the connection: what is meant for one must not be believed by another."""
     owners: dict[str, str] = {}

@@ -25,7 +25,7 @@ def load(folder: Path, text: str) -> Settings:
 
 def tenant(folder: Path, text: str) -> tenants.Tenant:
     (folder / "config.toml").write_text(text, encoding="utf-8")
-    return tenants.of(Deployment.load(folder / "config.toml"))[0]
+    return tenants.sorted_out(Deployment.load(folder / "config.toml"))[0][0]
 
 
 def test_without_secrets_every_door_is_shut(tmp_path: Path) -> None:
@@ -96,10 +96,10 @@ def test_two_connections_with_the_same_secret_of_events_are_refused(tmp_path: Pa
         text = f'name = "{name}"\n[workspace]\ndir = "w{name}"\n{ORG}[webhooks]\nevents_secret_file = "{name}"\n'
         (tmp_path / f"{name}.toml").write_text(text, encoding="utf-8")
     (tmp_path / "config.toml").write_text('connections = ["a.toml", "b.toml"]\n', encoding="utf-8")
-    assert len(tenants.of(Deployment.load(tmp_path / "config.toml"))) == 2
+    assert len(tenants.sorted_out(Deployment.load(tmp_path / "config.toml"))[0]) == 2
     (tmp_path / "b").write_text(LONG, encoding="utf-8")
     with pytest.raises(Misconfigured, match=r"webhooks\.events_secret of b is also that of a") as refused:
-        tenants.of(Deployment.load(tmp_path / "config.toml"))
+        tenants.sorted_out(Deployment.load(tmp_path / "config.toml"))
     assert LONG not in str(refused.value)
 
 
